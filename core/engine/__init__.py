@@ -1,0 +1,1 @@
+"""The engine: owns jobs, decides everything, moves bytes through `core.stores`."""

@@ -1,0 +1,257 @@
+"""The engine: commands in, events out. Decisions are made on its event loop; work is done in threads."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import secrets
+import time
+from collections.abc import Awaitable, Callable
+from typing import Any, TypeVar, cast
+
+import psutil
+
+from core import __version__
+from core.connection_desk import ConnectionDesk
+from core.connections import ConnectionRegistry
+from core.engine.jobs import Jobs
+from core.engine.journal import Journal
+from core.engine.limits import MemoryBudget
+from core.engine.looking import Looking
+from core.engine.storebook import StoreBook
+from core.engine.ticker import Ticker
+from core.errors import Code, HaulierError
+from core.events import EventHub
+from core.messages import (
+    PROTOCOL,
+    CancelJob,
+    Command,
+    ConnectionsChanged,
+    ForgetJob,
+    GetJob,
+    ImportProfiles,
+    JobChanged,
+    JobForgotten,
+    ListAttempts,
+    ListBuckets,
+    ListConnections,
+    ListEntries,
+    ListItems,
+    ListJobs,
+    LogPage,
+    Measure,
+    Noticed,
+    PauseJob,
+    Ping,
+    PlanJob,
+    ProvideKeys,
+    ReadLog,
+    RemoveConnection,
+    ResumeJob,
+    RetryJob,
+    SaveConnection,
+    Snapshot,
+    StartJob,
+    TestConnection,
+    TuneJob,
+)
+from core.model import EngineStatus, Level, Notice, SessionCredentials
+from core.paths import Paths
+from core.places import adhoc_from_environment
+from core.secrets import SecretVault
+from core.settings import Settings
+
+log = logging.getLogger(__name__)
+R = TypeVar("R")
+
+BUFFERS = 160 * 1024 * 1024  # bytes that all workers may hold at once
+SHOWN_NOTICES = 200
+
+
+class Engine:
+    """Implements `core.engine.interface.EngineCore` over one state folder."""
+
+    def __init__(self, paths: Paths, settings: Settings) -> None:
+        self._paths, self._settings = paths, settings
+        self._hub = EventHub()
+        self._boot_id = secrets.token_hex(8)
+        self._started = time.time()
+        self._vault = SecretVault()
+        self._registry = ConnectionRegistry(paths.connections)
+        self._desk = ConnectionDesk(self._registry, self._vault)
+        self._stores = StoreBook(self._registry.get, self._vault.keys)
+        self._looking = Looking(self._stores)
+        self._notices: list[Notice] = []
+        self._tasks: set[asyncio.Task[Any]] = set()
+        self._closed = False
+        self._process = psutil.Process()
+
+    @property
+    def hub(self) -> EventHub:
+        return self._hub
+
+    @property
+    def boot_id(self) -> str:
+        return self._boot_id
+
+    # ------------------------------------------------------------ life
+
+    async def open(self) -> None:
+        self._journal = await asyncio.to_thread(Journal, self._paths.journal)
+        self._notices, _ = self._journal.notices(0, SHOWN_NOTICES, (Level.INFO, Level.WARNING), 0)
+        connection, keys = adhoc_from_environment(os.environ)
+        if keys is not None and isinstance(connection.credentials, SessionCredentials):
+            self._vault.provide(connection.credentials.ref, keys)
+        self._jobs = Jobs(
+            self._journal,
+            self._stores,
+            MemoryBudget(BUFFERS),
+            publish=lambda view: self._hub.publish(lambda seq: JobChanged(seq=seq, job=view)),
+            forgotten=lambda job: self._hub.publish(lambda seq: JobForgotten(seq=seq, job=job)),
+            notice=self.notice,
+        )
+        self._handlers = self._make_handlers()
+        await self._jobs.open()
+        ticker = Ticker(self._jobs.runs, self._jobs.view, self._hub.offer, lambda: self._hub.wanted_rate)
+        self._spawn(ticker.run())
+
+    async def close(self, *, drain: bool) -> None:
+        if self._closed:
+            return
+        self._closed = True
+        await self._jobs.close(drain=drain)
+        for task in list(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        self._hub.close()
+        await asyncio.to_thread(self._journal.close)
+
+    def _spawn(self, work: Any) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._task_done)
+
+    def _task_done(self, task: asyncio.Task[Any]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and task.exception() is not None:
+            log.error("a task of the engine ended by a defect", exc_info=task.exception())
+
+    # ------------------------------------------------------------ what faces see
+
+    def snapshot(self) -> Snapshot:
+        return Snapshot(
+            seq=self._hub.seq,
+            status=self.status(),
+            jobs=self._jobs.views,
+            connections=tuple(self._connections()),
+            notices=tuple(self._notices[-SHOWN_NOTICES:]),
+        )
+
+    def status(self) -> EngineStatus:
+        return EngineStatus(
+            pid=os.getpid(),
+            version=__version__,
+            protocol=PROTOCOL,
+            started=self._started,
+            state_dir=str(self._paths.metadata_dir),
+            jobs_active=len(self._jobs.runs),
+            draining=self._closed,
+            memory=self._process.memory_info().rss,
+        )
+
+    def _connections(self) -> list[Any]:
+        try:
+            return list(self._registry.list())
+        except HaulierError as error:
+            log.warning("%s", error.message)
+            return []  # ListConnections says why; the jobs are shown all the same
+
+    def notice(self, level: Level, text: str, job: int = 0) -> None:
+        """A line of the log for people; kept in the journal, sent to faces, written to the log file."""
+        notice = Notice(at=time.time(), level=level, text=text, job=job)
+        self._notices = [*self._notices[-SHOWN_NOTICES:], notice]
+        log.log(getattr(logging, level.value), "%s%s", f"job {job}: " if job else "", text)
+        self._hub.publish(lambda seq: Noticed(seq=seq, notice=notice))
+        self._spawn(asyncio.to_thread(self._journal.add_notice, notice))
+
+    # ------------------------------------------------------------ commands
+
+    async def handle(self, command: Command[R]) -> R:
+        handler = self._handlers.get(type(command))
+        if handler is None:
+            raise HaulierError(Code.UNAVAILABLE, f"this engine does not know {type(command).__name__}")
+        return cast(R, await handler(command))
+
+    def _make_handlers(self) -> dict[type, Callable[[Any], Awaitable[Any]]]:
+        jobs, desk, looking = self._jobs, self._desk, self._looking
+        return {
+            Ping: self._ping,
+            ReadLog: self._read_log,
+            ListConnections: self._in_thread(desk.list),
+            TestConnection: self._in_thread(desk.test),
+            SaveConnection: self._save_connection,
+            RemoveConnection: self._remove_connection,
+            ImportProfiles: self._import_profiles,
+            ProvideKeys: self._provide_keys,
+            ListBuckets: self._in_thread(looking.buckets),
+            ListEntries: self._in_thread(looking.entries),
+            Measure: self._in_thread(looking.measure),
+            PlanJob: jobs.plan,
+            StartJob: jobs.start,
+            PauseJob: jobs.pause,
+            ResumeJob: jobs.resume,
+            CancelJob: jobs.cancel,
+            RetryJob: jobs.retry,
+            ForgetJob: jobs.forget,
+            TuneJob: jobs.tune,
+            ListJobs: jobs.list,
+            GetJob: jobs.get,
+            ListItems: jobs.items,
+            ListAttempts: jobs.attempts,
+        }
+
+    @staticmethod
+    def _in_thread(work: Callable[[Any], Any]) -> Callable[[Any], Awaitable[Any]]:
+        async def handler(command: Any) -> Any:
+            return await asyncio.to_thread(work, command)
+
+        return handler
+
+    async def _ping(self, _command: Ping) -> EngineStatus:
+        return self.status()
+
+    async def _read_log(self, command: ReadLog) -> LogPage:
+        order = (Level.DEBUG, Level.INFO, Level.WARNING)
+        levels = order[order.index(command.level) :]
+        notices, last = await asyncio.to_thread(
+            self._journal.notices, command.after, min(command.limit, 2000), levels, command.job
+        )
+        return LogPage(notices=tuple(notices), last=last)
+
+    async def _save_connection(self, command: SaveConnection) -> Any:
+        saved = await asyncio.to_thread(
+            self._desk.save, command, self._jobs.using(command.replaces or command.connection.name)
+        )
+        self._connections_changed()
+        return saved
+
+    async def _remove_connection(self, command: RemoveConnection) -> Any:
+        done = await asyncio.to_thread(self._desk.remove, command, self._jobs.using(command.name))
+        self._connections_changed()
+        return done
+
+    async def _import_profiles(self, command: ImportProfiles) -> Any:
+        listed = await asyncio.to_thread(self._desk.import_profiles, command)
+        self._connections_changed()
+        return listed
+
+    async def _provide_keys(self, command: ProvideKeys) -> Any:
+        done = await asyncio.to_thread(self._desk.provide, command)
+        self._stores.forget_services()
+        return done
+
+    def _connections_changed(self) -> None:
+        self._stores.forget_services()
+        connections = tuple(self._connections())
+        self._hub.publish(lambda seq: ConnectionsChanged(seq=seq, connections=connections))

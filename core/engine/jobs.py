@@ -1,0 +1,458 @@
+"""All jobs and their states. Every change of a state is made here, on the event loop, one at a time per job."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+
+from core.engine.journal import JobRow, Journal
+from core.engine.limits import MemoryBudget
+from core.engine.planner import make_title
+from core.engine.retry import parse_policy
+from core.engine.run import JobRun, Reports, RunEnd, Stop
+from core.engine.storebook import StoreBook
+from core.engine.tuning import MOST_THREADS, Tuning
+from core.errors import Code, HaulierError
+from core.messages import (
+    AttemptPage,
+    CancelJob,
+    Done,
+    ForgetJob,
+    GetJob,
+    ItemPage,
+    JobList,
+    ListAttempts,
+    ListItems,
+    ListJobs,
+    PauseJob,
+    PlanJob,
+    ResumeJob,
+    RetryJob,
+    StartJob,
+    TuneJob,
+)
+from core.model import ADHOC_S3, JobKind, JobSpec, JobState, JobView, Level
+from core.units import format_bytes, format_count
+
+log = logging.getLogger(__name__)
+
+DRAIN = 5.0  # seconds that parts in flight get to finish when a job is paused
+KEPT_VIEWS = 200
+
+
+class Jobs:
+    """`publish` tells faces of a changed job, `forgotten` of one that is gone, `notice` writes a log line."""
+
+    def __init__(
+        self,
+        journal: Journal,
+        stores: StoreBook,
+        memory: MemoryBudget,
+        publish: Callable[[JobView], None],
+        forgotten: Callable[[int], None],
+        notice: Callable[[Level, str, int], None],
+    ) -> None:
+        self._journal, self._stores, self._memory = journal, stores, memory
+        self._publish, self._forgotten, self._notice = publish, forgotten, notice
+        self._views: dict[int, JobView] = {}
+        self._locks: dict[int, asyncio.Lock] = {}
+        self._ended: dict[int, asyncio.Event] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self.runs: dict[int, JobRun] = {}
+        self._closing = False
+
+    # ------------------------------------------------------------ life
+
+    async def open(self) -> None:
+        """Take up what was under way when the last engine stopped."""
+        for row in await asyncio.to_thread(self._journal.jobs, 0, KEPT_VIEWS):
+            self._views[row.id] = await self._view_of(row)
+        for row in await asyncio.to_thread(self._journal.unfinished_jobs):
+            self._views[row.id] = await self._view_of(row)
+            if row.state in (JobState.PLANNING, JobState.RUNNING):
+                self._start_run(row)
+
+    async def close(self, *, drain: bool) -> None:
+        """Stop every run, leaving the jobs' states as they are: the next engine goes on with them."""
+        self._closing = True
+        for run in self.runs.values():
+            run.stop(Stop.LEAVE, now=not drain)
+        waits = [self._ended[job].wait() for job in list(self.runs)]
+        if waits:
+            try:
+                await asyncio.wait_for(asyncio.gather(*waits), 30 if drain else 10)
+            except TimeoutError:
+                for run in self.runs.values():
+                    run.stop(Stop.LEAVE, now=True)
+                await asyncio.sleep(1)
+
+    @property
+    def views(self) -> tuple[JobView, ...]:
+        """Newest first: all unfinished jobs and the newest finished ones, with counters of now."""
+        newest = sorted(self._views, reverse=True)
+        shown = [job for at, job in enumerate(newest) if at < KEPT_VIEWS or not self._views[job].state.is_final]
+        return tuple(self.view(job) for job in shown)
+
+    def view(self, job: int) -> JobView:
+        view = self._views[job]
+        run = self.runs.get(job)
+        return msgspec.structs.replace(view, counts=run.counts()) if run is not None else view
+
+    def using(self, connection: str) -> list[int]:
+        """Unfinished jobs whose places name this connection."""
+        return [
+            job
+            for job, view in self._views.items()
+            if not view.state.is_final
+            and any(connection in (pair.source.connection, pair.target.connection) for pair in view.spec.pairs)
+        ]
+
+    # ------------------------------------------------------------ commands
+
+    async def plan(self, command: PlanJob) -> JobView:
+        spec = command.spec
+        _check_spec(spec)
+        if command.start and spec.kind is JobKind.SYNC:
+            s3 = any(pair.target.kind == "s3" for pair in spec.pairs)
+            if s3 or spec.options.delete:
+                raise HaulierError(
+                    Code.REFUSED,
+                    "a sync that writes to S3 or deletes starts only from its plan, with YES",
+                    "plan it first, then start it with the plan's hash",
+                )
+        for pair in spec.pairs:
+            for place in (pair.source, pair.target):
+                if place.kind == "s3":
+                    self._stores.connection(place.connection, spec.adhoc)
+        title = make_title(spec)
+        row, new = await asyncio.to_thread(
+            self._journal.add_job, command.key, spec, title, moving=command.start
+        )
+        if new:
+            if command.start:
+                row = await asyncio.to_thread(self._journal.update_job, row.id, started=time.time())
+            self._views[row.id] = row.view()
+            self._start_run(row)
+            self._publish(self.view(row.id))
+        return self.view(row.id)
+
+    async def start(self, command: StartJob) -> JobView:
+        async with self._lock(command.job):
+            row = await self._row(command.job)
+            if row.moving and row.state not in (JobState.PLANNED, JobState.PLANNING):
+                return self.view(row.id)  # asked twice
+            if row.state is not JobState.PLANNED or row.plan is None:
+                raise HaulierError(
+                    Code.REFUSED, f"job {row.id} has no finished plan (it is {row.state})", "wait for the plan"
+                )
+            if command.plan_hash != row.plan.hash:
+                raise HaulierError(
+                    Code.REFUSED,
+                    f"the plan of job {row.id} is not the one that was confirmed",
+                    "look at the plan again and confirm that",
+                )
+            if row.plan.needs_confirmation and command.confirm != "YES":
+                raise HaulierError(
+                    Code.REFUSED,
+                    f"job {row.id} writes to S3 or deletes: not confirmed",
+                    "type YES, in capitals (on the command line --confirm YES)",
+                )
+            row = await self._set(row.id, state=JobState.RUNNING, moving=True, started=time.time())
+            self._start_run(row)
+            return self.view(row.id)
+
+    async def pause(self, command: PauseJob) -> JobView:
+        async with self._lock(command.job):
+            row = await self._row(command.job)
+            if row.state.is_final:
+                raise HaulierError(Code.REFUSED, f"job {row.id} is {row.state} already")
+            run = self.runs.get(row.id)
+            if run is not None:
+                await self._stop_run(run, Stop.PAUSE)
+            return self.view(row.id)
+
+    async def resume(self, command: ResumeJob) -> JobView:
+        async with self._lock(command.job):
+            row = await self._row(command.job)
+            if row.state in (JobState.RUNNING, JobState.PLANNING, JobState.PLANNED):
+                return self.view(row.id)
+            if row.state is JobState.FAILED:
+                return await self._again(row)
+            if row.state.is_final:
+                raise HaulierError(
+                    Code.REFUSED,
+                    f"job {row.id} is {row.state}",
+                    f"`haulier retry {row.id}` tries failed files again"
+                    if row.state is JobState.PARTIAL
+                    else "",
+                )
+            return await self._again(row)
+
+    async def cancel(self, command: CancelJob) -> JobView:
+        async with self._lock(command.job):
+            row = await self._row(command.job)
+            if row.state.is_final:
+                return self.view(row.id)
+            run = self.runs.get(row.id)
+            if run is None:
+                run = self._start_run(row, first=Stop.CANCEL)
+            await self._stop_run(run, Stop.CANCEL)
+            return self.view(row.id)
+
+    async def retry(self, command: RetryJob) -> JobView:
+        async with self._lock(command.job):
+            row = await self._row(command.job)
+            if row.state is JobState.CANCELLED:
+                raise HaulierError(Code.REFUSED, f"job {row.id} was cancelled", "start a new one")
+            run = self.runs.get(row.id)
+            if run is not None:
+                await self._stop_run(run, Stop.PAUSE)
+            opened = await asyncio.to_thread(self._journal.reopen_failed, row.id, command.items)
+            if not opened and row.state in (JobState.COMPLETED, JobState.PARTIAL):
+                raise HaulierError(
+                    Code.REFUSED, f"job {row.id} has no failed files that could be tried again", ""
+                )
+            return await self._again(await self._row(row.id))
+
+    async def forget(self, command: ForgetJob) -> Done:
+        async with self._lock(command.job):
+            row = await self._row(command.job)
+            if not row.state.is_final:
+                raise HaulierError(
+                    Code.REFUSED, f"job {row.id} is not finished", f"`haulier cancel {row.id}` first"
+                )
+            await asyncio.to_thread(self._journal.forget_job, row.id)
+            self._views.pop(row.id, None)
+        self._locks.pop(command.job, None)
+        self._forgotten(command.job)
+        return Done()
+
+    async def tune(self, command: TuneJob) -> JobView:
+        async with self._lock(command.job):
+            row = await self._row(command.job)
+            if command.workers > MOST_THREADS or command.connections > MOST_THREADS:
+                raise HaulierError(Code.USAGE, f"at most {MOST_THREADS} workers or connections", "")
+            options = row.spec.options
+            changed = {
+                name: value
+                for name in ("workers", "connections", "bandwidth")
+                if (value := getattr(command, name)) >= 0
+            }
+            spec = msgspec.structs.replace(row.spec, options=msgspec.structs.replace(options, **changed))
+            row = await self._set(row.id, spec=spec)
+            run = self.runs.get(row.id)
+            if run is not None:
+                run.tune(Tuning.of(spec.options))
+            return self.view(row.id)
+
+    async def list(self, command: ListJobs) -> JobList:
+        rows = await asyncio.to_thread(self._journal.jobs, command.before, min(command.limit, 1000))
+        return JobList(
+            jobs=tuple([self.view(r.id) if r.id in self._views else await self._view_of(r) for r in rows])
+        )
+
+    async def get(self, command: GetJob) -> JobView:
+        if command.job in self._views:
+            return self.view(command.job)
+        return await self._view_of(await self._row(command.job))
+
+    async def items(self, command: ListItems) -> ItemPage:
+        row = await self._row(command.job)
+        run = self.runs.get(command.job)
+        try:
+            after = int(command.cursor or 0)
+        except ValueError:
+            raise HaulierError(Code.USAGE, f"not a cursor: {command.cursor[:40]!r}") from None
+        items, matching = await asyncio.to_thread(
+            self._journal.item_views,
+            row,
+            action=command.action,
+            status=command.status,
+            contains=command.contains,
+            after=after,
+            limit=min(command.limit, 2000),
+            active=run.active_items if run is not None else frozenset(),
+        )
+        more = len(items) == min(command.limit, 2000)
+        return ItemPage(
+            items=tuple(items), cursor=str(items[-1].id) if items and more else "", matching=matching
+        )
+
+    async def attempts(self, command: ListAttempts) -> AttemptPage:
+        await self._row(command.job)
+        found = await asyncio.to_thread(
+            self._journal.attempts, command.job, command.item, command.before, min(command.limit, 2000)
+        )
+        return AttemptPage(attempts=tuple(found))
+
+    # ------------------------------------------------------------ runs
+
+    def _start_run(self, row: JobRow, first: Stop = Stop.NO) -> JobRun:
+        loop = asyncio.get_running_loop()
+        job = row.id
+        reports = Reports(
+            notice=lambda level, text: self._from_thread(loop, self._notice, level, text, job),
+            changed=lambda: self._from_thread(loop, self._touched, job),
+            ended=lambda end: self._from_thread(loop, self._run_ended, job, end),
+        )
+        run = JobRun(row, self._journal, self._stores, self._memory, Tuning.of(row.spec.options), reports)
+        self.runs[job] = run
+        self._ended[job] = asyncio.Event()
+        if first is not Stop.NO:
+            run.stop(first)
+        run.start()
+        return run
+
+    @staticmethod
+    def _from_thread(loop: asyncio.AbstractEventLoop, call: Callable[..., None], *values: Any) -> None:
+        if not loop.is_closed():
+            loop.call_soon_threadsafe(call, *values)
+
+    async def _stop_run(self, run: JobRun, why: Stop) -> None:
+        """Stop and wait until the job's new state is recorded."""
+        ended = self._ended[run.job]
+        run.stop(why)
+        try:
+            await asyncio.wait_for(ended.wait(), DRAIN)
+        except TimeoutError:
+            run.stop(why, now=True)
+            await ended.wait()
+
+    def _touched(self, job: int) -> None:
+        if job in self.runs:
+            self._spawn(self._refresh(job))
+
+    async def _refresh(self, job: int) -> None:
+        row = await asyncio.to_thread(self._journal.job, job)
+        run = self.runs.get(job)
+        if run is None:
+            return
+        state = row.state
+        if state is JobState.PLANNING and row.moving:
+            row = await asyncio.to_thread(self._journal.update_job, job, state=JobState.RUNNING)
+        self._views[job] = await self._view_of(row)
+        self._publish(self.view(job))
+
+    def _run_ended(self, job: int, end: RunEnd) -> None:
+        self._spawn(self._record_end(job, end))
+
+    def _spawn(self, work: Any) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _record_end(self, job: int, end: RunEnd) -> None:
+        run = self.runs[job]
+        try:
+            counts = run.counts()
+            row = await asyncio.to_thread(self._journal.job, job)
+            changes: dict[str, Any] = {
+                "state": end.state,
+                "reason": end.reason,
+                "hint": end.hint,
+                "counts": counts,
+            }
+            changes["active_seconds"] = row.active_seconds + time.monotonic() - run.began
+            if end.state.is_final:
+                changes["finished"] = time.time()
+            if end.state is JobState.FAILED and row.plan is None and not row.moving:
+                changes["counts"] = msgspec.structs.replace(counts, listing=False)
+            if end.plan is not None:
+                changes["plan"] = end.plan
+            row = await asyncio.to_thread(self._journal.update_job, job, **changes)
+            del self.runs[job]
+            self._views[job] = await self._view_of(row)
+            if not self._closing:
+                self._tell_end(self._views[job])
+            self._publish(self._views[job])
+        finally:
+            self.runs.pop(job, None)
+            self._ended[job].set()
+
+    def _tell_end(self, view: JobView) -> None:
+        counts = view.counts
+        moved = f"{format_count(counts.files_done)} files, {format_bytes(counts.bytes_done)}"
+        match view.state:
+            case JobState.COMPLETED:
+                self._notice(
+                    Level.INFO, f"done: {moved}, {format_count(counts.files_skipped)} skipped", view.id
+                )
+            case JobState.PARTIAL:
+                self._notice(Level.WARNING, f"finished with failures: {view.reason}; {moved}", view.id)
+            case JobState.BLOCKED | JobState.FAILED:
+                self._notice(Level.WARNING, f"{view.state}: {view.reason}. {view.hint}".rstrip(". "), view.id)
+            case JobState.PAUSED | JobState.CANCELLED:
+                self._notice(Level.INFO, f"{view.state} after {moved}", view.id)
+            case _:
+                self._notice(Level.INFO, f"planned: {_plan_words(view)}", view.id)
+
+    async def _again(self, row: JobRow) -> JobView:
+        """Start another run of a stopped job."""
+        state = JobState.RUNNING if row.moving else JobState.PLANNING
+        changes: dict[str, Any] = {"state": state, "reason": "", "hint": "", "finished": 0.0}
+        if row.moving and row.plan is not None and row.state is JobState.FAILED:
+            changes["plan"] = None if not row.plan.hash else row.plan
+        row = await self._set(row.id, **changes)
+        self._start_run(row)
+        return self.view(row.id)
+
+    # ------------------------------------------------------------ small things
+
+    def _lock(self, job: int) -> asyncio.Lock:
+        return self._locks.setdefault(job, asyncio.Lock())
+
+    async def _row(self, job: int) -> JobRow:
+        return await asyncio.to_thread(self._journal.job, job)
+
+    async def _view_of(self, row: JobRow) -> JobView:
+        proofs = await asyncio.to_thread(self._journal.proofs, row.id) if row.state.is_final else ()
+        return row.view(proofs)
+
+    async def _set(self, job: int, **changes: Any) -> JobRow:
+        row = await asyncio.to_thread(self._journal.update_job, job, **changes)
+        self._views[job] = await self._view_of(row)
+        self._publish(self.view(job))
+        return row
+
+
+def _plan_words(view: JobView) -> str:
+    plan = view.plan
+    if plan is None:
+        return "nothing"
+    return (
+        f"{format_count(plan.copy.count)} to copy, {format_count(plan.overwrite.count)} to overwrite, "
+        f"{format_count(plan.skip.count)} to skip, {format_count(plan.delete.count)} to delete"
+    )
+
+
+def _check_spec(spec: JobSpec) -> None:
+    """What can be refused before anything is looked at."""
+    if not spec.pairs:
+        raise HaulierError(Code.USAGE, "a job needs a source and a target")
+    parse_policy(spec.options.retry)
+    if spec.options.part_size and spec.options.part_size < 5 * 1024**2:
+        raise HaulierError(
+            Code.USAGE, "parts must have at least 5 MiB", "leave --part-size out to have it chosen"
+        )
+    if not (0 <= spec.options.workers <= MOST_THREADS and 0 <= spec.options.connections <= MOST_THREADS):
+        raise HaulierError(Code.USAGE, f"workers and connections are 1 to {MOST_THREADS}, or 0 for automatic")
+    if spec.options.delete and spec.kind is not JobKind.SYNC:
+        raise HaulierError(Code.USAGE, "only a sync deletes", "use sync --delete, or leave --delete out")
+    if spec.adhoc is not None and spec.adhoc.name != ADHOC_S3:
+        raise HaulierError(Code.USAGE, f"the connection described with a job must be called {ADHOC_S3}")
+    for pair in spec.pairs:
+        if pair.source.kind == "s3" and not pair.source.bucket:
+            raise HaulierError(
+                Code.USAGE, f"{pair.source}: name a bucket", "for example " + f"{pair.source}bucket/"
+            )
+        if pair.target.kind == "s3" and not pair.target.bucket:
+            raise HaulierError(
+                Code.USAGE, f"{pair.target}: name a bucket", "for example " + f"{pair.target}bucket/"
+            )
+        if pair.source == pair.target:
+            raise HaulierError(Code.USAGE, f"{pair.source}: source and target are the same place")

@@ -1,0 +1,78 @@
+"""Limits shared by workers: bandwidth and memory."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from core.stores.base import CancelFlag, Cancelled
+
+
+class Bandwidth:
+    """A rate in bytes per second that may change at any time; 0 means none.
+
+    Virtual scheduling (GCRA, ITU-T I.371): each taker is told when its bytes may have passed and waits until
+    then, so that many workers share the rate without a refill thread.
+    """
+
+    def __init__(self, rate: int = 0) -> None:
+        self._rate = rate
+        self._free_at = 0.0
+        self._lock = threading.Lock()
+        self._changed = threading.Event()
+
+    @property
+    def rate(self) -> int:
+        return self._rate
+
+    def set(self, rate: int) -> None:
+        """Takes effect at once, also for those that wait."""
+        with self._lock:
+            self._rate = rate
+            self._free_at = time.monotonic()
+            self._changed.set()
+            self._changed = threading.Event()
+
+    def take(self, count: int, cancelled: CancelFlag) -> None:
+        """Return when `count` bytes may have passed. Raises Cancelled."""
+        if self._rate == 0:
+            return
+        with self._lock:
+            if self._rate == 0:
+                return
+            now = time.monotonic()
+            self._free_at = max(self._free_at, now - 0.1) + count / self._rate
+            until, changed = self._free_at, self._changed
+        while (wait := until - time.monotonic()) > 0:
+            if cancelled.is_set():
+                raise Cancelled
+            if changed.wait(min(wait, 0.25)):
+                return  # another rate: the new one counts from now on
+
+
+class MemoryBudget:
+    """Bytes that may be held in buffers by the whole engine at once."""
+
+    def __init__(self, total: int) -> None:
+        self._total = total
+        self._left = total
+        self._freed = threading.Condition()
+
+    @contextmanager
+    def hold(self, count: int, cancelled: CancelFlag) -> Iterator[None]:
+        """Wait for room, hold it. A single request larger than the budget gets all of it. Raises Cancelled."""
+        count = min(count, self._total)
+        with self._freed:
+            while self._left < count:
+                if cancelled.is_set():
+                    raise Cancelled
+                self._freed.wait(0.25)
+            self._left -= count
+        try:
+            yield
+        finally:
+            with self._freed:
+                self._left += count
+                self._freed.notify_all()

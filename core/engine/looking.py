@@ -1,0 +1,90 @@
+"""Looking around for pickers: buckets, entries, sizes. Blocking; called in threads."""
+
+from __future__ import annotations
+
+import threading
+import time
+from pathlib import Path
+
+import msgspec
+
+from core.engine.storebook import Store, StoreBook
+from core.errors import Code, FatalTrouble, HaulierError, NoPermission, NotFound, TransferError
+from core.messages import BucketList, EntryPage, ListBuckets, ListEntries, Measure, Measured
+from core.model import Connection, Place, Tally
+from core.safe_text import safe_text
+from core.stores.local import LocalFolder
+
+MOST_ENTRIES = 5000  # in one page, so that a reply stays well under a frame
+
+
+class Looking:
+    """Errors of stores become HaulierError: not_found, blocked (mendable), or failed."""
+
+    def __init__(self, stores: StoreBook) -> None:
+        self._stores = stores
+
+    def buckets(self, command: ListBuckets) -> BucketList:
+        try:
+            found = self._stores.service(command.connection, command.adhoc).list_buckets()
+        except TransferError as error:
+            raise as_refusal(error) from error
+        return BucketList(buckets=tuple(sorted(found, key=lambda bucket: bucket.name)))
+
+    def entries(self, command: ListEntries) -> EntryPage:
+        limit = max(1, min(command.limit, MOST_ENTRIES))
+        place = command.place
+        try:
+            store, prefix = self._open(place, command.adhoc)
+            if not command.recursive:
+                cursor = prefix + command.cursor if command.cursor and place.kind == "local" else command.cursor
+                entries, next_cursor = store.level(prefix, cursor=cursor, limit=limit)
+                if place.kind == "local":
+                    next_cursor = next_cursor.removeprefix(prefix)
+            else:
+                entries = []
+                never = threading.Event()
+                start = prefix + command.cursor if command.cursor else ""
+                for page in store.pages(prefix, start_after=start, cancelled=never):
+                    entries += page[: limit - len(entries)]
+                    if len(entries) >= limit:
+                        break
+                next_cursor = entries[-1].key.removeprefix(prefix) if len(entries) >= limit else ""
+        except TransferError as error:
+            raise as_refusal(error) from error
+        relative = tuple(msgspec.structs.replace(e, key=e.key.removeprefix(prefix)) for e in entries)
+        return EntryPage(entries=tuple(e for e in relative if e.key), cursor=next_cursor)
+
+    def measure(self, command: Measure) -> Measured:
+        count = size = 0
+        deadline = time.monotonic() + min(max(command.seconds, 0.1), 600.0)
+        never = threading.Event()
+        try:
+            store, prefix = self._open(command.place, command.adhoc)
+            for page in store.pages(prefix, cancelled=never):
+                count += len(page)
+                size += sum(entry.size for entry in page)
+                if time.monotonic() > deadline:
+                    return Measured(total=Tally(count=count, bytes=size), complete=False)
+        except TransferError as error:
+            raise as_refusal(error) from error
+        return Measured(total=Tally(count=count, bytes=size), complete=True)
+
+    def _open(self, place: Place, adhoc: Connection | None) -> tuple[Store, str]:
+        if place.kind == "local":
+            return LocalFolder(Path(place.path)), ""
+        if not place.bucket:
+            raise HaulierError(Code.USAGE, f"{place}: name a bucket")
+        return self._stores.service(place.connection, adhoc).bucket(place.bucket), place.path
+
+
+def as_refusal(error: TransferError) -> HaulierError:
+    """What a face is told when a store could not do what was asked."""
+    message = safe_text(error.message)
+    if isinstance(error, NotFound):
+        return HaulierError(Code.NOT_FOUND, message)
+    if isinstance(error, NoPermission):
+        return HaulierError(Code.BLOCKED, message, "these credentials do not allow it")
+    if isinstance(error, FatalTrouble):
+        return HaulierError(Code.BLOCKED, message, "mend it and try again")
+    return HaulierError(Code.BLOCKED, message, "try again in a moment")

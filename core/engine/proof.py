@@ -1,0 +1,93 @@
+"""What was proven about an item's content, and how.
+
+S3's ETag of an object sent whole (and not encrypted with KMS or customer keys) is its MD5; of a multipart
+object it is the MD5 of the concatenated binary MD5s of its parts, "-", and the number of parts
+(https://docs.aws.amazon.com/AmazonS3/latest/userguide/checking-object-integrity.html). CRC64NVME of an object
+may be stored as `x-amz-checksum-crc64nvme`, base64 of 8 big-endian bytes.
+
+The words below are stored with each item and shown: nothing else may be called verified.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import re
+from collections.abc import Sequence
+
+ETAG_MD5 = "etag-md5"
+CRC64 = "crc64nvme"
+SHA256 = "sha256"
+SIZE_ONLY = "size only"
+DELETED = "deleted"
+
+MIB = 1 << 20
+_COMMON_PART_SIZES = tuple(
+    n * MIB for n in (5, 6, 8, 10, 15, 16, 20, 25, 32, 48, 50, 64, 100, 128, 256, 512, 1024)
+)
+_PLAIN = re.compile(r"[0-9a-f]{32}")
+_COMPOSITE = re.compile(r"[0-9a-f]{32}-(\d{1,5})")
+
+
+def is_md5(etag: str) -> bool:
+    """Whether an ETag has the shape of a whole object's MD5."""
+    return _PLAIN.fullmatch(etag) is not None
+
+
+def part_count(etag: str) -> int:
+    """The number of parts in a composite ETag, 0 for any other."""
+    match = _COMPOSITE.fullmatch(etag)
+    return int(match[1]) if match else 0
+
+
+def composite(md5s: Sequence[bytes]) -> str:
+    """The ETag of a multipart object from its parts' binary MD5s in order."""
+    return f"{hashlib.md5(b''.join(md5s), usedforsecurity=False).hexdigest()}-{len(md5s)}"
+
+
+def guess_part_size(etag: str, size: int) -> int:
+    """A usual part size that would give this composite ETag's number of parts, 0 when none would.
+
+    Only a guess: agreement proves the content, disagreement proves nothing.
+    """
+    count = part_count(etag)
+    if count == 0:
+        return 0
+    if count == 1:
+        return size
+    for part_size in _COMMON_PART_SIZES:
+        if -(-size // part_size) == count:
+            return part_size
+    return 0
+
+
+def crc64_base64(value: int) -> str:
+    """A CRC64NVME as S3 writes it in x-amz-checksum-crc64nvme."""
+    return base64.b64encode(value.to_bytes(8, "big")).decode()
+
+
+def segment_size(etag: str, size: int, known_part_size: int) -> tuple[int, bool]:
+    """Of how many bytes each MD5 in `etag` is made, and whether that is sure.
+
+    (0, False) when the ETag cannot be recomputed. An object of no bytes has segments of 1 byte, none of them.
+    """
+    if is_md5(etag):
+        return max(size, 1), True
+    if part_count(etag) == 0:
+        return 0, False
+    if known_part_size and -(-size // known_part_size) == part_count(etag):
+        return known_part_size, True
+    return guess_part_size(etag, size), False
+
+
+def etag_of(data: memoryview | bytes, etag: str, segment: int) -> str:
+    """The ETag that `data` would have, in the same shape as `etag`, with segments of `segment` bytes."""
+    if is_md5(etag):
+        return hashlib.md5(data, usedforsecurity=False).hexdigest()
+    view = memoryview(data)
+    return composite(
+        [
+            hashlib.md5(view[at : at + segment], usedforsecurity=False).digest()
+            for at in range(0, len(view), segment)
+        ]
+    )

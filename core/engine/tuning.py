@@ -1,0 +1,40 @@
+"""How much at once: the limits of one job, and what zero ("by measuring") starts from."""
+
+from __future__ import annotations
+
+import os
+
+from core.model import JobOptions, Value
+
+MOST_THREADS = 64
+AUTO_FILES = 16
+# Measured on loopback with 2 cores: large objects are quickest with about two connections per core, because
+# every chunk passes through the interpreter once; small ones want many, because each waits for the server.
+AUTO_PARTS = max(4, min(16, 2 * (os.cpu_count() or 2)))
+
+
+class Tuning(Value, frozen=True, kw_only=True):
+    """Workers are files at once, connections are parts of one file at once; 0 means automatic."""
+
+    workers: int = 0
+    connections: int = 0
+    bandwidth: int = 0
+
+    @classmethod
+    def of(cls, options: JobOptions) -> Tuning:
+        return cls(workers=options.workers, connections=options.connections, bandwidth=options.bandwidth)
+
+    def queue_limits(self) -> dict[str, int]:
+        """Keyword arguments for WorkQueue: files, connections, parts, threads."""
+        files = min(self.workers or AUTO_FILES, MOST_THREADS)
+        connections = self.connections or AUTO_PARTS
+        if self.workers or self.connections:
+            parts = min(MOST_THREADS, (self.workers or 4) * connections)
+        else:
+            parts = AUTO_PARTS
+        return {
+            "files": files,
+            "connections": connections,
+            "parts": parts,
+            "threads": min(MOST_THREADS, max(files, parts)),
+        }

@@ -1,0 +1,58 @@
+"""Which keys are wanted: include and exclude globs.
+
+A pattern is matched against the key relative to the source. `*` also crosses `/`, `?` is one character,
+`[…]` a set, `**/` any folders or none. A pattern without `/` also matches the last name of the key alone
+(`*.json` finds `a/b/c.json`, `README` finds `docs/README`). One that ends in `/` means a folder with
+everything below it, at any depth unless it holds another `/`. A leading `/` ties it to the top.
+No include pattern means everything; exclude wins.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from fnmatch import translate
+
+_FOLDERS = "(?:.*/)?"
+
+
+class Filters:
+    """Compiled once, asked per key. Safe to use from several threads."""
+
+    __slots__ = ("_excluded", "_included", "exclude", "include")
+
+    def __init__(self, include: Sequence[str] = (), exclude: Sequence[str] = ()) -> None:
+        self.include = tuple(include)
+        self.exclude = tuple(exclude)
+        self._included = _compile(self.include)
+        self._excluded = _compile(self.exclude)
+
+    def wants(self, key: str) -> bool:
+        """Whether the relative `key` is to be moved."""
+        if self._included is not None and self._included.fullmatch(key) is None:
+            return False
+        return self._excluded is None or self._excluded.fullmatch(key) is None
+
+    def __bool__(self) -> bool:
+        """Whether anything could be left out."""
+        return self._included is not None or self._excluded is not None
+
+
+def _compile(patterns: Sequence[str]) -> re.Pattern[str] | None:
+    if not patterns:
+        return None
+    return re.compile("|".join(f"(?:{_expression(pattern)})" for pattern in patterns), re.DOTALL)
+
+
+def _expression(pattern: str) -> str:
+    anywhere = "/" not in pattern.rstrip("/")
+    text = pattern.removeprefix("/").removeprefix("./") if not anywhere else pattern
+    if text.endswith("/"):
+        text += "*"
+    body = _FOLDERS.join(_glob(piece) for piece in text.split("**/"))
+    return f"{_FOLDERS}{body}" if anywhere else body
+
+
+def _glob(piece: str) -> str:
+    # fnmatch wraps what it makes as (?s:…)\Z; the pieces are joined, so only the inside is wanted.
+    return translate(piece).removeprefix("(?s:").removesuffix(r")\Z")

@@ -1,0 +1,389 @@
+"""The words of the program as frozen values; everything that crosses a border is made of these.
+
+Sizes and offsets are bytes, rates bytes per second, durations seconds, times UTC seconds since the epoch.
+Text taken from outside (keys, messages of servers) is kept as it came; only `safe_text` makes it showable.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Literal
+
+import msgspec
+
+
+class Value(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Base of all values: frozen, named fields only, unknown fields ignored when decoded."""
+
+
+# ---------------------------------------------------------------- places and connections
+
+
+ADHOC_S3 = "s3"  # the connection name that `s3://…` places carry; reserved, described in JobSpec.adhoc
+RESERVED_NAMES = frozenset({"s3", "hf", "list", "file", "http", "https", "local"})
+
+
+class Place(Value, frozen=True, kw_only=True):
+    """Where something is. `connection` is empty for this machine's files.
+
+    For S3, `bucket` may be empty (the connection's root) and `path` is a key or a prefix ending in "/".
+    For local files, `path` is absolute; a trailing "/" says folder.
+    """
+
+    kind: Literal["local", "s3"]
+    connection: str = ""
+    bucket: str = ""
+    path: str = ""
+
+    def __str__(self) -> str:
+        if self.kind == "local":
+            return self.path
+        where = f"{self.bucket}/{self.path}" if self.bucket else ""
+        return f"s3://{where}" if self.connection == ADHOC_S3 else f"{self.connection}:{where}"
+
+    @property
+    def is_folder(self) -> bool:
+        """Whether the writing says folder: a trailing slash, a whole bucket, or a connection's root."""
+        return not self.path or self.path.endswith("/")
+
+
+class ProfileCredentials(Value, frozen=True, kw_only=True, tag="profile"):
+    """A profile of the AWS config files, read when needed; nothing is stored."""
+
+    profile: str
+
+
+class ChainCredentials(Value, frozen=True, kw_only=True, tag="chain"):
+    """The default AWS chain: environment, SSO, instance role, `credential_process`."""
+
+
+class AnonymousCredentials(Value, frozen=True, kw_only=True, tag="anonymous"):
+    """Requests are not signed."""
+
+
+class KeyringCredentials(Value, frozen=True, kw_only=True, tag="keyring"):
+    """Typed keys, in the OS keyring. `ref` is the account name there."""
+
+    ref: str
+
+
+class SessionCredentials(Value, frozen=True, kw_only=True, tag="session"):
+    """Typed or environment keys, in the engine's memory only, gone when it stops."""
+
+    ref: str
+
+
+Credentials = (
+    ProfileCredentials | ChainCredentials | AnonymousCredentials | KeyringCredentials | SessionCredentials
+)
+
+
+class Connection(Value, frozen=True, kw_only=True):
+    """How to reach an S3 service. Holds no secret, only where the secret is."""
+
+    name: str
+    endpoint: str = ""  # empty: AWS itself
+    region: str = ""
+    addressing: Literal["auto", "path", "virtual"] = "auto"
+    ca_file: str = ""
+    verify_tls: bool = True
+    credentials: Credentials = ChainCredentials()
+    tested_at: float = 0.0  # 0: never tested successfully
+
+
+class SecretKeys(msgspec.Struct, frozen=True, kw_only=True):
+    """An access key as typed. Crosses the socket once, never a log: its repr hides everything."""
+
+    access_key_id: str
+    secret_access_key: str
+    session_token: str = ""
+
+    def __repr__(self) -> str:
+        return "SecretKeys(…)"
+
+    __str__ = __repr__
+
+
+class Check(Value, frozen=True, kw_only=True):
+    """One line of a connection test or a system check."""
+
+    name: str  # "reach", "sign", "list", "read", "write"
+    ok: bool | None  # None: not tried
+    detail: str = ""
+
+
+class BucketInfo(Value, frozen=True, kw_only=True):
+    name: str
+    created: float = 0.0
+    region: str = ""
+
+
+class Entry(Value, frozen=True, kw_only=True):
+    """One object or file as listed. `key` is relative to the place that was listed."""
+
+    key: str
+    size: int = 0
+    etag: str = ""  # without quotes; empty when the store has none
+    modified: float = 0.0
+    storage_class: str = ""
+    is_folder: bool = False  # a common prefix (non-recursive listings), key ends in "/"
+
+
+# ---------------------------------------------------------------- jobs
+
+
+class JobKind(StrEnum):
+    COPY = "copy"  # new and changed files; never deletes
+    SYNC = "sync"  # makes the target like the source; deletes only with `delete`
+    VERIFY = "verify"  # compares content, moves nothing
+
+
+class Compare(StrEnum):
+    TIME = "time"  # same size, and the target is not older than the source
+    SIZE = "size"
+    CHECKSUM = "checksum"
+
+
+class Pair(Value, frozen=True, kw_only=True):
+    """One source and where it goes. A job has one or more."""
+
+    source: Place
+    target: Place
+
+
+class JobOptions(Value, frozen=True, kw_only=True):
+    """Every choice of copy, sync, plan (cli.md). Zero means "found by measuring" or "no limit"."""
+
+    include: tuple[str, ...] = ()
+    exclude: tuple[str, ...] = ()
+    workers: int = 0  # files at once
+    connections: int = 0  # per file
+    part_size: int = 0
+    bandwidth: int = 0
+    compare: Compare = Compare.TIME
+    skip_smaller_than: int = 0
+    storage_class: str = ""
+    on_unfinished: Literal["resume", "clean"] = "resume"
+    server_side: bool = True
+    delete: bool = False
+    retry: str = "patient"
+    reserve: int = -1  # bytes kept free on the target file system; -1: the setting's default
+
+
+class JobSpec(Value, frozen=True, kw_only=True):
+    """What a person asked for. Frozen with the job; the plan is made from it."""
+
+    kind: JobKind
+    pairs: tuple[Pair, ...]
+    options: JobOptions = JobOptions()
+    adhoc: Connection | None = None  # what `s3://` means for this job: the face's environment, without secrets
+
+
+class JobState(StrEnum):
+    PLANNING = "planning"  # listing and comparing; nothing moves until started
+    PLANNED = "planned"  # waits for a start with the plan's hash
+    RUNNING = "running"
+    PAUSED = "paused"  # a person paused it
+    BLOCKED = "blocked"  # stopped for a reason that can be mended; `reason` says which
+    COMPLETED = "completed"  # everything asked for is done
+    PARTIAL = "partial"  # finished, but some items failed or differ
+    FAILED = "failed"  # could not be carried out at all (source missing, listing refused)
+    CANCELLED = "cancelled"
+
+    @property
+    def is_final(self) -> bool:
+        return self in _FINAL
+
+
+_FINAL = {JobState.COMPLETED, JobState.PARTIAL, JobState.FAILED, JobState.CANCELLED}
+
+
+class Action(StrEnum):
+    """What the plan does with one item. Skipped entries are counted, not stored as items."""
+
+    COPY = "copy"
+    OVERWRITE = "overwrite"
+    DELETE = "delete"
+    VERIFY = "verify"
+    CANNOT = "cannot"  # known in the plan already: name not possible, object archived …
+
+
+class Status(StrEnum):
+    """An item's state, with the words that people's scripts read (features.md 6.3)."""
+
+    PENDING = "pending"
+    DOWNLOADING = "downloading"  # a worker has it, whichever the direction
+    COMPLETED = "completed"
+    FAILED = "failed"
+
+
+class Tally(Value, frozen=True, kw_only=True):
+    count: int = 0
+    bytes: int = 0
+
+
+Method = Literal["download", "upload", "server side", "relay", "local", "verify"]
+
+
+class PairPlan(Value, frozen=True, kw_only=True):
+    """The plan of one source and target: what would happen there."""
+
+    source: Place
+    target: Place
+    method: Method
+    copy: Tally = Tally()
+    overwrite: Tally = Tally()
+    skip: Tally = Tally()
+    delete: Tally = Tally()
+    cannot: Tally = Tally()
+    target_total: Tally = Tally()  # what the target holds now, for the share of a deletion
+    creates_bucket: bool = False
+
+
+class PlanSummary(Value, frozen=True, kw_only=True):
+    """The frozen result of comparing. `hash` covers every planned item; starting names it."""
+
+    pairs: tuple[PairPlan, ...] = ()
+    copy: Tally = Tally()
+    overwrite: Tally = Tally()
+    skip: Tally = Tally()
+    delete: Tally = Tally()
+    cannot: Tally = Tally()
+    skip_reasons: tuple[tuple[str, int], ...] = ()  # reason in words, count
+    cannot_reasons: tuple[tuple[str, int], ...] = ()
+    warnings: tuple[str, ...] = ()
+    hash: str = ""  # empty while planning
+    needs_confirmation: bool = False  # writes to S3 or deletes: starts only with YES (features.md 3.2)
+
+
+class Counts(Value, frozen=True, kw_only=True):
+    """Absolute counters of a job. Totals grow while `listing`; then they are final."""
+
+    listing: bool = False
+    listed: int = 0  # source entries seen so far
+    files_total: int = 0
+    files_done: int = 0
+    files_failed: int = 0
+    files_skipped: int = 0
+    bytes_total: int = 0
+    bytes_done: int = 0
+    deleted: int = 0
+    to_delete: int = 0
+    retries: int = 0
+    throttled: int = 0
+
+
+class JobView(Value, frozen=True, kw_only=True):
+    """A job as faces show it. `reason` explains blocked, failed, paused in one sentence."""
+
+    id: int
+    spec: JobSpec
+    state: JobState
+    title: str  # "prod:logs-app, logs-edge → dr:"
+    reason: str = ""
+    hint: str = ""
+    created: float = 0.0
+    started: float = 0.0
+    finished: float = 0.0
+    active_seconds: float = 0.0  # time spent running, without pauses
+    counts: Counts = Counts()
+    plan: PlanSummary | None = None
+    proofs: tuple[tuple[str, int], ...] = ()  # how items were verified: ("etag-md5", 41022), ("size only", 3)
+
+
+class ItemView(Value, frozen=True, kw_only=True):
+    """One item with the columns of features.md 6.3."""
+
+    id: int
+    filename: str  # key relative to the source
+    url: str  # full source place
+    target: str  # full target place
+    action: Action
+    expected_size: int
+    actual_size: int = 0
+    status: Status = Status.PENDING
+    attempts: int = 0
+    created_at: float = 0.0
+    completed_at: float = 0.0
+    error: str = ""
+    proof: str = ""  # "etag-md5", "crc64nvme", "size only", "" while not done
+
+
+class AttemptView(Value, frozen=True, kw_only=True):
+    """One failed try of an item."""
+
+    item: int
+    filename: str
+    at: float
+    error_class: str
+    message: str
+    retry_in: float = -1.0  # seconds until tried again; -1: not tried again
+
+
+class Level(StrEnum):
+    DEBUG = "DEBUG"
+    INFO = "INFO"
+    WARNING = "WARNING"
+
+
+class Notice(Value, frozen=True, kw_only=True):
+    """A line of the log, for people. `job` 0: about the engine."""
+
+    at: float
+    level: Level
+    text: str
+    job: int = 0
+
+
+# ---------------------------------------------------------------- progress (lossy)
+
+
+Phase = Literal["idle", "moving", "hashing", "finishing", "waiting", "copying", "deleting"]
+
+
+class WorkerView(Value, frozen=True, kw_only=True):
+    """What one worker does right now."""
+
+    index: int
+    job: int = 0
+    item: int = 0
+    key: str = ""
+    phase: Phase = "idle"
+    part: int = 0  # 1-based; 0 for an item moved whole
+    parts: int = 0
+    done: int = 0  # bytes of this part or item
+    size: int = 0
+    rate: float = 0.0
+    attempt: int = 1
+    seconds: float = 0.0  # on this part so far
+    note: str = ""  # "503 SlowDown, again in 3 s"
+
+
+class JobProgress(Value, frozen=True, kw_only=True):
+    job: int
+    state: JobState
+    counts: Counts
+    rate: float = 0.0  # smoothed
+    eta_low: float = -1.0  # seconds; -1: not known
+    eta_high: float = -1.0
+    waiting: str = ""  # "network away, trying again in 10 s"
+    workers_wanted: int = 0
+    connections_wanted: int = 0
+    bandwidth: int = 0
+
+
+class DiskView(Value, frozen=True, kw_only=True):
+    path: str
+    free: int
+    total: int
+
+
+class EngineStatus(Value, frozen=True, kw_only=True):
+    pid: int
+    version: str
+    protocol: int
+    started: float
+    state_dir: str
+    jobs_active: int
+    draining: bool = False
+    memory: int = 0  # resident bytes of the engine

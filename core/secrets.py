@@ -1,0 +1,180 @@
+"""Where typed access keys live: the OS keyring, or the memory of this process, and nowhere else.
+
+A connection holds a reference. `SecretVault` turns it into keys, and says in plain words where a typed
+secret will be kept before it is kept. Kinds of references:
+
+- `NAME@0123abcd…`: in the OS keyring, service "haulier", this text as the account; the value is one JSON
+  object with the fields of SecretKeys.
+- `session-…`: typed, kept in memory, gone when the engine stops.
+- `env-…`: from a face's environment (core/places.py), kept in memory.
+
+The vault belongs to the engine's process; faces send keys over the socket once and read none back.
+"""
+
+from __future__ import annotations
+
+import secrets
+import threading
+import time
+
+import msgspec
+
+from core.errors import BadCredentials, Code, HaulierError
+from core.keyring_access import KeyringTrouble, OsKeyring
+from core.log import register_secret
+from core.model import Credentials, KeyringCredentials, SecretKeys, SessionCredentials
+
+SESSION = "session-"
+ENVIRONMENT = "env-"
+_STATE_AGE = 5.0  # seconds for which the answer of `where` is good
+
+
+class SecretVault:
+    """Keeps and finds access keys. Thread-safe; methods may block for a few seconds on a slow keyring."""
+
+    def __init__(self, keyring: OsKeyring | None = None) -> None:
+        self._keyring = keyring or OsKeyring()
+        self._memory: dict[str, SecretKeys] = {}
+        self._lock = threading.Lock()
+        self._state: tuple[float, bool, str] | None = None
+
+    def where(self) -> str:
+        """Where keys typed now would be kept, for people, before they are kept."""
+        return self._look()[1]
+
+    @property
+    def can_keep(self) -> bool:
+        """Whether typed keys survive a restart of the engine. False: memory only."""
+        return self._look()[0]
+
+    def keep(self, connection_name: str, keys: SecretKeys, in_memory_ok: bool) -> Credentials:
+        """Keep typed keys and return the reference to them: the keyring's, or the memory's.
+
+        Raises HaulierError (refused) when only memory is left and nobody said that this is understood.
+        """
+        _look_sound(keys)
+        _keep_out_of_logs(keys)
+        ref = f"{connection_name}@{secrets.token_hex(8)}"
+        try:
+            self._keyring.write(ref, msgspec.json.encode(keys).decode())
+        except KeyringTrouble as trouble:
+            self._state = None
+            if not in_memory_ok:
+                raise HaulierError(
+                    Code.REFUSED,
+                    f"The keys were not stored: {trouble.words}.",
+                    "They can be kept in memory until the engine stops, if you say so; or use an AWS profile.",
+                ) from None
+            ref = SESSION + secrets.token_hex(8)
+            with self._lock:
+                self._memory[ref] = keys
+            return SessionCredentials(ref=ref)
+        return KeyringCredentials(ref=ref)
+
+    def keys(self, ref: str) -> SecretKeys:
+        """The keys that a reference means. Raises BadCredentials with a sentence that says what to do."""
+        with self._lock:
+            known = self._memory.get(ref)
+        if known is not None:
+            return known
+        if ref.startswith(SESSION):
+            raise BadCredentials(
+                "The keys of this connection were kept in memory only and are gone since the engine was "
+                "restarted. Edit the connection and type them again."
+            )
+        if ref.startswith(ENVIRONMENT):
+            raise BadCredentials(
+                "The keys came from the environment of the command that made this job and are gone since the "
+                "engine was restarted. Run `haulier ls s3://` where AWS_ACCESS_KEY_ID is set, then resume."
+            )
+        return self._from_keyring(ref)
+
+    def knows(self, credentials: Credentials) -> bool:
+        """Whether keys are at hand for session references; everything else is looked up when needed."""
+        if not isinstance(credentials, SessionCredentials):
+            return True
+        with self._lock:
+            return credentials.ref in self._memory
+
+    def provide(self, ref: str, keys: SecretKeys) -> None:
+        """Keep keys in memory under a reference that is already in use somewhere."""
+        if not ref:
+            raise HaulierError(Code.USAGE, "The keys belong to no reference.")
+        _look_sound(keys)
+        _keep_out_of_logs(keys)
+        with self._lock:
+            self._memory[ref] = keys
+
+    def forget(self, credentials: Credentials) -> None:
+        """Remove typed keys from wherever they are. Not an error when they are gone or were never typed.
+
+        Raises HaulierError (blocked) when the keyring still has them and cannot be reached.
+        """
+        if not isinstance(credentials, KeyringCredentials | SessionCredentials):
+            return
+        with self._lock:
+            self._memory.pop(credentials.ref, None)
+        if isinstance(credentials, SessionCredentials):
+            return
+        try:
+            self._keyring.delete(credentials.ref)
+        except KeyringTrouble as trouble:
+            raise HaulierError(
+                Code.BLOCKED,
+                f"The keys are still in the keyring (haulier, {credentials.ref}): {trouble.words}.",
+                "Unlock the keyring and remove the entry there.",
+            ) from None
+
+    def _from_keyring(self, ref: str) -> SecretKeys:
+        try:
+            stored = self._keyring.read(ref)
+        except KeyringTrouble as trouble:
+            raise BadCredentials(
+                f"The keys of this connection are in the keyring, and {trouble.words}. "
+                "Unlock it and try again; an engine started in another session must be restarted from this one."
+            ) from None
+        if stored is None:
+            raise BadCredentials(
+                f"The keyring has no entry {ref} of the service haulier any more. "
+                "Edit the connection and type the keys again."
+            )
+        try:
+            keys = msgspec.json.decode(stored, type=SecretKeys)
+        except msgspec.MsgspecError:
+            raise BadCredentials(
+                f"The keyring's entry {ref} of the service haulier is damaged. "
+                "Edit the connection and type the keys again."
+            ) from None
+        _keep_out_of_logs(keys)
+        return keys
+
+    def _look(self) -> tuple[bool, str]:
+        state = self._state
+        if state is None or time.monotonic() - state[0] > _STATE_AGE:
+            try:
+                can_keep, words = True, self._keyring.name()
+            except KeyringTrouble as trouble:
+                can_keep, words = False, f"memory only, until the engine stops: {trouble.words}"
+            state = self._state = (time.monotonic(), can_keep, words)
+        return state[1], state[2]
+
+
+def _keep_out_of_logs(keys: SecretKeys) -> None:
+    for text in (keys.secret_access_key, keys.session_token):
+        register_secret(text)
+
+
+def _look_sound(keys: SecretKeys) -> None:
+    for what, text in (
+        ("access key id", keys.access_key_id),
+        ("secret access key", keys.secret_access_key),
+        ("session token", keys.session_token),
+    ):
+        if not text and what != "session token":
+            raise HaulierError(Code.USAGE, f"The {what} is empty.")
+        if any(character.isspace() or not character.isprintable() for character in text):
+            raise HaulierError(
+                Code.USAGE,
+                f"The {what} holds a space or a control character.",
+                "Copy it again, without line ends.",
+            )

@@ -1,0 +1,236 @@
+"""What a store must be able to do, so that the scheduler can move bytes without knowing whose they are.
+
+Read this file and you can write a new store. Rules that hold for every method:
+
+- Called from worker threads, several at once, on one store object. Methods block. No method retries; the
+  scheduler does, by the class of the `TransferError` that the method raises. Nothing else may be raised
+  for what the other side did; OSError, vendor exceptions and HTTP statuses are mapped here, at the edge.
+- Keys are the store's own, complete (not relative to a prefix), str, never changed on the way.
+- A `Body` gives exactly the bytes asked for or raises: too few is NetworkTrouble, another version of the
+  object is SourceChanged. Content is never decoded or decompressed.
+- `cancelled` events are looked at between chunks; a cancelled call raises Cancelled.
+
+Optional abilities are optional protocols (`ServerSideCopy`, `Buckets`, `Deletes`), found with isinstance.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager
+from typing import Protocol, runtime_checkable
+
+import msgspec
+
+from core.model import BucketInfo, Entry
+
+
+class Cancelled(Exception):
+    """The call was given up because its job was paused or cancelled. Not an error."""
+
+
+class CancelFlag(Protocol):
+    """The part of threading.Event that stores look at."""
+
+    def is_set(self) -> bool: ...
+
+
+class Metadata(msgspec.Struct, frozen=True, kw_only=True):
+    """What travels with an object besides its bytes.
+
+    `headers` uses lower-case names out of content-type, cache-control, content-disposition,
+    content-encoding, content-language, expires. `user` is the user metadata without the x-amz-meta- prefix.
+    """
+
+    headers: Mapping[str, str] = {}
+    user: Mapping[str, str] = {}
+    tags: Mapping[str, str] = {}
+    storage_class: str = ""
+    modified: float = 0.0  # of the source; local targets set it as mtime, S3 targets as user metadata "mtime"
+    checksums: Mapping[str, str] = {}  # "crc64nvme" → base64, as the store told; whole-object values only
+
+
+class ObjectInfo(msgspec.Struct, frozen=True, kw_only=True):
+    """One object looked at closely (HEAD, stat). `entry.key` is the complete key."""
+
+    entry: Entry
+    metadata: Metadata = Metadata()
+    part_size: int = 0  # of a multipart object whose ETag is composite, where the store tells; else 0
+    opaque_etag: bool = False  # the ETag is no digest of the content (SSE-KMS, SSE-C), whatever its shape
+    tag_count: int = 0
+    version_id: str = ""
+    identity: str = ""  # changes when the content may have (inode, mtime_ns …); "" when the ETag does
+
+
+class Body(Protocol):
+    """The bytes of a range, as they arrive."""
+
+    @property
+    def info(self) -> ObjectInfo:
+        """What the answer told of the object these bytes belong to."""
+        ...
+
+    def __iter__(self) -> Iterator[memoryview]:
+        """Chunks of 1 byte to about 1 MiB, valid until the next one is taken."""
+        ...
+
+
+class Source(Protocol):
+    """Reading."""
+
+    def pages(self, prefix: str, *, start_after: str = "", cancelled: CancelFlag) -> Iterator[list[Entry]]:
+        """All objects whose key starts with `prefix`, by pages, with complete keys.
+
+        In the byte order of UTF-8 keys where the store promises it; the planner checks and does not trust.
+        Raises when a page fails, repeats, or the listing ends early without saying so: a page sequence that
+        ends normally is complete. Entries that cannot be read (FIFOs, sockets, names that are not UTF-8)
+        are reported through `unlistable` of the same store, never silently left out.
+        """
+        ...
+
+    def level(self, prefix: str, *, cursor: str, limit: int) -> tuple[list[Entry], str]:
+        """One page of one level under `prefix` (folders as entries with is_folder), and the next cursor."""
+        ...
+
+    def stat(self, key: str) -> ObjectInfo:
+        """Raises NotFound, NoPermission."""
+        ...
+
+    def read(
+        self, entry: Entry, offset: int, length: int, *, cancelled: CancelFlag
+    ) -> AbstractContextManager[Body]:
+        """`length` bytes from `offset` of the version that `entry.etag` names (or size and mtime where there
+        is no ETag). The whole object when offset is 0 and length is entry.size, which may be 0."""
+        ...
+
+
+class PartLimits(msgspec.Struct, frozen=True, kw_only=True):
+    """What a target can take. Sizes in bytes."""
+
+    min_part: int = 1  # but the last
+    max_part: int = 5 * 1024**3
+    max_parts: int = 10_000
+    max_whole: int = 5 * 1024**3  # the largest object that `put` takes
+    max_size: int = 5 * 1024**4
+    sequential: bool = False  # parts must be written in order
+
+
+class PartReceipt(msgspec.Struct, frozen=True, kw_only=True):
+    """A part that is at the target. `etag` is the store's word for it, `md5` and `crc64` are ours."""
+
+    number: int  # from 1
+    offset: int
+    size: int
+    etag: str = ""
+    md5: str = ""  # hex; empty when not computed
+    crc64: int = -1  # CRC64NVME; -1 when not computed
+
+
+class Receipt(msgspec.Struct, frozen=True, kw_only=True):
+    """An object that is at the target, or will be once `settle` has been called with this receipt."""
+
+    key: str
+    size: int
+    etag: str = ""
+    token: str = ""  # the store's own, for settle
+
+
+class Target(Protocol):
+    """Writing. Nothing appears under a final name before it is whole.
+
+    Small items: `put`, then `settle`. Large ones: `stage`, `put_part` (any order unless sequential, several
+    at once, the same part may be sent again), `commit`, then `settle`. `settle` makes durable and visible,
+    for many receipts at once; until it returns nothing may be called completed.
+    """
+
+    limits: PartLimits
+
+    def stat(self, key: str) -> ObjectInfo: ...
+
+    def put(self, key: str, data: memoryview | bytes, metadata: Metadata, *, md5: str = "") -> Receipt:
+        """The whole object at once. `md5` (hex), when known, is checked by the target where it can."""
+        ...
+
+    def stage(self, key: str, size: int, metadata: Metadata) -> str:
+        """Begin a large item; the token survives restarts and is recorded before any part is sent."""
+        ...
+
+    def put_part(
+        self, key: str, token: str, number: int, offset: int, data: memoryview | bytes, *, md5: str = ""
+    ) -> PartReceipt:
+        """One part, or for targets that write in place (`WritesInPlace`) any run of bytes."""
+        ...
+
+    def staged_parts(self, key: str, token: str) -> list[PartReceipt]:
+        """What is really there of a staged item, for resuming. Raises StageLost when it is gone."""
+        ...
+
+    def commit(self, key: str, token: str, parts: list[PartReceipt], size: int) -> Receipt:
+        """All parts are there: make it one object. Safe to call again after a lost reply."""
+        ...
+
+    def abort(self, key: str, token: str) -> None:
+        """Remove a staged item. Not an error when it is gone."""
+        ...
+
+    def settle(self, receipts: list[Receipt]) -> dict[str, Exception]:
+        """Durable and visible. Returns the keys that failed, with why; the others are settled."""
+        ...
+
+
+class StageFile(Protocol):
+    """An open staged file, shared by the workers of one item; positions are explicit, nothing is buffered."""
+
+    def write(self, offset: int, data: memoryview | bytes) -> None: ...
+
+    def read(self, offset: int, length: int) -> bytes:
+        """Bytes as they stand in the staged file, for digests out of order."""
+        ...
+
+    def sync(self) -> None:
+        """Everything written so far is durable."""
+        ...
+
+    def close(self) -> None: ...
+
+
+@runtime_checkable
+class WritesInPlace(Protocol):
+    """The target is a file system: parts are written as they arrive instead of being held in memory."""
+
+    def open_stage(self, key: str, token: str) -> StageFile:
+        """Raises StageLost when the staged file is gone."""
+        ...
+
+
+@runtime_checkable
+class ServerSideCopy(Protocol):
+    """The target can copy from a source by itself."""
+
+    def can_copy_from(self, source: Source) -> bool: ...
+
+    def copy(self, source: Source, entry: Entry, key: str, *, storage_class: str = "") -> Receipt:
+        """Whole object, at most `limits.max_whole`. Metadata and tags kept."""
+        ...
+
+    def copy_part(
+        self, source: Source, entry: Entry, key: str, token: str, number: int, offset: int, length: int
+    ) -> PartReceipt: ...
+
+
+@runtime_checkable
+class Deletes(Protocol):
+    def delete(self, entry: Entry) -> None:
+        """Remove the object if it still is what `entry` says; SourceChanged when it is not, no error when
+        it is gone already."""
+        ...
+
+
+@runtime_checkable
+class Buckets(Protocol):
+    """The store is divided into buckets, and this object speaks for one service, not one bucket."""
+
+    def list_buckets(self) -> list[BucketInfo]: ...
+
+    def create_bucket(self, name: str) -> None: ...
+
+    def has_bucket(self, name: str) -> bool: ...

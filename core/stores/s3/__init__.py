@@ -1,0 +1,16 @@
+"""S3 and everything that speaks it: `S3Service` for a connection, `S3Bucket` for a store."""
+
+from core.stores.s3.bucket import S3Bucket
+from core.stores.s3.errors import BrokenListing, CopyUnsupported, RangesUnsupported
+from core.stores.s3.multipart import Upload, part_size_for
+from core.stores.s3.service import S3Service
+
+__all__ = [
+    "BrokenListing",
+    "CopyUnsupported",
+    "RangesUnsupported",
+    "S3Bucket",
+    "S3Service",
+    "Upload",
+    "part_size_for",
+]

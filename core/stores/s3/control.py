@@ -1,0 +1,285 @@
+"""The slow, rare side of S3 through boto3: credentials, regions, buckets, tags.
+
+botocore's own retries and checksum trailers are off: the scheduler retries, and many S3-compatible servers
+refuse the trailers.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import boto3
+import botocore.session
+from botocore import UNSIGNED
+from botocore.config import Config
+from botocore.configprovider import ConfiguredEndpointProvider
+from botocore.exceptions import BotoCoreError, ClientError
+
+from core.errors import BadCredentials, FatalTrouble, FileTrouble, NoPermission, NotFound, TargetRefused
+from core.model import (
+    AnonymousCredentials,
+    BucketInfo,
+    ChainCredentials,
+    Connection,
+    KeyringCredentials,
+    ProfileCredentials,
+    SecretKeys,
+    SessionCredentials,
+)
+from core.stores.s3.addressing import DEFAULT_REGION, Endpoint, is_region, parse_endpoint
+from core.stores.s3.errors import Doing, from_botocore, refusal_of_client_error
+from core.stores.s3.signing import FrozenKeys
+
+CONNECT_SECONDS = 10
+READ_SECONDS = 60
+
+
+class Control:
+    """One connection's boto3 session and what it has learnt. Called from many threads."""
+
+    def __init__(self, connection: Connection, keys: Callable[[str], SecretKeys]) -> None:
+        self.connection = connection
+        self._keys = keys
+        self._lock = threading.RLock()
+        self._session: Any = None
+        self._credentials: Any = None
+        self._clients: dict[str, Any] = {}
+        self._endpoint: Endpoint | None = None
+        self._regions: dict[str, str] = {}
+
+    # ------------------------------------------------------------ who and where
+
+    @contextmanager
+    def asking(self, doing: Doing) -> Iterator[None]:
+        """Whatever boto3 raises inside the block leaves it as a TransferError."""
+        try:
+            yield
+        except (BotoCoreError, ClientError) as error:
+            mapped = from_botocore(error, doing)
+            if isinstance(mapped, BadCredentials):
+                self.forget_credentials()
+            raise mapped from error
+
+    def forget_credentials(self) -> None:
+        """Read them again at the next request: somebody may have mended what was refused."""
+        with self._lock:
+            self._session = self._credentials = None
+            self._clients.clear()
+
+    @property
+    def endpoint(self) -> Endpoint:
+        """The connection's endpoint, or the one its profile names. Raises FatalTrouble, BadCredentials."""
+        if self._endpoint is None:
+            url = self.connection.endpoint or self._profile_endpoint()
+            self._endpoint = parse_endpoint(url, self.connection.addressing)
+        return self._endpoint
+
+    def credentials(self) -> FrozenKeys | None:
+        """The keys of this moment; None for anonymous connections. Raises BadCredentials, NetworkTrouble."""
+        if isinstance(self.connection.credentials, AnonymousCredentials):
+            return None
+        doing = Doing("look for credentials")
+        with self._lock, self.asking(doing):
+            if self._credentials is None:
+                self._credentials = self.session().get_credentials()
+            if self._credentials is None:
+                raise BadCredentials(f"connection {self.connection.name}: no credentials were found")
+            frozen: FrozenKeys = self._credentials.get_frozen_credentials()
+        if not frozen.access_key or not frozen.secret_key:
+            raise BadCredentials(f"connection {self.connection.name}: the credentials are empty")
+        return frozen
+
+    def session(self) -> Any:
+        """The boto3 session, made at first use. Raises BadCredentials."""
+        with self._lock, self.asking(Doing("set up the connection")):
+            if self._session is None:
+                self._session = self._new_session()
+            return self._session
+
+    def _new_session(self) -> Any:
+        match self.connection.credentials:
+            case ProfileCredentials(profile=profile):
+                return boto3.Session(profile_name=profile)
+            case ChainCredentials():
+                return boto3.Session()
+            case AnonymousCredentials():
+                return boto3.Session(botocore_session=_session_without_profile())
+            case KeyringCredentials(ref=ref) | SessionCredentials(ref=ref):
+                keys = self._keys(ref)
+                return boto3.Session(
+                    botocore_session=_session_without_profile(),
+                    aws_access_key_id=keys.access_key_id,
+                    aws_secret_access_key=keys.secret_access_key,
+                    aws_session_token=keys.session_token or None,
+                )
+
+    def _profile_endpoint(self) -> str:
+        """`endpoint_url` of the profile. The engine's own environment has no say in where a profile leads."""
+        if not isinstance(self.connection.credentials, ProfileCredentials):
+            return ""
+        with self.asking(Doing("read the profile")):
+            inner = self.session()._session  # boto3 has no public way to them
+            provider = ConfiguredEndpointProvider(
+                full_config=inner.full_config,
+                scoped_config=inner.get_scoped_config(),
+                client_name="s3",
+                environ={},
+            )
+            return provider.provide() or ""
+
+    # ------------------------------------------------------------ regions
+
+    @property
+    def home_region(self) -> str:
+        """Where buckets are looked for first."""
+        uses_files = isinstance(self.connection.credentials, ProfileCredentials | ChainCredentials)
+        configured = self.session().region_name if uses_files and not self.connection.region else ""
+        region = self.connection.region or self.endpoint.region_in_name or configured or DEFAULT_REGION
+        return region if is_region(region) else DEFAULT_REGION
+
+    def region_of(self, bucket: str) -> str:
+        """The region to sign with: what was learnt of the bucket, else the home region."""
+        region = self._regions.get(bucket)
+        if region is None:
+            region = self._regions[bucket] = self.home_region
+        return region
+
+    def learn_region(self, bucket: str, region: str) -> None:
+        """A server said where the bucket is."""
+        if is_region(region):
+            self._regions[bucket] = region
+
+    def client(self, bucket: str = "") -> Any:
+        """A boto3 S3 client for the bucket's region. Raises BadCredentials, FatalTrouble."""
+        region = self.region_of(bucket) if bucket else self.home_region
+        with self._lock, self.asking(Doing("set up the connection")):
+            if region not in self._clients:
+                self._clients[region] = self._new_client(region)
+            return self._clients[region]
+
+    def _new_client(self, region: str) -> Any:
+        endpoint, connection = self.endpoint, self.connection
+        path_style = endpoint.addressing == "path" or (endpoint.addressing == "auto" and not endpoint.is_aws)
+        anonymous = isinstance(connection.credentials, AnonymousCredentials)
+        if not anonymous:
+            self.credentials()  # a clear error now instead of an unsigned request later
+        settings: dict[str, Any] = {
+            "signature_version": UNSIGNED if anonymous else "s3v4",
+            "s3": {"addressing_style": "path" if path_style else endpoint.addressing},
+            "retries": {"total_max_attempts": 1, "mode": "standard"},
+            "connect_timeout": CONNECT_SECONDS,
+            "read_timeout": READ_SECONDS,
+            "max_pool_connections": 32,
+            "request_checksum_calculation": "when_required",
+            "response_checksum_validation": "when_required",
+            "ignore_configured_endpoint_urls": True,
+        }
+        url = f"{endpoint.scheme}://{endpoint.netloc}{endpoint.base}" if endpoint.netloc else None
+        verify: str | bool | None = connection.ca_file or None
+        if not connection.verify_tls:
+            verify = False
+        try:
+            return self.session().client(
+                "s3", region_name=region, endpoint_url=url, verify=verify, config=Config(**settings)
+            )
+        except (ValueError, OSError) as error:
+            raise FatalTrouble(f"connection {connection.name}: {error}") from error
+
+    # ------------------------------------------------------------ buckets
+
+    def list_buckets(self) -> list[BucketInfo]:
+        """All buckets that these credentials own, in the order of their names."""
+        client = self.client()
+        found: list[BucketInfo] = []
+        with self.asking(Doing("list buckets")):
+            answer = client.list_buckets()
+            while True:
+                for bucket in answer.get("Buckets", []):
+                    created = bucket.get("CreationDate")
+                    found.append(
+                        BucketInfo(
+                            name=bucket["Name"],
+                            created=created.timestamp() if created else 0.0,
+                            region=bucket.get("BucketRegion", ""),
+                        )
+                    )
+                token = answer.get("ContinuationToken")
+                if not token:
+                    break
+                answer = client.list_buckets(ContinuationToken=token)
+        return sorted(found, key=lambda bucket: bucket.name)
+
+    def has_bucket(self, name: str) -> bool:
+        """Whether the bucket exists. Raises NoPermission when it does but may not be looked at."""
+        try:
+            with self.asking(Doing("look for", name)):
+                self.client(name).head_bucket(Bucket=name)
+        except NotFound:
+            return False
+        return True
+
+    def find_region(self, name: str) -> str:
+        """The bucket's region as the server tells it, learnt for later. Raises NotFound, NoPermission."""
+        doing = Doing("look for", name)
+        client = self.client(name)
+        try:
+            answer = client.head_bucket(Bucket=name)
+            region = answer.get("BucketRegion", "")
+        except ClientError as error:
+            # A bucket elsewhere, or one that may not be listed, still says where it is.
+            region = refusal_of_client_error(error).region
+            if not region:
+                raise from_botocore(error, doing) from error
+        except BotoCoreError as error:
+            raise from_botocore(error, doing) from error
+        self.learn_region(name, region)
+        return self.region_of(name)
+
+    def create_bucket(self, name: str) -> None:
+        """Create the bucket in the home region. One that is there already and ours is no error."""
+        extra: dict[str, Any] = {}
+        if self.home_region != DEFAULT_REGION:
+            extra["CreateBucketConfiguration"] = {"LocationConstraint": self.home_region}
+        try:
+            with self.asking(Doing("create bucket", name, writes=True)):
+                self.client().create_bucket(Bucket=name, **extra)
+        except FileTrouble as error:
+            code = refusal_code(error)
+            if code == "BucketAlreadyOwnedByYou" or (code == "BucketAlreadyExists" and self._may_use(name)):
+                return
+            if code in {"BucketAlreadyExists", "InvalidBucketName"}:
+                raise TargetRefused(error.message) from error
+            raise
+
+    def _may_use(self, name: str) -> bool:
+        try:
+            return self.has_bucket(name)
+        except NoPermission:
+            return False
+
+    def tags(self, bucket: str, key: str) -> dict[str, str]:
+        """The object's tags. Raises NotFound, NoPermission."""
+        with self.asking(Doing("read tags of", bucket, key)):
+            answer = self.client(bucket).get_object_tagging(Bucket=bucket, Key=key)
+            return {tag["Key"]: tag["Value"] for tag in answer.get("TagSet", [])}
+
+    def close(self) -> None:
+        """Close the connections of all clients."""
+        with self._lock:
+            for client in self._clients.values():
+                client.close()
+            self._clients.clear()
+
+
+def refusal_code(error: BaseException) -> str:
+    """The S3 code behind a TransferError that boto3 caused; empty when there is none."""
+    cause = error.__cause__
+    return refusal_of_client_error(cause).code if isinstance(cause, ClientError) else ""
+
+
+def _session_without_profile() -> Any:
+    """A botocore session that AWS_PROFILE of the engine's environment does not steer."""
+    return botocore.session.Session({"profile": (None, [], None, None)})

@@ -1,0 +1,215 @@
+"""ListObjectsV2: pages of a thousand keys, parsed while they arrive.
+
+Source: "ListObjectsV2" in the Amazon S3 API reference. Keys are asked for percent-encoded (`encoding-type=url`)
+because XML cannot hold every character; servers that ignore the wish are understood too. A listing that ends
+normally is complete: a page that repeats a token, repeats keys, or is cut off with no token raises.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from urllib.parse import quote, unquote_plus
+
+from core.errors import FileTrouble
+from core.model import Entry
+from core.stores.base import CancelFlag, Cancelled
+from core.stores.s3.answers import MAX_DEPTH, MAX_TEXT, BadAnswer, feed, new_parser
+from core.stores.s3.errors import BrokenListing, Doing
+from core.stores.s3.etag import unquoted
+from core.stores.s3.headers import whole_number
+from core.stores.s3.wire import Wire
+
+PAGE = 1000
+MAX_PAGE_BYTES = 64 << 20
+MAX_EMPTY_PAGES = 1000  # in a row; S3 sends a few while it skips deleted keys
+CHUNK = 1 << 18
+LEAVES = frozenset({"Key", "LastModified", "ETag", "Size", "StorageClass", "Prefix"})
+PAGE_LEAVES = frozenset({"IsTruncated", "NextContinuationToken", "EncodingType"})
+
+
+class Page:
+    """One parsed answer."""
+
+    def __init__(self) -> None:
+        self.entries: list[Entry] = []
+        self.unreadable: list[tuple[str, str]] = []
+        self.truncated = False
+        self.token = ""
+
+
+class PageParser:
+    """Feed it pieces of a ListBucketResult; `finish` gives the page. Raises BadAnswer."""
+
+    def __init__(self) -> None:
+        self._rows: list[dict[str, str]] = []
+        self._row: dict[str, str] | None = None
+        self._page: dict[str, str] = {}
+        self._texts: list[str] = []
+        self._length = 0
+        self._depth = 0
+        self._root = ""
+        self._parser = new_parser()
+        self._parser.StartElementHandler = self._start
+        self._parser.EndElementHandler = self._end
+        self._parser.CharacterDataHandler = self._text
+
+    def feed(self, data: bytes | memoryview) -> None:
+        feed(self._parser, data, final=False)
+
+    def finish(self) -> Page:
+        feed(self._parser, b"", final=True)
+        if self._root.rpartition(":")[2] != "ListBucketResult":
+            raise BadAnswer("the answer is not a listing")
+        return self._assembled()
+
+    def _start(self, name: str, _attributes: dict[str, str]) -> None:
+        self._texts.clear()
+        self._length = 0
+        self._depth += 1
+        if self._depth == 1:
+            self._root = name
+        elif name in {"Contents", "CommonPrefixes"} and self._depth == 2:
+            self._row = {}
+        elif self._depth > MAX_DEPTH:
+            raise BadAnswer("the answer is nested too deeply")
+
+    def _text(self, data: str) -> None:
+        self._length += len(data)
+        if self._length > MAX_TEXT:
+            raise BadAnswer("the answer holds a text that is too long")
+        self._texts.append(data)
+
+    def _end(self, name: str) -> None:
+        self._depth -= 1
+        if self._depth == 2 and self._row is not None:
+            if name in LEAVES:
+                self._row[name] = "".join(self._texts)
+        elif self._depth == 1:
+            if self._row is not None:
+                self._rows.append(self._row)
+                self._row = None
+            elif name in PAGE_LEAVES:
+                self._page[name] = "".join(self._texts)
+        self._texts.clear()
+
+    def _assembled(self) -> Page:
+        page = Page()
+        truncated = self._page.get("IsTruncated", "").strip()
+        if truncated not in {"true", "false"}:
+            raise BadAnswer("the listing does not say whether it is complete")
+        page.truncated = truncated == "true"
+        page.token = self._page.get("NextContinuationToken", "")
+        encoded = self._page.get("EncodingType", "").strip().lower() == "url"
+        for row in self._rows:
+            name = row.get("Key")
+            is_folder = name is None
+            if name is None:
+                name = row.get("Prefix")
+            if name is None:
+                raise BadAnswer("the listing holds an entry without a key")
+            if encoded:
+                try:
+                    name = unquote_plus(name, errors="strict")
+                except UnicodeDecodeError:
+                    page.unreadable.append((name, "the key is not UTF-8"))
+                    continue
+            page.entries.append(Entry(key=name, is_folder=True) if is_folder else _entry(name, row))
+        return page
+
+
+def _entry(key: str, row: dict[str, str]) -> Entry:
+    size = whole_number(row.get("Size", ""))
+    if size < 0:
+        raise BadAnswer("the listing holds an object without a size")
+    return Entry(
+        key=key,
+        size=size,
+        etag=unquoted(row.get("ETag", "")),
+        modified=_iso_seconds(row.get("LastModified", "")),
+        storage_class=row.get("StorageClass", ""),
+    )
+
+
+def _iso_seconds(text: str) -> float:
+    try:
+        moment = datetime.fromisoformat(text)
+        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+    except (ValueError, OverflowError):
+        return 0.0
+
+
+class Lister:
+    """Lists one bucket. `unreadable` is told of keys that are not text."""
+
+    def __init__(self, wire: Wire, bucket: str, unreadable: Callable[[list[tuple[str, str]]], None]) -> None:
+        self._wire = wire
+        self._bucket = bucket
+        self._unreadable = unreadable
+
+    def pages(self, prefix: str, *, start_after: str, cancelled: CancelFlag) -> Iterator[list[Entry]]:
+        """See Source.pages. Raises BrokenListing when pages contradict each other."""
+        doing = Doing("list", self._bucket)
+        token = ""
+        seen_tokens: set[int] = set()
+        before: set[str] = set()
+        empty = 0
+        while True:
+            if cancelled.is_set():
+                raise Cancelled
+            page = self.page(prefix, token=token, start_after=start_after if not token else "")
+            entries = page.entries
+            if start_after:  # servers exist that ignore it
+                entries = [entry for entry in entries if entry.key > start_after]
+            keys = {entry.key for entry in page.entries}
+            if len(keys) != len(page.entries) or not keys.isdisjoint(before):
+                raise BrokenListing(f"{doing}: the server lists the same key twice")
+            if entries:
+                yield entries
+            if not page.truncated:
+                return
+            empty = 0 if page.entries else empty + 1
+            if not page.token:
+                raise BrokenListing(f"{doing}: the server says there is more, and not where")
+            if hash(page.token) in seen_tokens or empty > MAX_EMPTY_PAGES:
+                raise BrokenListing(f"{doing}: the server's pages lead in a circle")
+            seen_tokens.add(hash(page.token))
+            before, token = keys, page.token
+
+    def level(self, prefix: str, *, cursor: str, limit: int) -> tuple[list[Entry], str]:
+        """See Source.level. The cursor is the server's continuation token."""
+        page = self.page(prefix, token=cursor, delimiter="/", limit=min(limit, PAGE))
+        if page.truncated and (not page.token or page.token == cursor):
+            raise BrokenListing(f"{Doing('list', self._bucket)}: the server says there is more, and not where")
+        page.entries.sort(key=lambda entry: entry.key)
+        return page.entries, page.token if page.truncated else ""
+
+    def page(
+        self, prefix: str, *, token: str = "", start_after: str = "", delimiter: str = "", limit: int = PAGE
+    ) -> Page:
+        """One request."""
+        doing = Doing("list", self._bucket)
+        wishes = [("list-type", "2"), ("encoding-type", "url"), ("max-keys", str(limit))]
+        wishes += [("prefix", prefix), ("delimiter", delimiter)]
+        wishes += [("continuation-token", token), ("start-after", start_after)]
+        query = "&".join(f"{name}={quote(value, safe='')}" for name, value in sorted(wishes) if value)
+        parser = PageParser()
+        received = 0
+        try:
+            with self._wire.stream(doing, query=query) as response:
+                while (piece := response.body_reader.read(CHUNK)) is not None:
+                    received += len(piece)
+                    if received > MAX_PAGE_BYTES:
+                        raise BadAnswer("the page is larger than any listing")
+                    parser.feed(memoryview(piece))
+            page = parser.finish()
+        except BadAnswer as error:
+            raise BrokenListing(f"{doing}: {error}") from None
+        if page.unreadable:
+            self._unreadable(page.unreadable)
+        for entry in page.entries:
+            if not entry.key.startswith(prefix):
+                raise BrokenListing(f"{doing}: the server lists a key outside the prefix that was asked for")
+            if not entry.key:
+                raise FileTrouble(f"{doing}: the server lists a key without a name")
+        return page

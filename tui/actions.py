@@ -1,0 +1,182 @@
+"""Every action of the full-screen program, once. Key bindings, the footer, the help screen, the command
+palette and the key table of the documentation are all made from `ACTIONS`.
+
+An action called `pause_job` is carried out by the method `action_pause_job` of the screen it belongs to, or
+of the app when it belongs to every screen. A screen says what is possible now in `check_action`: `True` it
+can be done, `None` it is shown greyed, `False` it is not there at all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from textual.binding import Binding
+
+EVERYWHERE = "*"
+
+MOVING = "Jobs"
+LOOKING = "Looking around"
+CHOOSING = "Choosing"
+PROGRAM = "Program"
+
+GROUPS = (MOVING, LOOKING, CHOOSING, PROGRAM)
+
+
+@dataclass(frozen=True)
+class Action:
+    """One thing a person can do. `keys` as Textual names them, separated by commas; the first is shown."""
+
+    id: str
+    keys: str
+    shown: str  # the key as the footer and the help write it
+    label: str  # one or two words for the footer
+    help: str  # one sentence
+    group: str
+    screens: tuple[str, ...]
+    in_footer: bool = True
+    in_palette: bool = True
+
+    def binding(self) -> Binding:
+        return Binding(self.keys, self.id, self.label, self.in_footer, self.shown, id=self.id, tooltip=self.help)
+
+
+_JOB_SCREENS = ("jobs", "board", "job")
+
+ACTIONS: tuple[Action, ...] = (
+    # -- jobs
+    Action("new_job", "n", "n", "new", "Start a new copy, sync or verify, step by step.", MOVING, ("jobs",)),
+    Action("open_job", "enter", "⏎", "open", "Open the job: its plan, its board, or its results.", MOVING,
+           ("jobs",), in_palette=False),
+    Action("toggle_pause", "p", "p", "pause", "Pause the job, or go on with a paused or blocked one.", MOVING,
+           _JOB_SCREENS),
+    Action("retry_failed", "R", "R", "retry", "Try all failed files of the job again.", MOVING, _JOB_SCREENS),
+    Action("retry_item", "r", "r", "retry this", "Try this one file again.", MOVING, ("job",)),
+    Action("tune_bandwidth", "c", "c", "limit", "Limit the job's bandwidth, or lift the limit.", MOVING,
+           _JOB_SCREENS),
+    Action("more_workers", "plus,equals_sign", "+", "more workers", "Move one more file at once.", MOVING,
+           ("board",), in_footer=False),
+    Action("fewer_workers", "minus", "−", "fewer workers", "Move one file fewer at once.", MOVING, ("board",),
+           in_footer=False),
+    Action("more_connections", "greater_than_sign,full_stop", ">", "more per file",
+           "Use one more connection per file.", MOVING, ("board",), in_footer=False),
+    Action("fewer_connections", "less_than_sign,comma", "<", "fewer per file",
+           "Use one connection fewer per file.", MOVING, ("board",), in_footer=False),
+    Action("filter", "slash", "/", "filter", "Type to narrow the list down; Esc clears it.", LOOKING,
+           ("jobs", "job", "log", "connections", "buckets", "target")),
+    Action("show_connections", "C", "C", "connections", "Connections: add, test, change, import.", LOOKING,
+           ("jobs",)),
+    Action("cancel_job", "x", "x", "cancel", "Cancel the job for good; asks first. What is complete stays.", MOVING,
+           _JOB_SCREENS),
+    Action("forget_job", "X,delete", "X", "forget", "Remove a finished job from the list; moved data stays.",
+           MOVING, ("jobs", "job"), in_footer=False),
+    # -- looking around
+    Action("show_summary", "s", "s", "summary", "Show what was asked for, the plan and how it was verified.",
+           LOOKING, ("job",)),
+    Action("show_items", "i", "i", "items", "List the job's files, with a filter.", LOOKING, ("jobs", "board", "job")),
+    Action("show_errors", "e", "e", "errors", "Look at the job's failed tries.", LOOKING, ("jobs", "board", "job")),
+    Action("show_details", "d", "d", "details", "Show the job's options, plan, files and proofs.", LOOKING,
+           ("jobs", "board"), in_footer=False),
+    Action("show_board", "b", "b", "board", "Watch the job's workers live.", LOOKING, ("job",)),
+    Action("next_status", "f", "f", "status", "Show all files, only failed, waiting, moving or done ones.", LOOKING,
+           ("job",)),
+    Action("next_level", "v", "v", "level", "Show warnings only, or more: info, debug.", LOOKING, ("log",)),
+    Action("toggle_job_only", "j", "j", "this job", "Show one job's lines, or all.", LOOKING, ("log",)),
+    Action("follow", "f,end", "f", "follow", "Jump to the newest line and stay there.", LOOKING, ("log",)),
+    # -- the engine
+    Action("restart_engine", "r", "r", "start engine", "Start the engine again when it is gone.", PROGRAM,
+           ("jobs", "board", "log", "connections"), in_footer=False),
+    # -- connections
+    Action("open_connection", "enter", "⏎", "look inside", "Look at the connection's buckets; a job can start there.",
+           LOOKING, ("connections",), in_palette=False),
+    Action("add_connection", "a", "a", "add", "Add a connection by hand.", CHOOSING, ("jobs", "connections", "places")),
+    Action("edit_connection", "e", "e", "edit", "Change or rename the connection.", CHOOSING, ("connections",)),
+    Action("duplicate_connection", "D", "D", "duplicate", "Make a new connection that starts as this one.", CHOOSING,
+           ("connections",)),
+    Action("test_connection", "t", "t", "test", "Try the connection: reach, sign, list, read.", CHOOSING,
+           ("connections",)),
+    Action("remove_connection", "x", "x", "remove", "Remove the connection and its stored secret; asks first.",
+           CHOOSING, ("connections",)),
+    Action("import_profiles", "i", "i", "import", "Make connections of the AWS profiles found here; no secret is copied.",
+           CHOOSING, ("connections",)),
+    Action("test_draft", "ctrl+t", "^t", "test", "Try the connection as it stands in the form.", CHOOSING,
+           ("connection_edit",)),
+    Action("save_connection", "ctrl+s", "^s", "save", "Test the connection, then save it.", CHOOSING,
+           ("connection_edit",)),
+    # -- the way to a job
+    Action("next_step", "enter", "⏎", "next", "Go on with what is chosen.", CHOOSING,
+           ("places", "buckets", "browse", "folder", "target", "options"), in_palette=False),
+    Action("toggle_mark", "space", "space", "mark", "Mark or unmark the row.", CHOOSING, ("buckets", "browse")),
+    Action("mark_up", "shift+up,K", "⇧↑↓", "range", "Mark a range of rows while moving.", CHOOSING, ("buckets",),
+           in_palette=False),
+    Action("mark_down", "shift+down,J", "⇧↓", "range down", "Mark a range of rows while moving down.", CHOOSING,
+           ("buckets",), in_footer=False, in_palette=False),
+    Action("sticky_range", "v", "v", "range", "Begin a range here; it follows the cursor until v or Esc.", CHOOSING,
+           ("buckets",), in_footer=False),
+    Action("mark_all", "a", "a", "all", "Mark all rows in the list, or none when all are marked.", CHOOSING,
+           ("buckets", "browse")),
+    Action("invert_marks", "i", "i", "invert", "Mark what is not marked, and the other way round.", CHOOSING,
+           ("buckets",)),
+    Action("look_inside", "right", "→", "look inside", "Look at what is inside, without choosing it.", LOOKING,
+           ("buckets", "browse")),
+    Action("look_outside", "left", "←", "up", "Go up one folder.", LOOKING, ("browse", "folder"), in_palette=False),
+    Action("type_selection", "s", "s", "type", "Type the selection: 3  1-5  all ^4  logs-*  invert.", CHOOSING,
+           ("buckets",)),
+    Action("type_bucket", "b", "b", "type a name", "Type the name of a bucket that is not listed.", CHOOSING,
+           ("buckets", "target")),
+    Action("reload", "ctrl+r", "^r", "reload", "Read the list again; marks stay with their names.", LOOKING,
+           ("buckets", "browse", "target", "folder"), in_footer=False),
+    # -- the plan
+    Action("start_job", "s", "s", "start", "Start the job; asks for YES when it writes to S3 or deletes.", CHOOSING,
+           ("plan",)),
+    Action("look_at_row", "enter", "⏎", "examples", "Look at what stands behind the row.", LOOKING, ("plan",),
+           in_palette=False),
+    Action("look_at_deletions", "d", "d", "deletions", "Look at every object that would be deleted.", LOOKING,
+           ("plan",)),
+    Action("plan_again", "r", "r", "plan again", "List and compare once more.", CHOOSING, ("plan",)),
+    Action("keep_plan", "w", "w", "keep for later", "Leave the plan in the list of jobs, unstarted.", CHOOSING,
+           ("plan",)),
+    # -- every screen
+    Action("show_log", "l", "l", "log", "Read the engine's log.", LOOKING, ("jobs", "board", "job")),
+    Action("back", "escape", "esc", "back", "Go back to where you came from.", PROGRAM,
+           ("board", "job", "log", "connections", "connection_edit", "places", "buckets", "browse", "folder", "target",
+            "options", "plan", "plan_items"), in_palette=False),
+    Action("command_palette", "colon,ctrl+p", ":", "commands", "Find any command or job by name.", PROGRAM,
+           (EVERYWHERE,), in_footer=False, in_palette=False),
+    Action("switch_theme", "", "", "theme", "Switch between the dark and the light theme.", PROGRAM,
+           (EVERYWHERE,), in_footer=False),
+    Action("show_help", "question_mark,f1", "?", "help", "Show the keys of this screen.", PROGRAM, (EVERYWHERE,)),
+    Action("leave", "q,ctrl+q,ctrl+c", "q", "leave", "Leave the screen; the engine keeps working.", PROGRAM,
+           (EVERYWHERE,)),
+)  # fmt: skip
+
+BY_ID = {action.id: action for action in ACTIONS}
+
+
+def of_screen(screen: str) -> Iterator[Action]:
+    """The actions that belong to the screen called `screen` itself, in the order of the footer."""
+    return (action for action in ACTIONS if screen in action.screens)
+
+
+def bindings(screen: str) -> list[Binding]:
+    """The `BINDINGS` of a screen; `bindings(EVERYWHERE)` are the app's."""
+    return [action.binding() for action in of_screen(screen) if action.keys]
+
+
+def grouped(actions: Iterable[Action]) -> Iterator[tuple[str, list[Action]]]:
+    """Actions by their group, in the fixed order of groups, empty groups left out."""
+    waiting = list(actions)
+    for group in GROUPS:
+        if members := [action for action in waiting if action.group == group]:
+            yield group, members
+
+
+def key_table() -> str:
+    """The table of all keys in Markdown, for the documentation."""
+    lines = ["| key | does | where |", "|---|---|---|"]
+    for _, actions in grouped(ACTIONS):
+        for action in actions:
+            if action.keys:
+                where = "everywhere" if EVERYWHERE in action.screens else ", ".join(action.screens)
+                lines.append(f"| `{action.shown}` | {action.help} | {where} |")
+    return "\n".join(lines) + "\n"

@@ -1,0 +1,206 @@
+"""The full-screen program: owns the line to the engine, the state, the screens, and nothing else."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, ClassVar, TypeVar
+
+from textual.app import App
+from textual.reactive import reactive
+from textual.screen import Screen
+
+from core.build import build_name
+from core.errors import Code, HaulierError
+from core.messages import Command
+from core.model import JobState, JobView
+from core.safe_text import safe_text
+from tui import themes
+from tui.actions import EVERYWHERE, bindings
+from tui.goodbye import goodbye
+from tui.line import Connector, EngineLine
+from tui.palette import ActionProvider, JobProvider
+from tui.screens.board import BoardScreen
+from tui.screens.frame import HaulierScreen
+from tui.screens.help import HelpScreen
+from tui.screens.job import JobScreen
+from tui.screens.jobs import JobsScreen
+from tui.screens.log import LogScreen
+from tui.screens.too_small import TooSmallScreen, is_too_small
+from tui.state import Happening, ViewState, reduce_all, with_older
+
+if TYPE_CHECKING:
+    from core.client import EngineClient
+
+R = TypeVar("R")
+
+
+class HaulierApp(App[None]):
+    """Returns nothing; what to say on the terminal afterwards is in `farewell`."""
+
+    TITLE = "haulier"
+    CSS_PATH = "app.tcss"
+    ENABLE_COMMAND_PALETTE = True
+    COMMAND_PALETTE_BINDING = "ctrl+p"
+    COMMANDS = {ActionProvider, JobProvider}
+    BINDINGS = bindings(EVERYWHERE)
+    HORIZONTAL_BREAKPOINTS: ClassVar[list[tuple[int, str]]] = [(0, "-narrow"), (110, "-normal"), (160, "-wide")]
+    VERTICAL_BREAKPOINTS: ClassVar[list[tuple[int, str]]] = [(0, "-low"), (30, "-middle"), (48, "-tall")]
+
+    view: reactive[ViewState] = reactive(ViewState(), init=False, repaint=False)
+
+    def __init__(self, connector: Connector, build: str = "") -> None:
+        """`build` is what an engine must call itself to be of the same build as this screen."""
+        super().__init__()
+        self.build = build or build_name()
+        self.line = EngineLine(connector, self._happened)
+        for theme in themes.THEMES:
+            self.register_theme(theme)
+        self.theme = themes.theme_for(self.console.color_system, os.environ.get("COLORFGBG", ""))
+
+    # -- what screens use
+
+    @property
+    def client(self) -> EngineClient | None:
+        """The open line, or None while there is none."""
+        return self.line.client
+
+    async def ask(self, command: Command[R]) -> R | None:
+        """The engine's reply, or None after the refusal was shown to the person in plain words."""
+        client = self.client
+        if client is None:
+            self.complain(HaulierError(Code.UNAVAILABLE, "The engine is away.", "r starts it again."))
+            return None
+        try:
+            return await client.call(command)
+        except HaulierError as error:
+            self.complain(error)
+            return None
+
+    def complain(self, error: HaulierError) -> None:
+        """Show an error: what happened, and the way out."""
+        text = "\n".join(safe_text(part, 300) for part in (error.message, error.hint) if part)
+        self.notify(text, severity="error", timeout=8, markup=False)
+
+    def tell(self, text: str) -> None:
+        """Show that something was done. `text` may come from outside."""
+        self.notify(safe_text(text, 300), timeout=4, markup=False)
+
+    def open_job(self, job_id: int) -> None:
+        """Open what fits the job's state: its plan, its board, or its results."""
+        job = self.view.job(job_id)
+        state = job.state if job is not None else JobState.COMPLETED
+        if state in (JobState.PLANNING, JobState.PLANNED):
+            from tui.screens.plan import PlanScreen
+
+            self.push_screen(PlanScreen(job_id))
+        elif state.is_final:
+            self.open_details(job_id)
+        else:
+            self.open_board(job_id)
+
+    def open_board(self, job_id: int) -> None:
+        """Watch a job live."""
+        self._go(BoardScreen(job_id))
+
+    def open_details(self, job_id: int, tab: str = "summary") -> None:
+        """A job's spec, plan, proofs, items or errors. `tab` is "summary", "items" or "errors"."""
+        self._go(JobScreen(job_id, tab))
+
+    def watch_workers_of(self, job_id: int) -> None:
+        """Ask the engine for the worker rows of one job only; 0 asks for all."""
+        self.run_worker(self._watch_workers_of(job_id), exclusive=True, group="workers", exit_on_error=False)
+
+    async def _watch_workers_of(self, job_id: int) -> None:
+        try:
+            await self.line.watch_workers_of(job_id)
+        except HaulierError as error:
+            self.complain(error)
+
+    def older_jobs(self, jobs: Sequence[JobView]) -> None:
+        """Take finished jobs, older than those the engine told of by itself, into the list."""
+        self.view = with_older(self.view, jobs)
+
+    def start_new_job(self) -> None:
+        """Begin the steps of a new job."""
+        from tui.screens.new_job import start_new_job
+
+        start_new_job(self)
+
+    def add_connection(self) -> None:
+        """Go to the connections and begin a new one there."""
+        from tui.screens.connections import ConnectionsScreen
+
+        self._go(ConnectionsScreen())
+
+    def open_log(self, job_id: int = 0) -> None:
+        self._go(LogScreen(job_id))
+
+    # -- actions of every screen
+
+    def action_show_help(self) -> None:
+        if not isinstance(self.screen, HelpScreen):
+            self.push_screen(HelpScreen(self.screen))
+
+    def action_show_log(self) -> None:
+        self.open_log()
+
+    def action_show_connections(self) -> None:
+        from tui.screens.connections import ConnectionsScreen
+
+        self._go(ConnectionsScreen())
+
+    def action_switch_theme(self) -> None:
+        self.theme = themes.LIGHT.name if self.current_theme.dark else themes.DARK.name
+
+    def action_leave(self) -> None:
+        """Leave the face. The engine is not asked to stop."""
+        self.exit()
+
+    @property
+    def farewell(self) -> str:
+        return goodbye(self.view)
+
+    # -- inside
+
+    def get_default_screen(self) -> Screen[None]:
+        return JobsScreen()
+
+    def on_mount(self) -> None:
+        self.run_worker(self.line.run(), name="line", exit_on_error=False, group="line")
+        self.set_interval(1.0, self._show_view)
+
+    def on_resize(self) -> None:
+        small = is_too_small(*self.size)
+        top = self.screen
+        if small and not isinstance(top, TooSmallScreen):
+            self.push_screen(TooSmallScreen())
+        elif not small and isinstance(top, TooSmallScreen):
+            top.dismiss()
+
+    def _happened(self, happenings: Sequence[Happening]) -> None:
+        self.view = reduce_all(self.view, happenings)
+
+    def watch_view(self) -> None:
+        self._show_view()
+
+    def _show_view(self) -> None:
+        """Give the state to the screens in sight: the top one, and those seen behind dialogs."""
+        for screen in reversed(self.screen_stack):
+            if isinstance(screen, HaulierScreen):
+                screen.take_view(self.view)
+            elif (take := getattr(screen, "view_changed", None)) is not None and screen.is_mounted:
+                take(self.view)
+            if not screen.is_modal:
+                return
+
+    def _go(self, screen: HaulierScreen) -> None:
+        """Show a screen; one of its kind that lies below is gone back to and replaced."""
+        stack = self.screen_stack
+        below = next((i for i, open_ in enumerate(stack) if type(open_) is type(screen)), None)
+        if below is None:
+            self.push_screen(screen)
+            return
+        for open_ in reversed(stack[below + 1 :]):
+            open_.dismiss()
+        self.switch_screen(screen)

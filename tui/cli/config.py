@@ -1,0 +1,22 @@
+"""config: every setting, its value, and where it comes from. Asks no engine."""
+
+from __future__ import annotations
+
+from argparse import Namespace
+
+from core.safe_text import safe_text
+from tui.cli.output import Output
+from tui.cli.session import settings_of
+
+
+def config(chosen: Namespace, output: Output) -> int:
+    rows = settings_of(chosen).rows()
+    if output.json:
+        for name, value, origin in rows:
+            output.record("setting", name=name, value=value, origin=origin)
+        return 0
+    output.table(
+        ("SETTING", "VALUE", "FROM"),
+        [(name, safe_text(value), safe_text(origin)) for name, value, origin in rows],
+    )
+    return 0

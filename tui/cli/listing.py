@@ -1,0 +1,73 @@
+"""ls: buckets of a connection, one level of a place, or everything below it."""
+
+from __future__ import annotations
+
+import asyncio
+from argparse import Namespace
+from collections.abc import Iterable
+from datetime import datetime
+
+import msgspec
+
+from core.messages import ListBuckets, ListEntries
+from core.model import Connection, Entry, Place
+from core.safe_text import safe_text
+from core.units import format_bytes
+from tui.cli.output import Output, iso
+from tui.cli.session import Session, open_session
+
+PAGE = 1000
+
+
+def ls(chosen: Namespace, output: Output) -> int:
+    return asyncio.run(_ls(chosen, output))
+
+
+async def _ls(chosen: Namespace, output: Output) -> int:
+    async with open_session(chosen) as session:
+        places = session.read_places([chosen.place])
+        adhoc = session.adhoc_for(places)
+        await session.check_places([chosen.place], places)
+        place = places[0]
+        if place.kind == "s3" and not place.bucket:
+            await _list_root(session, output, place, adhoc, recursive=chosen.recursive)
+        else:
+            await _list_place(session, output, place, adhoc, recursive=chosen.recursive, under="")
+        return 0
+
+
+async def _list_root(
+    session: Session, output: Output, place: Place, adhoc: Connection | None, *, recursive: bool
+) -> None:
+    buckets = (await session.call(ListBuckets(connection=place.connection, adhoc=adhoc))).buckets
+    for bucket in buckets:
+        if not recursive:
+            _print(output, [Entry(key=f"{bucket.name}/", modified=bucket.created, is_folder=True)], "")
+            continue
+        inside = msgspec.structs.replace(place, bucket=bucket.name)
+        await _list_place(session, output, inside, adhoc, recursive=True, under=f"{bucket.name}/")
+
+
+async def _list_place(
+    session: Session, output: Output, place: Place, adhoc: Connection | None, *, recursive: bool, under: str
+) -> None:
+    cursor = ""
+    while True:
+        page = await session.call(
+            ListEntries(place=place, recursive=recursive, cursor=cursor, limit=PAGE, adhoc=adhoc)
+        )
+        _print(output, page.entries, under)
+        cursor = page.cursor
+        if not cursor:
+            return
+
+
+def _print(output: Output, entries: Iterable[Entry], under: str) -> None:
+    for entry in entries:
+        key = under + entry.key
+        if output.json:
+            output.record("entry", key=key, size=entry.size, etag=entry.etag, modified=iso(entry.modified))
+            continue
+        size = "" if entry.is_folder else format_bytes(entry.size)
+        when = datetime.fromtimestamp(entry.modified).strftime("%Y-%m-%d %H:%M") if entry.modified else ""
+        output.line(f"{size:>10}  {when:<16}  {safe_text(key)}")

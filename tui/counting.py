@@ -1,0 +1,79 @@
+"""Counting what lies in buckets while a person looks at the list: few at once, wanted ones first, stoppable."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterable
+
+from core.errors import HaulierError
+from core.messages import Measure, Measured
+from core.model import Place
+from tui.widgets.bucket_list import Measurement
+
+AT_ONCE = 2
+QUICK = 20.0  # seconds for a first answer
+THOROUGH = 300.0  # seconds for a marked bucket whose first answer was only a lower bound
+WORDS_FOR_TROUBLE = 3
+
+
+class Counter:
+    """Decides which bucket is counted next and keeps the answers. The screen runs what `next_up` names."""
+
+    def __init__(self, connection: str) -> None:
+        self._connection = connection
+        self.measured: dict[str, Measurement] = {}
+        self._thorough: set[str] = set()
+        self._running: set[str] = set()
+
+    @property
+    def running(self) -> frozenset[str]:
+        return frozenset(self._running)
+
+    def next_up(self, marked: Iterable[str], visible: Iterable[str]) -> str | None:
+        """The next bucket worth counting, taken; None when enough are under way or nothing is left."""
+        if len(self._running) >= AT_ONCE:
+            return None
+        name = self._wanted(tuple(marked), visible)
+        if name is not None:
+            self._running.add(name)
+        return name
+
+    def _wanted(self, marked: tuple[str, ...], visible: Iterable[str]) -> str | None:
+        for name in (*marked, *visible):
+            if name not in self.measured and name not in self._running:
+                return name
+        for name in marked:
+            known = self.measured.get(name)
+            again = known is not None and not known.complete and not known.trouble
+            if again and name not in self._thorough and name not in self._running:
+                return name
+        return None
+
+    async def count(self, name: str, call: Callable[[Measure], Awaitable[Measured]]) -> None:
+        """Count one bucket that `next_up` gave. Never raises HaulierError: the trouble is an answer too."""
+        again = name in self.measured
+        if again:
+            self._thorough.add(name)
+        place = Place(kind="s3", connection=self._connection, bucket=name)
+        try:
+            answer = await call(Measure(place=place, seconds=THOROUGH if again else QUICK))
+            if answer.complete:
+                self._thorough.add(name)
+            self.measured[name] = Measurement(answer.total, answer.complete)
+        except HaulierError as error:
+            self.measured[name] = Measurement(trouble=short_trouble(error.message))
+        finally:
+            self._running.discard(name)
+
+    def forget(self) -> None:
+        """Count everything anew."""
+        self.measured.clear()
+        self._thorough.clear()
+
+
+def short_trouble(message: str) -> str:
+    """The code of a server's refusal when there is one (AccessDenied), else the first words. Not safe yet."""
+    for word in message.replace(":", " ").replace(",", " ").split():
+        bare = word.strip("().“”\"'")
+        if bare.isalnum() and any(char.isupper() for char in bare[1:]) and any(char.islower() for char in bare):
+            return bare
+    return " ".join(message.split()[:WORDS_FOR_TROUBLE])

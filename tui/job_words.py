@@ -1,0 +1,156 @@
+"""How a job is put into a few words and glyphs. Pure; every number goes through `core.units`."""
+
+from __future__ import annotations
+
+from core.model import Counts, JobProgress, JobState, JobView
+from core.safe_text import safe_text
+from core.units import format_bytes, format_count, format_eta, format_rate, format_when, short_count
+from tui.state import Link, ViewState
+from tui.widgets.spans import Line, Span
+
+GLYPHS: dict[JobState, Span] = {
+    JobState.PLANNING: ("◌", "key"),
+    JobState.PLANNED: ("?", "warn"),
+    JobState.RUNNING: ("▶", "good"),
+    JobState.PAUSED: ("‖", "warn"),
+    JobState.BLOCKED: ("!", "bad"),
+    JobState.COMPLETED: ("✓", "good"),
+    JobState.PARTIAL: ("!", "warn"),
+    JobState.FAILED: ("✗", "bad"),
+    JobState.CANCELLED: ("–", "quiet"),
+}
+
+WORDS: dict[JobState, str] = {
+    JobState.PLANNING: "planning",
+    JobState.PLANNED: "plan ready",
+    JobState.RUNNING: "running",
+    JobState.PAUSED: "paused",
+    JobState.BLOCKED: "blocked",
+    JobState.COMPLETED: "done",
+    JobState.PARTIAL: "partly failed",
+    JobState.FAILED: "failed",
+    JobState.CANCELLED: "cancelled",
+}
+
+
+def glyph_of(view: ViewState, job: JobView) -> Span:
+    """The sign of a job's state; an engine that is away makes everything unfinished uncertain."""
+    if view.link is not Link.UP and not job.state.is_final:
+        return ("○", "quiet")
+    return GLYPHS[job.state]
+
+
+def title_of(job: JobView, width: int) -> str:
+    return safe_text(job.title, width)
+
+
+def files_of(counts: Counts, *, roomy: bool) -> str:
+    """ "312/5 040", or "41k/≥1.2M" while the listing goes on and where room is short."""
+    number = format_count if roomy or counts.files_total < 10_000 else short_count
+    if not counts.files_total and not counts.listing:
+        return "–"
+    at_least = "≥" if counts.listing else ""
+    if counts.files_done >= counts.files_total and not counts.listing:
+        return format_count(counts.files_total)
+    return f"{number(counts.files_done)}/{at_least}{number(counts.files_total)}"
+
+
+def bytes_of(counts: Counts, *, roomy: bool) -> str:
+    """ "812 GiB/≥31 TiB", "0.8/≥31 TiB" where room is short, or one number when all is moved."""
+    if not counts.bytes_total and not counts.listing:
+        return "–"
+    total = format_bytes(counts.bytes_total)
+    if counts.bytes_done >= counts.bytes_total and not counts.listing:
+        return total
+    at_least = "≥" if counts.listing else ""
+    done = format_bytes(counts.bytes_done)
+    number, _, unit = done.partition(" ")
+    if total.endswith(f" {unit}") or not counts.bytes_done:
+        done = number
+    elif not roomy:
+        done = in_unit_of(counts.bytes_done, counts.bytes_total)
+    return f"{done}/{at_least}{total}"
+
+
+def in_unit_of(part: int, whole: int) -> str:
+    """`part` as a number in the unit that `whole` is written in: "0.8", or "<0.1" when that would say 0."""
+    unit = 1
+    while unit * 1024 <= whole:
+        unit *= 1024
+    value = part / unit
+    return f"{value:.1f}" if value >= 0.05 else "<0.1"
+
+
+def eta_of(progress: JobProgress | None, counts: Counts, *, roomy: bool) -> str:
+    """ "1 h 20", "1 h 20 – 1 h 40", "≥ 2 h", "listing", or "–"; short of room, a range is "~ 1 h 30"."""
+    if progress is None:
+        return "–"
+    low, high = progress.eta_low, progress.eta_high
+    if low < 0 and high < 0:
+        return "listing" if counts.listing else "–"
+    if counts.listing:
+        return f"≥ {_eta(max(low, 0))}"
+    if low < 0 or high < 0 or _eta(low) == _eta(high):
+        return _eta(max(low, high))
+    return f"{_eta(low)} – {_eta(high)}" if roomy else f"~ {_eta((low + high) / 2)}"
+
+
+def _eta(seconds: float) -> str:
+    """As `format_eta`, "1 h 20" for "1 h 20 min", seconds left out beside minutes."""
+    words = format_eta(round(seconds / 60) * 60 if seconds >= 600 else seconds)
+    return words.removesuffix(" min") if " h " in words else words
+
+
+def when_of(moment: float, now: float, *, roomy: bool) -> str:
+    """The time today, the date before; both where there is room."""
+    words = format_when(moment, now)
+    return words if roomy or len(words) <= 10 else words[:10]
+
+
+def rate_or_word(view: ViewState, job: JobView) -> Span:
+    """What the rate column says: a rate only while bytes can move, else the state in a word."""
+    counts = view.counts(job)
+    if view.link is not Link.UP and not job.state.is_final:
+        return ("engine away", "quiet")
+    match job.state:
+        case JobState.RUNNING:
+            progress = view.live(job)
+            if progress is not None and progress.waiting:
+                return ("waiting", "warn")
+            return (format_rate(progress.rate), "lead") if progress is not None else ("running", "")
+        case JobState.PLANNING:
+            return ("planning", "key")
+        case JobState.PARTIAL:
+            return (f"{short_count(counts.files_failed)} failed", "warn")
+        case JobState.COMPLETED:
+            return ("verified" if is_verified(job) else "done", "good")
+        case _:
+            return (WORDS[job.state], GLYPHS[job.state][1])
+
+
+def is_verified(job: JobView) -> bool:
+    """Whether every item that was moved was checked by more than its size."""
+    return bool(job.proofs) and all(how not in ("", "size only") for how, _ in job.proofs)
+
+
+def state_words(view: ViewState, job: JobView) -> Line:
+    glyph, look = glyph_of(view, job)
+    word = "not running: engine away" if glyph == "○" else WORDS[job.state]
+    return ((f"{glyph} ", look), (word, look))
+
+
+def why(view: ViewState, job: JobView, width: int) -> Line:
+    """The reason of a job's state and the way out, for one line; empty when there is nothing to say."""
+    progress = view.live(job)
+    if progress is not None and progress.waiting:
+        return ((safe_text(progress.waiting, width), "warn"),)
+    if not job.reason:
+        return ()
+    reason = safe_text(job.reason, width)
+    look = "bad" if job.state in (JobState.BLOCKED, JobState.FAILED) else "warn"
+    return ((reason, look), ("  ", ""), (safe_text(job.hint), "quiet")) if job.hint else ((reason, look),)
+
+
+def proofs_of(job: JobView) -> str:
+    """ "etag-md5 41 022 · size only 3"."""
+    return " · ".join(f"{safe_text(how) or 'not checked'} {format_count(count)}" for how, count in job.proofs)

@@ -1,0 +1,211 @@
+"""The options of a job as fields of a form, and back: what each means, and what is wrong with a typed one."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping
+from typing import Literal, cast
+
+from core.model import Compare, JobKind, JobOptions
+from core.settings import RETRY_PRESETS
+from core.units import format_bytes, parse_rate, parse_size
+from tui.widgets.form import Ask
+
+MOST_WORKERS = 256
+MOST_CONNECTIONS = 64
+SMALLEST_PART = 5 * 1024**2
+LARGEST_PART = 5 * 1024**3
+
+# S3's classes, and nothing: the store's own default (Amazon S3 User Guide, "Storage classes").
+STORAGE_CLASSES = (
+    "STANDARD", "STANDARD_IA", "ONEZONE_IA", "INTELLIGENT_TIERING", "GLACIER_IR", "GLACIER", "DEEP_ARCHIVE",
+    "REDUCED_REDUNDANCY", "EXPRESS_ONEZONE", "OUTPOSTS", "SNOW",
+)  # fmt: skip
+
+COPY_MEANS = "new and changed files; never deletes"
+SYNC_MEANS = "makes the target like the source"
+
+
+def asks(kind: JobKind, options: JobOptions) -> list[Ask]:
+    """All fields, filled with these options."""
+    return [
+        Ask(
+            "kind", "what", COPY_MEANS, kind.value, (("copy", "copy"), ("sync", "sync")),
+            more="Both look at both sides first and show a plan. Nothing moves before you have seen it.",
+        ),
+        Ask(
+            "delete", "extra at target", "what only the target has stays", "yes" if options.delete else "no",
+            (("no", "keep"), ("yes", "DELETE")),
+            more="Objects that the source does not have. With DELETE they are listed in the plan and asked for.",
+        ),
+        Ask(
+            "compare", "same when", _COMPARE_MEANS[options.compare], options.compare.value,
+            (("time", "size and time"), ("size", "size"), ("checksum", "checksum")),
+            more="Checksum uses what the stores know; where they know nothing, the bytes are read.",
+        ),
+        Ask(
+            "include", "only", "globs, spaces between; empty: all", _words(options.include),
+            placeholder="*.json logs/",
+            more="A pattern without / matches names at any depth; one that ends in / is a folder; quotes keep spaces.",
+        ),
+        Ask(
+            "exclude", "leave out", "globs; wins over the line above", _words(options.exclude),
+            placeholder="*.tmp .cache/", more="With sync, what is left out is not deleted at the target either.",
+        ),
+        Ask(
+            "skip_smaller_than", "skip below", "size; empty: nothing is too small", _size(options.skip_smaller_than),
+            placeholder="1MiB", more="Files smaller than this are not moved.",
+        ),
+        Ask(
+            "workers", "files at once", "empty: found by measuring", _number(options.workers), placeholder="auto",
+            more="Can be changed while the job runs, with + and −.",
+        ),
+        Ask(
+            "connections", "per file", "connections; empty: by measuring", _number(options.connections),
+            placeholder="auto", more="A large file is moved in parts over several connections at once. < and > later.",
+        ),
+        Ask(
+            "part_size", "part size", "empty: fits the size of the file", _size(options.part_size), placeholder="auto",
+            more="5 MiB to 5 GiB; raised by itself so that no object needs more than 10 000 parts.",
+        ),
+        Ask(
+            "bandwidth", "limit", "of this job; empty: none", _size(options.bandwidth), placeholder="50MiB/s",
+            more="Can be changed while the job runs, with c.",
+        ),
+        Ask(
+            "server_side", "between buckets", "the store copies by itself", "yes" if options.server_side else "no",
+            (("yes", "server side"), ("no", "through here")),
+            more="Within one service the store can copy without the bytes passing here: faster and cheaper.",
+        ),
+        Ask(
+            "storage_class", "storage class", "of what is written to S3", options.storage_class,
+            (("", "the store's own"), *((name, name) for name in STORAGE_CLASSES)),
+            more="Stores that do not know a class refuse it; the job then stops and says so.",
+        ),
+        Ask(
+            "on_unfinished", "unfinished", "uploads found at the target", options.on_unfinished,
+            (("resume", "go on with them"), ("clean", "start over")),
+            more="Parts of earlier uploads of the same files are checked and kept, or removed first.",
+        ),
+        Ask(
+            "retry", "network errors", _RETRY_MEANS.get(options.retry, ""), options.retry,
+            tuple((name, name) for name in RETRY_PRESETS),
+            more="Throttling and lost networks are waited out. A file that is refused (403, 404) gets three tries.",
+        ),
+        Ask(
+            "reserve", "keep free", "on the disk; empty: the setting", _size(options.reserve, none=-1),
+            placeholder="10GiB", more="The job stops and waits before the target disk has less than this left.",
+        ),
+    ]  # fmt: skip
+
+
+_COMPARE_MEANS = {
+    Compare.TIME: "same size, target not older",
+    Compare.SIZE: "same size, whatever the time",
+    Compare.CHECKSUM: "same content; slower",
+}
+_RETRY_MEANS = {
+    "patient": "5 s … 5 min, for up to 48 h a file",
+    "quick": "5 tries: 2, 4, 8, 16, 32 s",
+    "steady": "30 tries, 5 s longer each time",
+}
+
+
+def meaning(name: str, value: str) -> str:
+    """What a choice means at its present value; empty when its standing words do."""
+    match name, value:
+        case "kind", _:
+            return SYNC_MEANS if value == JobKind.SYNC else COPY_MEANS
+        case "delete", "yes":
+            return "removes what the source does not have"
+        case "compare", _:
+            return _COMPARE_MEANS[Compare(value)]
+        case "server_side", "no":
+            return "streamed through this machine"
+        case "retry", _:
+            return _RETRY_MEANS.get(value, "")
+        case _:
+            return ""
+
+
+def fields_for(kind: JobKind, *, from_s3: bool, to_s3: bool, to_disk: bool) -> list[str]:
+    """The fields that mean something for a job of this kind between these ends."""
+    names = ["kind"]
+    names += ["delete"] if kind is JobKind.SYNC else []
+    names += ["compare", "include", "exclude", "skip_smaller_than", "workers", "connections", "part_size", "bandwidth"]
+    names += ["server_side"] if from_s3 and to_s3 else []
+    names += ["storage_class", "on_unfinished"] if to_s3 else []
+    names += ["retry"]
+    return names + (["reserve"] if to_disk else [])
+
+
+def read(values: Mapping[str, str]) -> tuple[JobKind, JobOptions, dict[str, str]]:
+    """The options typed; and by field name what is wrong, in words. Fields that are missing are at default."""
+    wrong: dict[str, str] = {}
+
+    def words(name: str) -> tuple[str, ...]:
+        try:
+            return tuple(shlex.split(values.get(name, "")))
+        except ValueError:
+            wrong[name] = "a quote is not closed"
+            return ()
+
+    def size(name: str, empty: int = 0) -> int:
+        text = values.get(name, "").strip()
+        try:
+            return parse_size(text) if text else empty
+        except ValueError:
+            wrong[name] = "write it like 50MiB, 5GB or 1048576"
+            return empty
+
+    def number(name: str, most: int) -> int:
+        text = values.get(name, "").strip()
+        if not text or text == "auto":
+            return 0
+        if text.isdecimal() and text.isascii() and 1 <= int(text) <= most:
+            return int(text)
+        wrong[name] = f"a number from 1 to {most}, or empty"
+        return 0
+
+    def rate() -> int:
+        text = values.get("bandwidth", "").strip()
+        try:
+            return parse_rate(text) if text else 0
+        except ValueError:
+            wrong["bandwidth"] = "write it like 50MiB/s, or leave it empty"
+            return 0
+
+    kind = JobKind(values.get("kind", JobKind.COPY))
+    part_size = size("part_size")
+    if part_size and not SMALLEST_PART <= part_size <= LARGEST_PART and "part_size" not in wrong:
+        wrong["part_size"] = f"from {format_bytes(SMALLEST_PART)} to {format_bytes(LARGEST_PART)}"
+    options = JobOptions(
+        include=words("include"),
+        exclude=words("exclude"),
+        workers=number("workers", MOST_WORKERS),
+        connections=number("connections", MOST_CONNECTIONS),
+        part_size=part_size,
+        bandwidth=rate(),
+        compare=Compare(values.get("compare", Compare.TIME)),
+        skip_smaller_than=size("skip_smaller_than"),
+        storage_class=values.get("storage_class", ""),
+        on_unfinished=cast(Literal["resume", "clean"], values.get("on_unfinished", "resume")),
+        server_side=values.get("server_side", "yes") == "yes",
+        delete=kind is JobKind.SYNC and values.get("delete") == "yes",
+        retry=values.get("retry", "patient"),
+        reserve=size("reserve", empty=-1),
+    )
+    return kind, options, wrong
+
+
+def _words(patterns: tuple[str, ...]) -> str:
+    """Globs as a person writes them: quoted only where there is a space, a quote or a backslash."""
+    return " ".join(shlex.quote(one) if any(char in " \t'\"\\" for char in one) else one for one in patterns)
+
+
+def _size(n: int, none: int = 0) -> str:
+    return "" if n == none else format_bytes(n).replace(" ", "")
+
+
+def _number(n: int) -> str:
+    return str(n) if n else ""

@@ -1,0 +1,84 @@
+"""A job's items as a sequence that fetches its pages only when somebody looks at them."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from typing import overload
+
+from core.messages import ItemPage
+from core.model import ItemView
+
+KEPT_PAGES = 24  # of PAGE items each
+PAGE = 200
+
+
+class PagedItems(Sequence["ItemView | None"]):
+    """Knows where each page starts and the cursor that fetches it; keeps the pages last looked at.
+
+    `want` is called with the number of a page that is missing; whoever fetches it gives it to `put`.
+    An item whose page is not here reads as None.
+    """
+
+    def __init__(self, want: Callable[[int], None]) -> None:
+        self._want = want
+        self._cursors: list[str] = [""]  # of page 0, 1, …
+        self._starts: list[int] = [0]  # the same, and one more entry for each page that was seen
+        self._pages: OrderedDict[int, tuple[ItemView, ...]] = OrderedDict()
+        self.matching = -1
+        self.complete = False
+
+    def __len__(self) -> int:
+        return self._starts[-1] + (0 if self.complete else 1)
+
+    @property
+    def seen(self) -> int:
+        """How many items are known for certain."""
+        return self._starts[-1]
+
+    def cursor_of(self, page: int) -> str:
+        return self._cursors[page]
+
+    @overload
+    def __getitem__(self, index: int) -> ItemView | None: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[ItemView | None]: ...
+    def __getitem__(self, index: int | slice) -> ItemView | None | Sequence[ItemView | None]:
+        if isinstance(index, slice):
+            return [self[i] for i in range(*index.indices(len(self)))]
+        if not 0 <= index < len(self):
+            raise IndexError(index)
+        page = min(bisect_right(self._starts, index) - 1, len(self._cursors) - 1)
+        items = self._pages.get(page)
+        if items is None:
+            self._want(page)
+            return None
+        self._pages.move_to_end(page)
+        offset = index - self._starts[page]
+        return items[offset] if offset < len(items) else None
+
+    def put(self, number: int, page: ItemPage) -> None:
+        """Take a fetched page. A page fetched again may be shorter or longer only if it is the last."""
+        self._pages[number] = page.items
+        self._pages.move_to_end(number)
+        while len(self._pages) > KEPT_PAGES:
+            self._pages.popitem(last=False)
+        if page.matching >= 0:
+            self.matching = page.matching
+        is_last = number == len(self._cursors) - 1
+        if is_last:
+            end = self._starts[number] + len(page.items)
+            self._starts[number + 1 :] = [end]
+            if page.cursor:
+                self._cursors.append(page.cursor)
+                self.complete = False
+            else:
+                self.complete = True
+
+    def pages_between(self, first: int, last: int) -> list[int]:
+        """The pages that hold the items from `first` to `last`."""
+        most = len(self._cursors) - 1
+        low = min(most, max(0, bisect_right(self._starts, max(0, first)) - 1))
+        high = min(most, max(0, bisect_right(self._starts, max(0, last)) - 1))
+        return list(range(low, high + 1))

@@ -1,0 +1,369 @@
+"""The bucket picker: numbered buckets, dots and the selection box, which always say the same."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from textual.app import ComposeResult
+from textual.containers import Horizontal
+from textual.timer import Timer
+from textual.widgets import Input
+
+from core.errors import HaulierError
+from core.messages import ListBuckets
+from core.model import BucketInfo, Connection, Place
+from core.safe_text import safe_text
+from core.units import format_bytes, format_count
+from tui.actions import bindings
+from tui.counting import Counter
+from tui.draft import check_bucket_name
+from tui.marks import Marks
+from tui.screens.frame import HaulierScreen
+from tui.state import Link, ViewState
+from tui.widgets.bucket_list import BucketList
+from tui.widgets.connection_table import endpoint_words
+from tui.widgets.filter_bar import FilterBar
+from tui.widgets.heading import Heading, Words
+from tui.widgets.selection_box import SelectionBox, trouble
+from tui.widgets.spans import Line, Span
+
+Chosen = Callable[[tuple[Place, ...]], None]
+ROWS_ACTIONS = frozenset({"toggle_mark", "mark_up", "mark_down", "sticky_range", "mark_all", "invert_marks",
+                          "look_inside", "type_selection", "filter"})  # fmt: skip
+
+
+class _List(BucketList):
+    message: Sequence[Line] = ()
+
+    def nothing(self) -> Sequence[Line]:
+        return self.message
+
+
+class BucketPicker(HaulierScreen):
+    """Choose buckets of a connection. `chosen` gets the places; without it a new job starts with them."""
+
+    NAME = "buckets"
+    CRUMB = "buckets"
+    BINDINGS = bindings("buckets")
+    DEFAULT_CSS = """
+    BucketPicker #select { height: 1; }
+    BucketPicker #select > Words { width: auto; }
+    BucketPicker #trouble { max-width: 60%; text-align: right; }
+    """
+
+    def __init__(
+        self, connection_name: str, chosen: Chosen | None = None, remembered: dict[str, tuple[str, ...]] | None = None
+    ) -> None:
+        """`remembered` holds the marked names by connection: read when the screen opens, written when it goes
+        back, so that a person who went one step too far back finds the marks again."""
+        super().__init__()
+        self._connection = connection_name
+        self._then = chosen
+        self._remembered = {} if remembered is None else remembered
+        self._buckets: tuple[BucketInfo, ...] = ()
+        self._loaded = False
+        self._named: list[str] = []  # buckets that a person typed because they are not listed
+        self.marks = Marks((), self._marks_changed)
+        self._counter = Counter(connection_name)
+        self._anchor: int | None = None  # the row where a range began
+        self._before_range: frozenset[int] = frozenset()
+        self._sticky = False
+        self._tick: Timer | None = None
+
+    # ------------------------------------------------------------ what is on the screen
+
+    def body(self) -> ComposeResult:
+        yield Heading()
+        with Horizontal(id="select"):
+            yield Words(((" select ", "quiet"), ("▸ ", "key")))
+            yield SelectionBox(id="box")
+            yield Words((), id="trouble")
+        yield _List(id="buckets")
+        yield FilterBar()
+
+    @property
+    def table(self) -> _List:
+        return self.query_one(_List)
+
+    @property
+    def box(self) -> SelectionBox:
+        return self.query_one(SelectionBox)
+
+    @property
+    def connection(self) -> Connection | None:
+        return next((one for one in self.view.connections if one.name == self._connection), None)
+
+    def on_mount(self) -> None:
+        self.table.focus()
+        self._say_where()
+        self._load()
+        self._tick = self.set_interval(0.4, self._count_more)
+
+    def view_changed(self, view: ViewState) -> None:
+        if not self._loaded and view.link is Link.UP and not self._is_loading:
+            self._load()
+
+    def on_screen_suspend(self) -> None:
+        self.workers.cancel_group(self, "count")
+        if self._tick is not None:
+            self._tick.pause()
+
+    def on_screen_resume(self) -> None:
+        if self._tick is not None:
+            self._tick.resume()
+
+    def _say_where(self) -> None:
+        title: list[Span] = [(safe_text(self._connection, 30), "lead")]
+        if self.connection is not None:
+            title.append((f"  {safe_text(endpoint_words(self.connection), 40)}", "quiet"))
+        self.query_one(Heading).say(title, self._state())
+
+    def _state(self) -> list[Span]:
+        if not self._buckets:
+            return []
+        chosen = self.marks.chosen_names
+        state: list[Span] = []
+        if self._sticky:
+            state.append(("range  ", "warn"))
+        state.append((f"{len(chosen)} of {format_count(len(self._buckets))} marked", "lead" if chosen else "quiet"))
+        if chosen:
+            known = [self._counter.measured.get(name) for name in chosen]
+            whole = all(one is not None and one.complete for one in known)
+            total = sum(one.total.bytes for one in known if one is not None)
+            state.append((f" · {'' if whole else '≥ '}{format_bytes(total)}", "lead"))
+        return state
+
+    # ------------------------------------------------------------ reading the list
+
+    _is_loading = False
+
+    def _load(self) -> None:
+        if self.haulier.client is not None:
+            self._is_loading = True
+            self._say_message((("  Listing buckets …", "quiet"),))
+            self.run_worker(self._read(), group="load", exclusive=True, exit_on_error=False)
+
+    async def _read(self) -> None:
+        client = self.haulier.client
+        try:
+            if client is None:
+                return
+            answer = await client.call(ListBuckets(connection=self._connection))
+        except HaulierError as error:
+            self._loaded = True
+            self._refused(error)
+            return
+        finally:
+            self._is_loading = False
+        self._loaded = True
+        listed = {bucket.name for bucket in answer.buckets}
+        self._take((*answer.buckets, *(BucketInfo(name=name) for name in self._named if name not in listed)))
+        if not self._buckets:
+            self._say_message(
+                (("  There is no bucket here.", "lead"),),
+                (),
+                (("  A job can make one: choose this connection as a target. ", "quiet"),),
+                (("  Or the credentials may not see it: ", "quiet"), ("b", "key"), (" types a bucket's name.", "")),
+            )
+
+    def _refused(self, error: HaulierError) -> None:
+        self._say_message(
+            (("  The buckets cannot be listed.", "bad"),),
+            ((f"  {safe_text(error.message)}", ""),),
+            ((f"  {safe_text(error.hint)}", "quiet"),),
+            (),
+            (("  Many credentials may use a bucket without listing all of them:", "quiet"),),
+            (("  b", "key"), ("  type a bucket's name", ""), ("     ^r", "key"), ("  try again", "")),
+        )
+
+    def _take(self, buckets: tuple[BucketInfo, ...]) -> None:
+        self._buckets = buckets
+        self.table.show_buckets(buckets, self._passing())
+        self.marks.rename([bucket.name for bucket in buckets])
+        if again := set(self._remembered.pop(self._connection, ())):
+            self.marks.add({at for at, bucket in enumerate(buckets) if bucket.name in again})
+        self.refresh_bindings()
+        self._count_more()
+
+    def _say_message(self, *lines: Line) -> None:
+        self.table.message = ((), *lines)
+        self.table.refresh()
+
+    def _passing(self) -> Sequence[int]:
+        wanted = self.query_one(FilterBar).text.casefold()
+        return tuple(at for at, bucket in enumerate(self._buckets) if wanted in bucket.name.casefold())
+
+    # ------------------------------------------------------------ counting
+
+    def _count_more(self) -> None:
+        """Count marked and visible buckets, two at a time. Called often; costs nothing when all is known."""
+        client = self.haulier.client
+        if client is None or not self.is_current or not self._buckets:
+            return
+        rows = self.table.rows
+        visible = [self._buckets[rows[row]].name for row in self.table.visible_rows]
+        while (name := self._counter.next_up(self.marks.chosen_names, visible)) is not None:
+            self.run_worker(self._count(name), group="count", exit_on_error=False)
+        self.table.show_measured(self._counter.measured, self._counter.running)
+
+    async def _count(self, name: str) -> None:
+        client = self.haulier.client
+        if client is None:
+            return
+        await self._counter.count(name, client.call)
+        self._count_more()
+        self._say_where()
+
+    # ------------------------------------------------------------ marks and box
+
+    def _marks_changed(self) -> None:
+        if not self.is_mounted:
+            return
+        self.box.say(self.marks.box, self.marks.bad)
+        self.table.show_chosen(self.marks.chosen)
+        self.query_one("#trouble", Words).say(((trouble(self.marks.bad), "bad"),))
+        self._say_where()
+
+    def on_input_changed(self, event: Input.Changed) -> None:
+        if event.input is self.box:
+            self._end_range()
+            self.marks.type(event.value)
+
+    def on_input_submitted(self, event: Input.Submitted) -> None:
+        if event.input is self.box:
+            self.action_next_step()
+
+    def on_line_table_moved(self) -> None:
+        if self._sticky and self._anchor is not None:
+            self.marks.set(self._before_range | self.table.between(self._anchor, self.table.cursor))
+
+    def on_bucket_list_dot_clicked(self, event: BucketList.DotClicked) -> None:
+        self.marks.toggle(event.position)
+
+    def action_focus_list(self) -> None:
+        self.table.focus()
+
+    def action_type_selection(self) -> None:
+        self.box.focus()
+
+    def action_toggle_mark(self) -> None:
+        self._end_range()
+        position = self.table.current
+        if position is not None:
+            self.marks.toggle(position)
+
+    def action_mark_up(self) -> None:
+        self._extend(-1)
+
+    def action_mark_down(self) -> None:
+        self._extend(1)
+
+    def _extend(self, by: int) -> None:
+        """Shift and an arrow: the row left and the row reached are marked; going back unmarks again."""
+        if self._sticky or not self.table.rows:
+            self.table.action_move(by)
+            return
+        if self._anchor is None or self._shifted_to != self.table.cursor:
+            self._anchor = self.table.cursor
+            self._before_range = self.marks.chosen
+        self.table.action_move(by)
+        self._shifted_to = self.table.cursor
+        self.marks.set(self._before_range | self.table.between(self._anchor, self.table.cursor))
+
+    _shifted_to = -1
+
+    def action_sticky_range(self) -> None:
+        if self._sticky:
+            self._end_range()
+        elif self.table.rows:
+            self._sticky, self._anchor, self._before_range = True, self.table.cursor, self.marks.chosen
+            self.marks.add(self.table.between(self.table.cursor, self.table.cursor))
+        self._say_where()
+
+    def _end_range(self) -> None:
+        self._sticky, self._anchor, self._shifted_to = False, None, -1
+
+    def action_mark_all(self) -> None:
+        self._end_range()
+        self.marks.toggle_all(self.table.rows)
+
+    def action_invert_marks(self) -> None:
+        self._end_range()
+        self.marks.invert(self.table.rows)
+
+    # ------------------------------------------------------------ filter, reload, typing a name
+
+    def action_filter(self) -> None:
+        self.query_one(FilterBar).open()
+
+    def on_filter_bar_changed(self) -> None:
+        self._end_range()
+        self.table.show_buckets(self._buckets, self._passing())
+
+    def on_filter_bar_closed(self) -> None:
+        self.table.focus()
+
+    def action_reload(self) -> None:
+        self._counter.forget()
+        self._load()
+
+    def action_type_bucket(self) -> None:
+        from tui.screens.name import NameScreen
+
+        def typed(name: str | None) -> None:
+            if name is None:
+                return
+            if name not in self._named:
+                self._named.append(name)
+            if name not in self.marks.names:
+                self._take((*self._buckets, BucketInfo(name=name)))
+            self.marks.add({self.marks.names.index(name)})
+
+        self.app.push_screen(
+            NameScreen("Bucket's name", "Added to the list and marked. It need not be listable.", check_bucket_name),
+            typed,
+        )
+
+    # ------------------------------------------------------------ on and back
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        if action in ROWS_ACTIONS and not self._buckets:
+            return False
+        if action == "next_step" and not self._buckets:
+            return False
+        return super().check_action(action, parameters)
+
+    def action_look_inside(self) -> None:
+        position = self.table.current
+        if position is None:
+            return
+        from tui.screens.browse import BrowseScreen
+
+        place = Place(kind="s3", connection=self._connection, bucket=self._buckets[position].name)
+        self.app.push_screen(BrowseScreen(place, self._then or self._start_job))
+
+    def on_line_table_opened(self) -> None:
+        self.action_look_inside()
+
+    def action_next_step(self) -> None:
+        names = self.marks.chosen_names
+        if not names:
+            self.haulier.tell("Mark at least one bucket: space marks, s types a selection.")
+            return
+        if self.marks.bad:
+            self.haulier.tell(f"Not understood, and left out: {', '.join(token.text for token in self.marks.bad)}")
+        places = tuple(Place(kind="s3", connection=self._connection, bucket=name) for name in names)
+        (self._then or self._start_job)(places)
+
+    def _start_job(self, places: tuple[Place, ...]) -> None:
+        from tui.screens.new_job import NewJob
+
+        NewJob(self.haulier).sources_chosen(places)
+
+    def action_back(self) -> None:
+        if self._sticky:
+            self._end_range()
+            self._say_where()
+            return
+        self._remembered[self._connection] = self.marks.chosen_names
+        self.dismiss()

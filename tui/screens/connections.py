@@ -1,0 +1,193 @@
+"""Connections: how stores are reached. Add, edit, test, import, remove."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from textual.app import ComposeResult
+from textual.worker import Worker
+
+from core.messages import ConnectionList, ImportProfiles, ListConnections, RemoveConnection, TestConnection, TestReport
+from core.model import Connection
+from core.safe_text import safe_text
+from tui.actions import bindings
+from tui.screens.ask import QuestionScreen
+from tui.screens.frame import HaulierScreen
+from tui.state import ViewState
+from tui.widgets.connection_table import ConnectionRow, ConnectionTable, check_line, first_run
+from tui.widgets.heading import Heading, Words
+from tui.widgets.spans import Line
+
+NEEDS_ROW = frozenset({"edit_connection", "duplicate_connection", "test_connection", "remove_connection"})
+
+
+class _Table(ConnectionTable):
+    """Says what to do when there is nothing in it."""
+
+    profiles: Sequence[str] = ()
+    loaded = False
+
+    def nothing(self) -> Sequence[Line]:
+        return first_run(self.profiles, self.size.width) if self.loaded else ()
+
+
+class ConnectionsScreen(HaulierScreen):
+    """The list, with the result of the last test below it."""
+
+    NAME = "connections"
+    CRUMB = "connections"
+    BINDINGS = bindings("connections")
+    DEFAULT_CSS = """
+    ConnectionsScreen #test { max-height: 9; }
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._list = ConnectionList()
+        self._seen: tuple[Connection, ...] | None = None
+        self._test: Worker[None] | None = None
+
+    def body(self) -> ComposeResult:
+        yield Heading(("Connections", "lead"))
+        yield _Table(id="connections")
+        yield Words(id="test")
+
+    @property
+    def table(self) -> _Table:
+        return self.query_one(_Table)
+
+    @property
+    def current(self) -> Connection | None:
+        row = self.table.current
+        return row.connection if row is not None else None
+
+    def on_mount(self) -> None:
+        self.table.focus()
+
+    def view_changed(self, view: ViewState) -> None:
+        if self.haulier.client is not None and view.connections != self._seen:
+            self._seen = view.connections
+            self.run_worker(self._load(), group="load", exclusive=True)
+
+    async def _load(self) -> None:
+        answer = await self.haulier.ask(ListConnections())
+        if answer is not None:
+            self._show(answer)
+
+    def _show(self, answer: ConnectionList) -> None:
+        self._list = answer
+        table = self.table
+        table.profiles, table.loaded = answer.profiles, True
+        locked = set(answer.locked)
+        table.show(tuple(ConnectionRow(one, one.name in locked) for one in answer.connections))
+        table.refresh()
+        count = len(answer.connections)
+        state = [(f"typed keys go to: {safe_text(answer.keeps_secrets_in, 44)}", "quiet")] if answer.keeps_secrets_in else []
+        self.query_one(Heading).say([("Connections", "lead"), (f"  {count}" if count else "", "quiet")], state)
+        self.refresh_bindings()
+
+    # ------------------------------------------------------------ actions
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        if action in NEEDS_ROW and self.is_mounted and self.current is None:
+            return False
+        if action == "import_profiles" and not self._list.profiles:
+            return None if self._list.connections else False
+        if action == "open_connection" and not (self._list.connections or self._list.profiles):
+            return False
+        return super().check_action(action, parameters)
+
+    def label_of(self, action: str) -> str:
+        return "use them" if action == "open_connection" and not self._list.connections else ""
+
+    def action_open_connection(self) -> None:
+        if self.current is None:
+            self.action_import_profiles()
+            return
+        from tui.screens.buckets import BucketPicker
+
+        self.app.push_screen(BucketPicker(self.current.name))
+
+    def on_line_table_opened(self) -> None:
+        self.action_open_connection()
+
+    def action_add_connection(self) -> None:
+        self._edit(Connection(name=""), replaces="")
+
+    def action_edit_connection(self) -> None:
+        if (connection := self.current) is not None:
+            self._edit(connection, replaces=connection.name)
+
+    def action_duplicate_connection(self) -> None:
+        from msgspec.structs import replace
+
+        if (connection := self.current) is not None:
+            taken = {one.name for one in self._list.connections}
+            number = 2
+            while f"{connection.name}-{number}" in taken:
+                number += 1
+            self._edit(replace(connection, name=f"{connection.name}-{number}", tested_at=0.0), replaces="")
+
+    def _edit(self, connection: Connection, replaces: str) -> None:
+        from tui.screens.connection_edit import ConnectionEditScreen
+
+        self.app.push_screen(ConnectionEditScreen(connection, replaces, self._list))
+
+    def action_import_profiles(self) -> None:
+        self.run_worker(self._import(), group="import", exclusive=True)
+
+    async def _import(self) -> None:
+        before = {one.name for one in self._list.connections}
+        answer = await self.haulier.ask(ImportProfiles())
+        if answer is None:
+            return
+        self._show(answer)
+        new = [one.name for one in answer.connections if one.name not in before]
+        names = ", ".join(safe_text(name, 24) for name in new[:6])
+        self.haulier.tell(f"Imported as references: {names}" if new else "Every profile has a connection already.")
+
+    def action_test_connection(self) -> None:
+        if self.current is not None:
+            self._test = self.run_worker(self._try(self.current), group="test", exclusive=True)
+
+    async def _try(self, connection: Connection) -> None:
+        words = self.query_one("#test", Words)
+        name = safe_text(connection.name, 40)
+        words.say((("─" * 200, "rule"),), ((f"Testing {name} …", "quiet"),))
+        report = await self.haulier.ask(TestConnection(connection=connection))
+        if report is None:
+            words.say()
+            return
+        words.say((("─" * 200, "rule"),), *report_lines(name, report))
+
+    def on_line_table_moved(self) -> None:
+        if self._test is None or not self._test.is_running:
+            self.query_one("#test", Words).say()
+
+    def action_remove_connection(self) -> None:
+        if self.current is not None:
+            self.run_worker(self._remove(self.current), group="remove", exclusive=True)
+
+    async def _remove(self, connection: Connection) -> None:
+        name = safe_text(connection.name, 40)
+        sure = await self.app.push_screen_wait(
+            QuestionScreen(
+                f"Remove the connection {connection.name}?",
+                "Its stored secret is removed too. Moved data and finished jobs stay.",
+                "remove it",
+                "keep it",
+            )
+        )
+        if sure and await self.haulier.ask(RemoveConnection(name=connection.name)) is not None:
+            self.haulier.tell(f"Removed {name}.")
+
+
+def report_lines(name: str, report: TestReport) -> list[Line]:
+    """A test in lines, the verdict first. `name` is safe to show."""
+    verdict: Line = (
+        ((f"{name} works", "good"),) if report.ok else ((f"{name} does not work", "bad"),)
+    )
+    lines: list[Line] = [verdict, *(check_line(check) for check in report.checks)]
+    if report.advice:
+        lines.append(((safe_text(report.advice), "" if report.ok else "warn"),))
+    return lines

@@ -1,0 +1,224 @@
+"""A folder of this machine: a path with the folders below it for completion."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from pathlib import Path
+
+from textual.app import ComposeResult
+from textual.binding import Binding
+from textual.containers import Horizontal
+from textual.widgets import Input
+
+from core.errors import Code, HaulierError
+from core.messages import ListEntries
+from core.model import Entry, Place
+from core.safe_text import safe_text
+from core.units import format_count
+from tui.actions import bindings
+from tui.screens.frame import HaulierScreen
+from tui.widgets.heading import Heading, Words
+from tui.widgets.spans import Line
+from tui.widgets.table import Column, LineTable
+
+PAGE = 1000
+MOST_PAGES = 5  # of a folder with very many entries only so many are looked through for folders
+
+
+class _PathInput(Input):
+    BINDINGS = [
+        Binding("tab", "screen.complete", show=False),
+        Binding("down", "screen.move(1)", show=False),
+        Binding("up", "screen.move(-1)", show=False),
+    ]
+
+
+class _Folders(LineTable[Entry]):
+    COLUMNS = (Column("name", "folders", 20, grow=1),)
+    message: Sequence[Line] = ()
+
+    def key_of(self, row: Entry) -> Hashable:
+        return row.key
+
+    def cells(self, row: Entry, widths: Mapping[str, int]) -> Mapping[str, Line]:
+        return {"name": ((safe_text(row.key, widths["name"]), "key" if row.is_folder else "quiet"),)}
+
+    def nothing(self) -> Sequence[Line]:
+        return self.message
+
+
+class FolderScreen(HaulierScreen):
+    """`chosen` gets the place. With `must_exist` (a source) the folder has to be there; a target is made."""
+
+    NAME = "folder"
+    BINDINGS = bindings("folder")
+    DEFAULT_CSS = """
+    FolderScreen #path-line { height: 1; }
+    FolderScreen #path-line > Words { width: auto; }
+    FolderScreen #path { width: 1fr; }
+    """
+
+    def __init__(self, crumb: str, question: str, start: str, must_exist: bool, chosen: Callable[[Place], None]) -> None:
+        super().__init__()
+        self._crumb = crumb
+        self._question = question
+        self._start = start
+        self._must_exist = must_exist
+        self._then = chosen
+        self._listed = ""  # the folder whose entries are known
+        self._entries: tuple[Entry, ...] = ()
+        self._files = 0
+        self._missing = ""  # why the listed folder could not be listed
+
+    def body(self) -> ComposeResult:
+        yield Heading((self._question, "lead"))
+        with Horizontal(id="path-line"):
+            yield Words(((" folder ", "quiet"), ("▸ ", "key")))
+            yield _PathInput(self._start, compact=True, select_on_focus=False, id="path")
+        yield _Folders()
+        yield Words((("", ""),), id="said")
+
+    def on_mount(self) -> None:
+        self.say_where(self._crumb)
+        path = self.query_one(_PathInput)
+        path.focus()
+        path.cursor_position = len(self._start)
+        self._look()
+
+    # ------------------------------------------------------------ what is typed
+
+    @property
+    def typed(self) -> str:
+        """What is in the field, with `~` and the user's home spelled out."""
+        return os.path.expanduser(self.query_one(_PathInput).value)  # noqa: PTH111 - keeps the trailing slash
+
+    def _split(self) -> tuple[str, str]:
+        """The folder above what is being typed, with its slash, and the beginning of a name."""
+        head, slash, tail = self.typed.rpartition("/")
+        return head + slash, tail
+
+    def on_input_changed(self) -> None:
+        self._look()
+
+    def _look(self) -> None:
+        folder, _ = self._split()
+        if folder.startswith("/") and folder != self._listed and self.haulier.client is not None:
+            self._listed = folder
+            self.run_worker(self._list(folder), group="list", exclusive=True, exit_on_error=False)
+        else:
+            self._show()
+
+    async def _list(self, folder: str) -> None:
+        client = self.haulier.client
+        if client is None:
+            return
+        found: list[Entry] = []
+        cursor, self._missing, self._files = "", "", 0
+        try:
+            for _ in range(MOST_PAGES):
+                command = ListEntries(place=Place(kind="local", path=folder), cursor=cursor, limit=PAGE)
+                page = await client.call(command)
+                found.extend(entry for entry in page.entries if entry.is_folder)
+                self._files += sum(1 for entry in page.entries if not entry.is_folder)
+                cursor = page.cursor
+                if not cursor:
+                    break
+        except HaulierError as error:
+            self._missing = error.message
+        self._entries = tuple(found)
+        self._show()
+
+    def _show(self) -> None:
+        _, beginning = self._split()
+        table = self.query_one(_Folders)
+        shown = tuple(
+            entry
+            for entry in self._entries
+            if entry.key.startswith(beginning) and (beginning.startswith(".") or not entry.key.startswith("."))
+        )
+        if not self.typed.startswith("/"):
+            shown = ()
+        table.message = self._nothing(beginning)
+        table.show(shown)
+        table.refresh()
+        files = f"{format_count(self._files)} files in {safe_text(self._listed, 40)}" if self._files else ""
+        self.query_one(Heading).say(state=[(files, "quiet")])
+        self.query_one("#said", Words).say(self._said())
+
+    def _nothing(self, beginning: str) -> Sequence[Line]:
+        if not self.typed.startswith("/"):
+            return ((), (("  A path begins with / or ~/", "warn"),))
+        if self._missing and self._must_exist:
+            return ((), ((f"  {safe_text(self._missing)}", "warn"),))
+        if beginning or self._missing:
+            return ()
+        return ((), (("  no folders in here", "quiet"),))
+
+    def _said(self) -> Line:
+        """What Enter would do."""
+        typed = self.typed
+        if not typed.startswith("/"):
+            return ()
+        folder, name = self._split()
+        there = not self._missing and (not name or any(entry.key == f"{name}/" for entry in self._entries))
+        shown = safe_text(typed.rstrip("/") or "/", max(20, self.size.width - 30))
+        if there:
+            return ((" ⏎ ", "key"), ("takes ", "quiet"), (shown, "lead"))
+        if self._must_exist:
+            return ((f" {shown} is not there", "warn"), ("   tab completes", "quiet"))
+        return ((" ⏎ ", "key"), (shown, "lead"), (" will be created when the job starts", "warn"))
+
+    # ------------------------------------------------------------ keys
+
+    def action_move(self, by: int) -> None:
+        self.query_one(_Folders).action_move(by)
+
+    def action_complete(self) -> None:
+        """Take the folder under the cursor, or as much as all that are left have in common."""
+        table = self.query_one(_Folders)
+        folder, beginning = self._split()
+        names = [entry.key for entry in table.rows]
+        common = os.path.commonprefix(names)
+        chosen = table.current
+        if chosen is not None and (len(names) == 1 or table.cursor > 0 or len(common) <= len(beginning)):
+            common = chosen.key
+        if common:
+            self._put(folder + common)
+
+    def action_look_outside(self) -> None:
+        folder, beginning = self._split()
+        self._put(folder if beginning else folder.rstrip("/").rpartition("/")[0] + "/")
+
+    def on_line_table_opened(self) -> None:
+        chosen = self.query_one(_Folders).current
+        if chosen is not None:
+            self._put(self._split()[0] + chosen.key)
+
+    def _put(self, path: str) -> None:
+        field = self.query_one(_PathInput)
+        field.value = path
+        field.cursor_position = len(path)
+        field.focus()
+        self.query_one(_Folders).cursor = 0
+
+    def on_input_submitted(self) -> None:
+        self.action_next_step()
+
+    def action_next_step(self) -> None:
+        typed = self.typed
+        if not typed.startswith("/"):
+            self.haulier.tell("A path begins with / or ~/.")
+            return
+        folder, name = self._split()
+        missing = bool(self._missing) or (name and not any(entry.key == f"{name}/" for entry in self._entries))
+        if missing and self._must_exist:
+            self.haulier.complain(HaulierError(Code.NOT_FOUND, f"{typed} is not a folder here.", "tab completes names."))
+            return
+        path = os.path.normpath(typed)
+        self._then(Place(kind="local", path=path if path == "/" else f"{path}/"))
+
+
+def home() -> str:
+    """Where a person begins to look."""
+    return f"{Path.home()}/"

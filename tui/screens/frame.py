@@ -1,0 +1,78 @@
+"""The frame all full screens stand in: the first line, the banner, a body, the keys."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar, cast
+
+from textual.app import ComposeResult
+from textual.containers import Vertical
+from textual.screen import Screen
+
+from tui.state import Link, ViewState
+from tui.widgets.banner import Banner
+from tui.widgets.keyline import KeyLine
+from tui.widgets.topline import TopLine
+
+if TYPE_CHECKING:
+    from tui.app import HaulierApp
+
+
+class HaulierScreen(Screen[None]):
+    """A full screen. `NAME` is its name in the registry of actions; a subclass sets
+    `BINDINGS = bindings(NAME)`, composes its `body` and shows the state in `view_changed`."""
+
+    NAME: ClassVar[str] = ""
+    CRUMB: ClassVar[str] = ""
+
+    @property
+    def haulier(self) -> HaulierApp:
+        return cast("HaulierApp", self.app)
+
+    @property
+    def view(self) -> ViewState:
+        return self.haulier.view
+
+    def compose(self) -> ComposeResult:
+        yield TopLine(self.CRUMB)
+        yield Banner(self.haulier.build)
+        with Vertical(id="body"):
+            yield from self.body()
+        yield KeyLine()
+
+    def body(self) -> ComposeResult:
+        """The widgets between the banner and the keys."""
+        raise NotImplementedError
+
+    def say_where(self, crumb: str) -> None:
+        """Change what the first line says about this screen."""
+        line = self.query_one(TopLine)
+        if line.crumb != crumb:
+            line.crumb = crumb
+            line.redraw()
+
+    def on_screen_resume(self) -> None:
+        self.take_view(self.view)
+
+    def take_view(self, view: ViewState) -> None:
+        """Called by the app whenever the state changed and once a second, while the screen is in sight."""
+        if not self.is_mounted:
+            return
+        self.query_one(TopLine).show(view)
+        self.query_one(Banner).show(view)
+        self.view_changed(view)
+        self.query_one(KeyLine).redraw()
+
+    def view_changed(self, view: ViewState) -> None:
+        """Show the state. May be called often with the same one."""
+
+    def action_back(self) -> None:
+        self.dismiss()
+
+    def action_restart_engine(self) -> None:
+        self.haulier.line.start_again()
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Starting the engine is only there while none is; asking it things only while one is."""
+        if action == "restart_engine":
+            return self.view.link is Link.AWAY
+        return True

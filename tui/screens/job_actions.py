@@ -1,0 +1,183 @@
+"""What can be done with a job, the same on every screen that shows one."""
+
+from __future__ import annotations
+
+from core.messages import CancelJob, Command, ForgetJob, PauseJob, ResumeJob, RetryJob, TuneJob
+from core.model import JobState, JobView
+from core.safe_text import safe_text
+from core.units import format_bytes, parse_rate
+from tui.screens.ask import QuestionScreen, ValueScreen
+from tui.screens.frame import HaulierScreen
+from tui.state import Link
+
+_GOES_ON = {JobState.PAUSED, JobState.BLOCKED}
+_CAN_PAUSE = {JobState.RUNNING}
+_CAN_TUNE = {JobState.RUNNING, JobState.PAUSED, JobState.BLOCKED}
+_ASKS_ENGINE = {
+    "toggle_pause",
+    "retry_failed",
+    "retry_item",
+    "tune_bandwidth",
+    "more_workers",
+    "fewer_workers",
+    "more_connections",
+    "fewer_connections",
+    "cancel_job",
+    "forget_job",
+    "new_job",
+    "show_items",
+    "show_errors",
+}
+_NEEDS_JOB = _ASKS_ENGINE - {"new_job"} | {"open_job", "show_details", "show_board"}
+
+
+class JobActions(HaulierScreen):
+    """A screen with a job in its middle."""
+
+    @property
+    def job(self) -> JobView | None:
+        """The job that the keys are about."""
+        raise NotImplementedError
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        if action in _ASKS_ENGINE and self.view.link is not Link.UP:
+            return None
+        job = self.job
+        if action in _NEEDS_JOB and job is None:
+            return None
+        if job is not None and not _possible(action, job, self.view.counts(job).files_failed):
+            return None
+        return super().check_action(action, parameters)
+
+    def label_of(self, action: str) -> str:
+        """A better word than the registry's for a key, or an empty string."""
+        job = self.job
+        if action == "toggle_pause" and job is not None and job.state in _GOES_ON:
+            return "resume"
+        return ""
+
+    def send(self, command: Command[JobView], said: str) -> None:
+        """Ask the engine for something about a job; say what was done when it agreed."""
+
+        async def ask() -> None:
+            if await self.haulier.ask(command) is not None and said:
+                self.haulier.tell(said)
+
+        self.haulier.run_worker(ask(), exit_on_error=False)
+
+    # -- the actions
+
+    def action_toggle_pause(self) -> None:
+        if (job := self.job) is None:
+            return
+        if job.state in _GOES_ON:
+            self.send(ResumeJob(job=job.id), "")
+        else:
+            self.send(PauseJob(job=job.id), "")
+
+    def action_retry_failed(self) -> None:
+        if (job := self.job) is not None:
+            self.send(RetryJob(job=job.id), f"Job {job.id}: all failed files are tried again.")
+
+    def action_tune_bandwidth(self) -> None:
+        if (job := self.job) is None:
+            return
+        progress = self.view.progress.get(job.id)
+        limit = progress.bandwidth if progress is not None else job.spec.options.bandwidth
+        now = format_bytes(limit).replace(" ", "") if limit else ""
+
+        def set_limit(value: int | None) -> None:
+            if value is not None:
+                said = f"Job {job.id}: limit {format_bytes(value)}/s." if value else f"Job {job.id}: no limit."
+                self.send(TuneJob(job=job.id, bandwidth=value), said)
+
+        self.app.push_screen(
+            ValueScreen(
+                f"Bandwidth of job {job.id}",
+                now,
+                'Bytes a second, as "50MiB" or "1.5 GiB". Empty: no limit.',
+                parse_rate,
+            ),
+            set_limit,
+        )
+
+    def action_cancel_job(self) -> None:
+        if (job := self.job) is None:
+            return
+
+        def answered(yes: bool | None) -> None:
+            if yes:
+                self.send(CancelJob(job=job.id), f"Job {job.id} is cancelled.")
+
+        self.app.push_screen(
+            QuestionScreen(
+                f"Cancel job {job.id}, {safe_text(job.title, 60)}?",
+                "It cannot go on afterwards. Partial data is removed; files that are complete stay.",
+                "cancel the job",
+                "keep it",
+            ),
+            answered,
+        )
+
+    def action_forget_job(self) -> None:
+        if (job := self.job) is None:
+            return
+
+        async def forget() -> None:
+            if await self.haulier.ask(ForgetJob(job=job.id)) is not None:
+                self.forgotten()
+
+        def answered(yes: bool | None) -> None:
+            if yes:
+                self.haulier.run_worker(forget(), exit_on_error=False)
+
+        self.app.push_screen(
+            QuestionScreen(
+                f"Forget job {job.id}, {safe_text(job.title, 60)}?",
+                "Its records are removed from the journal. The data it moved is not touched.",
+                "forget it",
+                "keep it",
+            ),
+            answered,
+        )
+
+    def forgotten(self) -> None:
+        """The job is gone from the journal."""
+
+    def action_show_items(self) -> None:
+        if (job := self.job) is not None:
+            self.haulier.open_details(job.id, "items")
+
+    def action_show_errors(self) -> None:
+        if (job := self.job) is not None:
+            self.haulier.open_details(job.id, "errors")
+
+    def action_show_details(self) -> None:
+        if (job := self.job) is not None:
+            self.haulier.open_details(job.id)
+
+    def action_show_board(self) -> None:
+        if (job := self.job) is not None:
+            self.haulier.open_board(job.id)
+
+    def action_show_log(self) -> None:
+        job = self.job
+        self.haulier.open_log(job.id if job is not None else 0)
+
+
+def _possible(action: str, job: JobView, failed: int) -> bool:
+    match action:
+        case "toggle_pause":
+            return job.state in _GOES_ON or job.state in _CAN_PAUSE
+        case "retry_failed":
+            return failed > 0
+        case "cancel_job":
+            return not job.state.is_final
+        case "forget_job":
+            return job.state.is_final
+        case "tune_bandwidth" | "more_workers" | "fewer_workers" | "more_connections" | "fewer_connections":
+            return job.state in _CAN_TUNE
+        case "show_board":
+            return not job.state.is_final and job.state not in (JobState.PLANNING, JobState.PLANNED)
+        case _:
+            return True

@@ -1,0 +1,133 @@
+"""Home: all jobs, the throughput, the newest lines of the log."""
+
+from __future__ import annotations
+
+import time
+from typing import ClassVar
+
+from textual.app import ComposeResult
+
+from core.messages import ImportProfiles, ListConnections, ListJobs
+from core.model import JobView
+from tui.actions import bindings
+from tui.job_words import why
+from tui.screens.job_actions import JobActions
+from tui.state import Link, ViewState
+from tui.widgets.filter_bar import FilterBar
+from tui.widgets.first_steps import FirstSteps
+from tui.widgets.job_table import JobTable, rows_of
+from tui.widgets.notices import Notices
+from tui.widgets.rule import Rule
+from tui.widgets.saying import Saying
+from tui.widgets.totals import Totals
+
+
+class JobsScreen(JobActions):
+    NAME: ClassVar[str] = "jobs"
+    CRUMB: ClassVar[str] = ""
+    BINDINGS = bindings("jobs")
+    AUTO_FOCUS = "JobTable"
+
+    def body(self) -> ComposeResult:
+        yield FirstSteps()
+        yield JobTable()
+        yield Saying(id="why")
+        yield FilterBar()
+        yield Rule()
+        yield Totals()
+        yield Notices()
+
+    @property
+    def job(self) -> JobView | None:
+        row = self.query_one(JobTable).current if self.is_mounted else None
+        return self.view.job(row.id) if row is not None else None
+
+    def view_changed(self, view: ViewState) -> None:
+        nothing = view.link is Link.UP and not view.jobs
+        steps, table = self.query_one(FirstSteps), self.query_one(JobTable)
+        steps.display, table.display = nothing, not nothing
+        if nothing:
+            steps.show(view)
+            if steps.known is None:
+                self.run_worker(self._look_around(), exclusive=True, group="look", exit_on_error=False)
+        table.show(rows_of(view, time.time(), self.query_one(FilterBar).text, roomy=self.size.width >= 118))
+        self.query_one(Totals).show(view)
+        self.query_one(Notices).show(view.notices)
+        self._say_why()
+
+    async def _look_around(self) -> None:
+        known = await self.haulier.ask(ListConnections())
+        if known is not None:
+            steps = self.query_one(FirstSteps)
+            steps.known = known
+            steps.show(self.view)
+
+    def _say_why(self) -> None:
+        job = self.job
+        saying = self.query_one("#why", Saying)
+        saying.say(why(self.view, job, self.size.width - 6) if job is not None else ())
+
+    def on_line_table_moved(self) -> None:
+        self._say_why()
+        self.refresh_bindings()
+        table = self.query_one(JobTable)
+        if table.rows and table.cursor == len(table.rows) - 1:
+            self.run_worker(self._older(), exclusive=True, group="older", exit_on_error=False)
+
+    async def _older(self) -> None:
+        """At the end of the list, look for jobs that are older than those the engine told of."""
+        jobs = self.view.jobs
+        if not jobs or min(job.id for job in jobs) <= 1 or self.haulier.client is None:
+            return
+        page = await self.haulier.ask(ListJobs(before=min(job.id for job in jobs), limit=100))
+        if page is not None and page.jobs:
+            self.haulier.older_jobs(page.jobs)
+
+    def on_line_table_opened(self) -> None:
+        self.action_open_job()
+
+    # -- actions
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        if action == "open_job" and not self.view.jobs:
+            return True if self.view.link is not Link.UP or self._profiles() else None
+        if action == "add_connection":
+            return self.view.link is Link.UP and not self.view.jobs and not self.view.connections
+        return super().check_action(action, parameters)
+
+    def label_of(self, action: str) -> str:
+        if action == "open_job" and not self.view.jobs and self._profiles():
+            return "use profiles"
+        return super().label_of(action)
+
+    def _profiles(self) -> tuple[str, ...]:
+        known = self.query_one(FirstSteps).known if self.is_mounted else None
+        return known.profiles if known is not None and not self.view.connections else ()
+
+    def action_open_job(self) -> None:
+        job = self.job
+        if self.view.link is Link.AWAY:
+            self.action_restart_engine()
+        elif job is not None:
+            self.haulier.open_job(job.id)
+        elif self._profiles():
+            self.run_worker(self._use_profiles(), exit_on_error=False)
+
+    async def _use_profiles(self) -> None:
+        if await self.haulier.ask(ImportProfiles()) is not None:
+            self.haulier.action_show_connections()
+
+    def action_add_connection(self) -> None:
+        self.haulier.add_connection()
+
+    def action_new_job(self) -> None:
+        self.haulier.start_new_job()
+
+    def action_filter(self) -> None:
+        self.query_one(FilterBar).open()
+
+    def on_filter_bar_changed(self) -> None:
+        self.view_changed(self.view)
+
+    def on_filter_bar_closed(self) -> None:
+        self.query_one(JobTable).focus()

@@ -1,0 +1,139 @@
+"""The engine's log: by level, by job, by text, following the newest line."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from textual.app import ComposeResult
+
+from core.errors import HaulierError
+from core.messages import ReadLog
+from core.model import Level, Notice
+from core.safe_text import safe_text
+from core.units import format_count
+from tui.actions import bindings
+from tui.screens.frame import HaulierScreen
+from tui.state import Link, ViewState
+from tui.widgets.filter_bar import FilterBar
+from tui.widgets.log_table import LogTable
+from tui.widgets.saying import Saying
+from tui.widgets.spans import Span
+
+PAGE = 1000
+KEPT = 5000
+LEVELS = (Level.INFO, Level.DEBUG, Level.WARNING)
+
+
+class LogScreen(HaulierScreen):
+    NAME: ClassVar[str] = "log"
+    CRUMB: ClassVar[str] = "log"
+    BINDINGS = bindings("log")
+    AUTO_FOCUS = "LogTable"
+
+    def __init__(self, job_id: int = 0) -> None:
+        super().__init__()
+        self._about_job = job_id
+        self._job = job_id
+        self._level = Level.INFO
+        self._notices: list[Notice] = []
+        self._after = 0
+        self._following = True
+        self._reading = False
+
+    def body(self) -> ComposeResult:
+        yield Saying(id="shown")
+        yield LogTable()
+        yield FilterBar()
+        yield Saying(id="whole")
+
+    def on_mount(self) -> None:
+        self._read_anew()
+
+    def view_changed(self, view: ViewState) -> None:
+        if view.link is Link.UP and self.haulier.client is not None:
+            self.run_worker(self._read_on(), group="log", exclusive=False, exit_on_error=False)
+
+    def _read_anew(self) -> None:
+        self._notices.clear()
+        self._after = 0
+        self._show()
+        self.view_changed(self.view)
+
+    async def _read_on(self) -> None:
+        """All that is newer than what is here. One reader at a time; others leave at once."""
+        if self._reading:
+            return
+        self._reading = True
+        level, job, grew = self._level, self._job, False
+        try:
+            while (client := self.haulier.client) is not None and (level, job) == (self._level, self._job):
+                page = await client.call(ReadLog(after=self._after, limit=PAGE, level=level, job=job))
+                if (level, job) != (self._level, self._job):
+                    return
+                self._after = max(self._after, page.last)
+                self._notices += page.notices
+                grew = grew or bool(page.notices)
+                if len(page.notices) < PAGE:
+                    break
+        except HaulierError:
+            return  # the line broke; the banner says so, and the next view reads on
+        finally:
+            self._reading = False
+        del self._notices[:-KEPT]
+        if grew and self.is_mounted:
+            self._show()
+
+    def _show(self) -> None:
+        needle = self.query_one(FilterBar).text.casefold()
+        shown = tuple(n for n in self._notices if not needle or needle in n.text.casefold())
+        table = self.query_one(LogTable)
+        table.show(shown)
+        if self._following:
+            table.action_go_last()
+        line: list[Span] = [("level ", "quiet"), (f"{self._level}", "lead"), (" and graver" if self._level is not Level.WARNING else "", "quiet")]
+        line += [("   of ", "quiet"), (f"job {self._job}" if self._job else "everything", "lead")]
+        line += [(f"   {format_count(len(shown))} lines", "quiet")]
+        line.append(("   following" if self._following else "   f follows again", "quiet"))
+        self.query_one("#shown", Saying).say(tuple(line))
+
+    def on_line_table_moved(self) -> None:
+        table = self.query_one(LogTable)
+        at_end = table.cursor >= len(table.rows) - 1
+        if at_end != self._following:
+            self._following = at_end
+            self._show()
+        notice = table.current
+        width = self.size.width - 4
+        too_long = notice is not None and len(notice.text) > width - 24
+        self.query_one("#whole", Saying).say(((safe_text(notice.text, width), ""),) if notice and too_long else ())
+
+    # -- actions
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        if action == "toggle_job_only" and not self._about_job:
+            return None
+        return super().check_action(action, parameters)
+
+    def label_of(self, action: str) -> str:
+        return "all jobs" if action == "toggle_job_only" and self._job else ""
+
+    def action_next_level(self) -> None:
+        self._level = LEVELS[(LEVELS.index(self._level) + 1) % len(LEVELS)]
+        self._read_anew()
+
+    def action_toggle_job_only(self) -> None:
+        self._job = 0 if self._job else self._about_job
+        self._read_anew()
+
+    def action_follow(self) -> None:
+        self._following = True
+        self._show()
+
+    def action_filter(self) -> None:
+        self.query_one(FilterBar).open()
+
+    def on_filter_bar_changed(self) -> None:
+        self._show()
+
+    def on_filter_bar_closed(self) -> None:
+        self.query_one(LogTable).focus()

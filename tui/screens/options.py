@@ -1,0 +1,106 @@
+"""How the job is done: every option with its meaning beside it; the plan comes next."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from textual.app import ComposeResult
+
+from core.errors import HaulierError
+from core.model import JobKind, JobOptions
+from core.safe_text import safe_text
+from tui import option_fields
+from tui.actions import bindings
+from tui.draft import Draft, pairs_of, summary
+from tui.screens.frame import HaulierScreen
+from tui.widgets.form import Form
+from tui.widgets.heading import Heading, Words
+from tui.widgets.rule import Rule
+
+
+class OptionsScreen(HaulierScreen):
+    """`chosen` gets the kind and the options; Enter, in any field, makes the plan."""
+
+    NAME = "options"
+    BINDINGS = bindings("options")
+
+    def __init__(self, crumb: str, draft: Draft, chosen: Callable[[JobKind, JobOptions], None]) -> None:
+        super().__init__()
+        self._crumb = crumb
+        self._draft = draft
+        self._then = chosen
+
+    def body(self) -> ComposeResult:
+        yield Heading()
+        yield Form(option_fields.asks(self._draft.kind, self._draft.options))
+        yield Rule()
+        yield Words((("", ""),), id="more")
+
+    @property
+    def form(self) -> Form:
+        return self.query_one(Form)
+
+    def on_mount(self) -> None:
+        self.say_where(self._crumb)
+        try:
+            pairs = pairs_of(self._draft.sources, self._draft.destination)
+        except HaulierError:  # said where it was chosen
+            pairs = ()
+        self._from_s3 = any(pair.source.kind == "s3" for pair in pairs)
+        self._to_s3 = any(pair.target.kind == "s3" for pair in pairs)
+        self._to_disk = any(pair.target.kind == "local" for pair in pairs)
+        target = str(pairs[0].target) if len(pairs) == 1 else summary(pair.target for pair in pairs)
+        room = max(16, (self.size.width - 8) // 2)
+        self.query_one(Heading).say(
+            [
+                (safe_text(summary(self._draft.sources), room), "lead"),
+                ("  →  ", "rule"),
+                (safe_text(target, room), "lead"),
+            ]
+        )
+        self._show_fields()
+        self.form.focus_first()
+
+    def _show_fields(self) -> None:
+        kind = JobKind(self.form["kind"])
+        self.form.show_only(
+            option_fields.fields_for(kind, from_s3=self._from_s3, to_s3=self._to_s3, to_disk=self._to_disk)
+        )
+
+    def on_form_changed(self, event: Form.Changed) -> None:
+        name = event.name
+        if name == "kind":
+            self._show_fields()
+        words = option_fields.meaning(name, self.form[name])
+        look = "bad" if (name, self.form[name]) == ("delete", "yes") else "quiet"
+        self.form.field(name).say(words, look)
+        self._check()
+
+    def on_form_entered(self, event: Form.Entered) -> None:
+        self.query_one("#more", Words).say(((event.field.ask.more, "quiet"),))
+
+    def _values(self) -> dict[str, str]:
+        return {field.ask.name: field.value for field in self.form.fields if field.display}
+
+    def _check(self) -> tuple[JobKind, JobOptions] | None:
+        """Say what is wrong beside the fields; the options when nothing is."""
+        kind, options, wrong = option_fields.read(self._values())
+        for field in self.form.fields:
+            if field.ask.name in wrong:
+                field.say(wrong[field.ask.name], "bad")
+            elif field.error and not field.ask.choices:
+                field.say("")
+        return None if wrong else (kind, options)
+
+    def label_of(self, action: str) -> str:
+        return "make the plan" if action == "next_step" else ""
+
+    def on_form_submitted(self) -> None:
+        self.action_next_step()
+
+    def action_next_step(self) -> None:
+        good = self._check()
+        if good is None:
+            self.form.focus_error()
+            return
+        self._then(*good)

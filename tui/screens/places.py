@@ -1,0 +1,86 @@
+"""The first question of both ends: which connection, or this machine's files."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from dataclasses import dataclass
+
+from textual.app import ComposeResult
+
+from core.model import Connection
+from core.safe_text import safe_text
+from tui.actions import bindings
+from tui.screens.frame import HaulierScreen
+from tui.state import ViewState
+from tui.widgets.connection_table import credentials_words, endpoint_words
+from tui.widgets.heading import Heading, Words
+from tui.widgets.spans import Line
+from tui.widgets.table import Column, LineTable
+
+
+@dataclass(frozen=True)
+class _Row:
+    connection: Connection | None  # None: this machine
+
+
+class _Table(LineTable[_Row]):
+    COLUMNS = (
+        Column("name", "", 14, grow=2),
+        Column("what", "", 20, grow=4),
+        Column("credentials", "", 18, grow=1, from_width=64),
+    )
+    HAS_HEAD = False
+
+    def key_of(self, row: _Row) -> Hashable:
+        return row.connection.name if row.connection else ""
+
+    def cells(self, row: _Row, widths: Mapping[str, int]) -> Mapping[str, Line]:
+        if row.connection is None:
+            return {"name": (("this machine", "lead"),), "what": (("a folder here", "quiet"),)}
+        one = row.connection
+        return {
+            "name": ((safe_text(one.name, widths["name"]), "lead"),),
+            "what": ((safe_text(f"{endpoint_words(one)} {one.region}".strip(), widths["what"]), "quiet"),),
+            "credentials": ((credentials_words(one.credentials), "quiet"),),
+        }
+
+
+class PlacesScreen(HaulierScreen):
+    """`chosen` gets the connection's name, empty for this machine."""
+
+    NAME = "places"
+    BINDINGS = bindings("places")
+
+    def __init__(self, crumb: str, question: str, chosen: Callable[[str], None], so_far: Sequence[Line] = ()) -> None:
+        super().__init__()
+        self._crumb = crumb
+        self._question = question
+        self._then = chosen
+        self._so_far = so_far
+
+    def body(self) -> ComposeResult:
+        yield Heading((self._question, "lead"))
+        yield Words(*self._so_far)
+        yield _Table()
+
+    def on_mount(self) -> None:
+        self.say_where(self._crumb)
+        self.query_one(_Table).focus()
+
+    def view_changed(self, view: ViewState) -> None:
+        table = self.query_one(_Table)
+        first = not table.rows
+        table.show((*(_Row(one) for one in view.connections), _Row(None)))
+        if first:
+            table.cursor = 0
+
+    def action_next_step(self) -> None:
+        row = self.query_one(_Table).current
+        if row is not None:
+            self._then(row.connection.name if row.connection is not None else "")
+
+    def on_line_table_opened(self) -> None:
+        self.action_next_step()
+
+    def action_add_connection(self) -> None:
+        self.haulier.add_connection()

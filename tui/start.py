@@ -1,0 +1,61 @@
+"""How the full-screen program is started: what must be set before Textual is imported, and the last word."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import TYPE_CHECKING
+
+from core.errors import Code, HaulierError
+
+if TYPE_CHECKING:
+    from core.client import EngineClient
+    from core.paths import Paths
+
+_REMOTE = {"TEXTUAL_FPS": "15", "TEXTUAL_ANIMATIONS": "none", "TEXTUAL_SMOOTH_SCROLL": "0"}
+
+
+class LocalEngine:
+    """Reaches the engine of this state folder through its socket."""
+
+    def __init__(self, paths: Paths) -> None:
+        self._paths = paths
+
+    async def attach(self) -> EngineClient:
+        from core.launch import connect
+
+        return await connect(self._paths, start=False)
+
+    async def start(self) -> EngineClient:
+        from core.launch import connect
+
+        return await connect(self._paths, start=True)
+
+
+def spare_a_slow_line() -> None:
+    """Over SSH, draw less often and animate nothing. What the person set themselves stays. Textual reads
+    these variables when it is imported."""
+    os.environ.setdefault("TEXTUAL_ANIMATIONS", "none")
+    if os.environ.get("SSH_CONNECTION") or os.environ.get("SSH_TTY"):
+        for name, value in _REMOTE.items():
+            os.environ.setdefault(name, value)
+
+
+def run(paths: Paths, *, mouse: bool = True) -> int:
+    """Show the full screen until the person leaves; gives the exit code.
+
+    Raises HaulierError (usage) where no full screen can be shown.
+    """
+    if os.environ.get("TERM", "") in {"", "dumb"} or not sys.__stdin__ or not sys.__stdin__.isatty():
+        raise HaulierError(
+            Code.USAGE,
+            "This terminal cannot show a full screen.",
+            "Use the commands instead: haulier --help lists them.",
+        )
+    spare_a_slow_line()
+    from tui.app import HaulierApp
+
+    app = HaulierApp(LocalEngine(paths))
+    app.run(mouse=mouse)
+    print(app.farewell)
+    return app.return_code or 0

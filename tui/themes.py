@@ -1,0 +1,138 @@
+"""The looks of the program: a calm dark theme, a light one, and one for terminals with 16 colours.
+
+Every theme defines the same few variables, and the style sheet uses nothing else for text:
+`quiet` (secondary text), `rule` (thin lines), `lead` (what one looks for), `good`, `warn`, `bad`,
+`bar` and `bar-rest` (progress), `row` (the cursor's line) and `row-dim` (the same without the focus).
+"""
+
+from __future__ import annotations
+
+from textual.theme import BUILTIN_THEMES, Theme
+
+DARK = Theme(
+    name="haulier-dark",
+    primary="#7aa2c9",
+    secondary="#8fa8a0",
+    warning="#d9ae63",
+    error="#dd7878",
+    success="#8fbf8a",
+    accent="#7aa2c9",
+    foreground="#cdd3da",
+    background="#14171b",
+    surface="#191d22",
+    panel="#20252b",
+    dark=True,
+    variables={
+        "quiet": "#808a95",
+        "rule": "#343b44",
+        "lead": "#e9edf2",
+        "good": "#8fbf8a",
+        "warn": "#d9ae63",
+        "bad": "#dd7878",
+        "key": "#8db4da",
+        "bar": "#5f8fbd",
+        "bar-rest": "#2c333b",
+        "row": "#2a3440",
+        "row-dim": "#20262d",
+        "border": "#4a5561",
+        "border-blurred": "#343b44",
+        "input-cursor-background": "#cdd3da",
+        "input-selection-background": "#3a4c60",
+        "block-cursor-background": "#2a3440",
+        "block-cursor-foreground": "#e9edf2",
+        "block-cursor-text-style": "none",
+        "scrollbar": "#343b44",
+        "scrollbar-hover": "#4a5561",
+        "scrollbar-active": "#5f8fbd",
+        "scrollbar-background": "#14171b",
+        "scrollbar-background-hover": "#14171b",
+        "scrollbar-background-active": "#14171b",
+        "scrollbar-corner-color": "#14171b",
+    },
+)
+
+LIGHT = Theme(
+    name="haulier-light",
+    primary="#2f6295",
+    secondary="#4d6b62",
+    warning="#8a5d00",
+    error="#a83232",
+    success="#2f7030",
+    accent="#2f6295",
+    foreground="#2b3036",
+    background="#f7f7f4",
+    surface="#efefeb",
+    panel="#e6e6e1",
+    dark=False,
+    variables={
+        "quiet": "#69717a",
+        "rule": "#cfcfc8",
+        "lead": "#0d1013",
+        "good": "#2f7030",
+        "warn": "#8a5d00",
+        "bad": "#a83232",
+        "key": "#2f6295",
+        "bar": "#4a82b8",
+        "bar-rest": "#dadad3",
+        "row": "#d5e0ea",
+        "row-dim": "#e6e9ea",
+        "border": "#a9afb5",
+        "border-blurred": "#cfcfc8",
+        "input-cursor-background": "#2b3036",
+        "input-selection-background": "#bcd2e8",
+        "block-cursor-background": "#d5e0ea",
+        "block-cursor-foreground": "#0d1013",
+        "block-cursor-text-style": "none",
+        "scrollbar": "#cfcfc8",
+        "scrollbar-hover": "#a9afb5",
+        "scrollbar-active": "#4a82b8",
+        "scrollbar-background": "#f7f7f4",
+        "scrollbar-background-hover": "#f7f7f4",
+        "scrollbar-background-active": "#f7f7f4",
+        "scrollbar-corner-color": "#f7f7f4",
+    },
+)
+
+_ANSI = BUILTIN_THEMES["ansi-dark"]
+
+SIXTEEN = Theme(
+    name="haulier-16",
+    primary="ansi_cyan",
+    secondary="ansi_cyan",
+    warning="ansi_yellow",
+    error="ansi_red",
+    success="ansi_green",
+    accent="ansi_cyan",
+    foreground="ansi_default",
+    background="ansi_default",
+    surface="ansi_default",
+    panel="ansi_default",
+    boost="ansi_default",
+    dark=True,
+    ansi=True,
+    variables=_ANSI.variables
+    | {
+        "quiet": "ansi_default",
+        "rule": "ansi_bright_black",
+        "lead": "ansi_default",
+        "good": "ansi_green",
+        "warn": "ansi_yellow",
+        "bad": "ansi_red",
+        "key": "ansi_cyan",
+        "bar": "ansi_cyan",
+        "bar-rest": "ansi_bright_black",
+        "row": "ansi_blue",
+        "row-dim": "ansi_default",
+        "border": "ansi_bright_black",
+    },
+)
+
+THEMES = (DARK, LIGHT, SIXTEEN)
+
+
+def theme_for(color_system: str | None, colorfgbg: str) -> str:
+    """The theme to start with. `colorfgbg` is the variable that some terminals set: "15;0", "0;default;15"."""
+    if color_system == "standard":
+        return SIXTEEN.name
+    background = colorfgbg.rpartition(";")[2]
+    return LIGHT.name if background in {"7", "15"} else DARK.name

@@ -1,0 +1,112 @@
+"""The table of connections, and how a connection's parts are said in words."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass
+
+from core.model import (
+    AnonymousCredentials,
+    Check,
+    Connection,
+    Credentials,
+    KeyringCredentials,
+    ProfileCredentials,
+    SessionCredentials,
+)
+from core.safe_text import safe_text
+from core.units import format_when
+from tui.widgets.spans import Line, Span
+from tui.widgets.table import Column, LineTable
+
+
+def credentials_words(credentials: Credentials) -> str:
+    """Where the secret comes from, for a table. Safe to show."""
+    match credentials:
+        case ProfileCredentials(profile=profile):
+            return f"profile {safe_text(profile)}"
+        case AnonymousCredentials():
+            return "anonymous"
+        case KeyringCredentials():
+            return "keys in keyring"
+        case SessionCredentials():
+            return "keys in memory"
+        case _:
+            return "AWS chain"
+
+
+def endpoint_words(connection: Connection) -> str:
+    """Where it goes. Safe to show."""
+    return safe_text(connection.endpoint) if connection.endpoint else "AWS"
+
+
+def check_line(check: Check) -> Line:
+    """One check of a test: ✓ worked, ✗ did not, – was not tried. Safe to show."""
+    sign, look = {True: ("✓", "good"), False: ("✗", "bad"), None: ("–", "quiet")}[check.ok]
+    detail = safe_text(check.detail) if check.detail else ("not tried" if check.ok is None else "")
+    return ((sign, look), (f" {safe_text(check.name):<6} ", ""), (detail, "quiet"))
+
+
+@dataclass(frozen=True)
+class ConnectionRow:
+    connection: Connection
+    locked: bool = False  # its keys were in an engine's memory that is gone
+
+
+class ConnectionTable(LineTable[ConnectionRow]):
+    COLUMNS = (
+        Column("name", "name", 12, grow=2),
+        Column("where", "endpoint", 14, grow=3),
+        Column("region", "region", 11, from_width=60),
+        Column("credentials", "credentials", 16),
+        Column("tested", "tested", 16),
+    )
+
+    def key_of(self, row: ConnectionRow) -> Hashable:
+        return row.connection.name
+
+    def cells(self, row: ConnectionRow, widths: Mapping[str, int]) -> Mapping[str, Line]:
+        connection = row.connection
+        where: list[Span] = [(safe_text(endpoint_words(connection), widths["where"]), "quiet")]
+        if not connection.verify_tls:
+            where = [
+                ("TLS unchecked ", "warn"),
+                (safe_text(endpoint_words(connection), max(1, widths["where"] - 14)), "quiet"),
+            ]
+        tested = format_when(connection.tested_at, time.time())
+        return {
+            "name": ((safe_text(connection.name, widths["name"]), "lead"),),
+            "where": tuple(where),
+            "region": ((safe_text(connection.region, widths.get("region", 1)) or "–", "quiet"),),
+            "credentials": (
+                (("keys needed again", "warn"),)
+                if row.locked
+                else ((safe_text(credentials_words(connection.credentials), widths["credentials"]), ""),)
+            ),
+            "tested": ((tested, "quiet") if tested else ("never", "warn"),),
+        }
+
+
+def first_run(profiles: Sequence[str], width: int) -> list[Line]:
+    """What the empty list says: nothing is empty without a way on."""
+    lines: list[Line] = [(), (("  No connections yet.", "lead"),), ()]
+    if profiles:
+        names: list[Span] = []
+        for position, name in enumerate(profiles[:6]):
+            names += [(", " if position else "", "quiet"), (safe_text(name, 24), "lead")]
+        if len(profiles) > 6:
+            names.append((f" and {len(profiles) - 6} more", "quiet"))
+        lines += [
+            (("  Found here: AWS profiles ", "quiet"), *names),
+            (),
+            (("  ⏎", "key"), ("  use them", ""), ("  as references: no secret is copied", "quiet")),
+        ]
+    else:
+        lines += [(("  No AWS profile was found here either.", "quiet"),), ()]
+    lines += [
+        (("  a", "key"), ("  add one", ""), ("  AWS, MinIO, Ceph, or any other S3 service", "quiet")),
+        (),
+        (("  Only looking? ", "quiet"), ("haulier demo", ""), (" opens the program on sample data.", "quiet")),
+    ]
+    return lines

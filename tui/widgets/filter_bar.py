@@ -1,0 +1,52 @@
+"""The line one types a filter into. Esc clears and closes it, Enter keeps it and goes back to the list."""
+
+from __future__ import annotations
+
+from textual.app import ComposeResult
+from textual.binding import Binding
+from textual.containers import Horizontal
+from textual.message import Message
+from textual.widgets import Input, Static
+
+
+class FilterBar(Horizontal):
+    """Hidden until opened. Says `Changed` at every key, `Closed` when the list should have the focus."""
+
+    BINDINGS = [Binding("escape", "drop", "clear", show=False)]
+
+    class Changed(Message):
+        def __init__(self, text: str) -> None:
+            super().__init__()
+            self.text = text
+
+    class Closed(Message):
+        pass
+
+    def compose(self) -> ComposeResult:
+        yield Static(" / ", markup=False, id="filter-sign")
+        yield Input(compact=True, id="filter-input")
+
+    def on_mount(self) -> None:
+        self.display = False
+
+    @property
+    def text(self) -> str:
+        return self.query_one(Input).value
+
+    def open(self) -> None:
+        self.display = True
+        self.query_one(Input).focus()
+
+    def action_drop(self) -> None:
+        self.query_one(Input).value = ""
+        self.display = False
+        self.post_message(self.Closed())
+
+    def on_input_changed(self, event: Input.Changed) -> None:
+        event.stop()
+        self.post_message(self.Changed(event.value))
+
+    def on_input_submitted(self, event: Input.Submitted) -> None:
+        event.stop()
+        self.display = bool(event.value)
+        self.post_message(self.Closed())

@@ -1,0 +1,56 @@
+"""Lines of words: the heading of a step with the state of things at its right, and the line below a list."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from textual.geometry import Size
+
+from tui.widgets.spans import LineWidget, Span, ends, fitted, width_of
+
+
+class Heading(LineWidget):
+    """Title on the left, what holds now on the right."""
+
+    DEFAULT_CSS = """
+    Heading { height: 1; }
+    """
+
+    def __init__(self, *title: Span, id: str | None = None, classes: str | None = None) -> None:
+        super().__init__(id=id, classes=classes)
+        self._title: Sequence[Span] = title
+        self._state: Sequence[Span] = ()
+
+    def say(self, title: Sequence[Span] | None = None, state: Sequence[Span] | None = None) -> None:
+        """Change either side; None leaves it as it is. Texts are safe to show."""
+        self._title = self._title if title is None else title
+        self._state = self._state if state is None else state
+        self.redraw()
+
+    def lines(self, width: int, height: int) -> Sequence[Sequence[Span]]:
+        return (ends([(" ", ""), *self._title], [*self._state, (" ", "")], width),)
+
+
+class Words(LineWidget):
+    """A few lines of words; takes as many lines as it has, at most its `max-height`."""
+
+    DEFAULT_CSS = """
+    Words { height: auto; }
+    """
+
+    def __init__(self, *lines: Sequence[Span], id: str | None = None, classes: str | None = None) -> None:
+        super().__init__(id=id, classes=classes)
+        self._words: Sequence[Sequence[Span]] = lines
+        self.styles.height = len(lines)
+
+    def say(self, *lines: Sequence[Span]) -> None:
+        """Texts are safe to show; a line that is too long is cut."""
+        self._words = lines
+        self.styles.height = len(lines)
+        self.redraw()
+
+    def get_content_width(self, container: Size, viewport: Size) -> int:
+        return max((width_of(line) for line in self._words), default=0)
+
+    def lines(self, width: int, height: int) -> Sequence[Sequence[Span]]:
+        return tuple(fitted(line, width) for line in self._words)

@@ -1,0 +1,123 @@
+"""The top of a job's screens: what it is, how far, how fast, until when."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+
+from core.model import JobState, JobView
+from core.safe_text import safe_text
+from core.units import format_bytes, format_count, format_duration, format_rate
+from tui.job_words import bytes_of, eta_of, state_words
+from tui.state import ViewState
+from tui.widgets.curve import bar, curve
+from tui.widgets.spans import LineWidget, Span, ends, width_of
+
+SECONDS_A_SAMPLE = 0.5
+
+
+class JobHead(LineWidget):
+    """`height` decides how much is drawn: 1 the headline, 2 the bar, 3 and more the curve."""
+
+    def __init__(self, job_id: int) -> None:
+        super().__init__()
+        self._job_id = job_id
+        self._view = ViewState()
+
+    def show(self, view: ViewState) -> None:
+        self._view = view
+        self.redraw()
+
+    def lines(self, width: int, height: int) -> list[list[Span]]:
+        view = self._view
+        job = view.job(self._job_id)
+        if job is None:
+            return [[(f" Job {self._job_id}", "lead"), ("  is not in the journal", "quiet")]]
+        lines = [headline(view, job, width), progress_line(view, job, width)]
+        if height > len(lines):
+            lines += curve_lines(view, job, width, height - len(lines))
+        return lines[:height]
+
+
+def headline(view: ViewState, job: JobView, width: int) -> list[Span]:
+    """Job, title, state and clock at the left; rate and ETA at the right."""
+    counts, progress = view.counts(job), view.live(job)
+    right: list[Span] = []
+    if job.state is JobState.RUNNING and progress is not None:
+        right += [(format_rate(progress.rate), "lead"), ("  ETA ", "quiet"), (eta_of(progress, counts, roomy=True), "")]
+    clock = format_duration(view.running_seconds(job, time.monotonic()))
+    state = [("   ", ""), *state_words(view, job), (f" {clock}", "quiet")]
+    right.append((" ", ""))
+    number: list[Span] = [(f" Job {job.id}  ", "lead")]
+    room = max(12, width - width_of([*number, *state, *right]) - 2)
+    return ends([*number, (safe_text(job.title, room), ""), *state], right, width)
+
+
+def progress_line(view: ViewState, job: JobView, width: int) -> list[Span]:
+    """The bar and the counters. A total that still grows has an open end and no percentage."""
+    counts = view.counts(job)
+    right: list[Span] = [("  ", ""), (bytes_of(counts, roomy=True), ""), ("   ", "")]
+    left_over = max(0, counts.files_total - counts.files_done - counts.files_failed)
+    right += [(format_count(counts.files_done), ""), (" done  ", "quiet")]
+    right += [(format_count(counts.files_failed), "bad" if counts.files_failed else "quiet"), (" failed  ", "quiet")]
+    at_least = "≥ " if counts.listing else ""
+    right += [(f"{at_least}{format_count(left_over)}", ""), (" left ", "quiet")]
+    if counts.to_delete:
+        right += [(f" {format_count(counts.deleted)}/{format_count(counts.to_delete)}", ""), (" deleted ", "quiet")]
+    room = max(8, width - width_of(right) - 1)
+    filled, rest = bar(counts.bytes_done, counts.bytes_total, room)
+    if counts.listing:
+        rest = "┈" * len(rest)
+    look = "good" if job.state is JobState.COMPLETED else "bar"
+    return [(" ", ""), (filled, look), (rest, "rest"), *right]
+
+
+def curve_lines(view: ViewState, job: JobView, width: int, height: int) -> list[list[Span]]:
+    """The job's throughput, newest at the right, and what its workers are at."""
+    rates = view.job_rates.get(job.id, ())
+    room = max(20, min(len(rates), width // 2) if width < 100 else width * 3 // 5)
+    drawn = curve(rates, room, height)
+    minutes = len(rates) * SECONDS_A_SAMPLE / 60
+    span = f"last {minutes:.0f} min" if minutes >= 1.5 else f"last {int(minutes * 60)} s"
+    words: list[Span] = [(f"  {span}", "quiet"), ("  peak ", "quiet"), (format_rate(max(rates, default=0)), "")]
+    lines: list[list[Span]] = [[(" ", ""), (text, "bar")] for text in drawn]
+    phases = phase_words(view, job)
+    if height > 1:
+        lines[-2] += [("  ", ""), *phases]
+        lines[-1] += words
+    else:
+        lines[-1] += [*words, ("  ", ""), *phases]
+    return lines
+
+
+def phase_words(view: ViewState, job: JobView) -> list[Span]:
+    """ "18 moving · 3 waiting", from the worker rows."""
+    if view.live(job) is None:
+        return []
+    phases = Counter(worker.phase for worker in view.workers if worker.job == job.id and worker.phase != "idle")
+    spans: list[Span] = []
+    for phase, count in phases.most_common():
+        if spans:
+            spans.append((" · ", "rule"))
+        spans.append((f"{count} {phase}", "warn" if phase == "waiting" else "quiet"))
+    return spans
+
+
+def settings_line(view: ViewState, job: JobView) -> list[Span]:
+    """Workers, connections per file and the limit, each with the keys that change it."""
+    progress = view.progress.get(job.id)
+    options = job.spec.options
+    workers = progress.workers_wanted if progress is not None else options.workers
+    connections = progress.connections_wanted if progress is not None else options.connections
+    limit = progress.bandwidth if progress is not None else options.bandwidth
+    return [
+        (" workers ", "quiet"),
+        (str(workers) if workers else "by measuring", ""),
+        (" + −", "key"),
+        ("   per file ", "quiet"),
+        (str(connections) if connections else "by measuring", ""),
+        (" < >", "key"),
+        ("   limit ", "quiet"),
+        (f"{format_bytes(limit)}/s" if limit else "none", ""),
+        (" c", "key"),
+    ]

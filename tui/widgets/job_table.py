@@ -1,0 +1,101 @@
+"""The list of jobs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+from core.model import JobState
+from core.safe_text import safe_text
+from core.units import format_when
+from tui.job_words import bytes_of, eta_of, files_of, glyph_of, rate_or_word, when_of
+from tui.state import ViewState
+from tui.widgets.spans import Line, Span
+from tui.widgets.table import Column, LineTable
+
+
+class JobRow(NamedTuple):
+    """What a line shows, ready made, so that two rows are equal when they look equal."""
+
+    id: int
+    glyph: Span
+    title: str
+    files: str
+    bytes: str
+    rate: Span
+    last: str
+    kind: str
+    failed: str
+    began: str
+
+
+def row_of(view: ViewState, job_id: int, now: float, *, roomy: bool) -> JobRow:
+    """`now` is UTC seconds."""
+    job = view.job(job_id)
+    if job is None:
+        raise KeyError(job_id)
+    counts = view.counts(job)
+    if job.state is JobState.RUNNING or job.state is JobState.PLANNING:
+        last = eta_of(view.live(job), counts, roomy=roomy)
+    elif job.state is JobState.PARTIAL:
+        last = "R retry"
+    elif job.state is JobState.PLANNED:
+        last = "⏎ look"
+    elif job.state in (JobState.PAUSED, JobState.BLOCKED):
+        last = "p resume"
+    else:
+        last = when_of(job.finished, now, roomy=roomy) if job.finished else "–"
+    return JobRow(
+        id=job.id,
+        glyph=glyph_of(view, job),
+        title=job.title,
+        files=files_of(counts, roomy=roomy),
+        bytes=bytes_of(counts, roomy=roomy),
+        rate=rate_or_word(view, job),
+        last=last,
+        kind=str(job.spec.kind),
+        failed=str(counts.files_failed or ""),
+        began=format_when(job.started or job.created, now),
+    )
+
+
+class JobTable(LineTable[JobRow]):
+    COLUMNS = (
+        Column("state", "", 1),
+        Column("id", "#", 3, right=True),
+        Column("kind", "kind", 6, from_width=118),
+        Column("job", "job", 17, grow=1),
+        Column("files", "files", 10, right=True, wide=19),
+        Column("bytes", "bytes", 13, right=True, wide=18),
+        Column("failed", "failed", 6, right=True, from_width=118),
+        Column("rate", "rate", 10, right=True),
+        Column("began", "began", 16, right=True, from_width=150),
+        Column("last", "ETA / end", 10, right=True, wide=17),
+    )
+
+    def key_of(self, row: JobRow) -> int:
+        return row.id
+
+    def cells(self, row: JobRow, widths: Mapping[str, int]) -> Mapping[str, Line]:
+        return {
+            "state": (row.glyph,),
+            "id": ((str(row.id), "quiet"),),
+            "kind": ((row.kind, "quiet"),),
+            "job": ((safe_text(row.title, widths["job"]), ""),),
+            "files": ((row.files, ""),),
+            "bytes": ((row.bytes, ""),),
+            "failed": ((row.failed, "warn"),),
+            "rate": (row.rate,),
+            "began": ((row.began, "quiet"),),
+            "last": ((row.last, "quiet"),),
+        }
+
+
+def rows_of(view: ViewState, now: float, wanted: str, *, roomy: bool) -> Sequence[JobRow]:
+    """The jobs whose title or state holds `wanted`, newest first."""
+    needle = wanted.casefold()
+    return tuple(
+        row_of(view, job.id, now, roomy=roomy)
+        for job in view.jobs
+        if not needle or needle in f"{job.id} {job.title} {job.state} {job.spec.kind}".casefold()
+    )

@@ -1,0 +1,103 @@
+"""The workers of a job, one line each, drawn as lines: fifty of them cost no more than five."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from core.model import WorkerView
+from core.safe_text import safe_text
+from core.units import format_bytes, format_rate
+from tui.widgets.curve import bar
+from tui.widgets.spans import Line
+from tui.widgets.table import Column, LineTable
+
+BAR = 10
+
+_PHASES = {
+    "hashing": "verifying",
+    "finishing": "finishing",
+    "copying": "server side",
+    "deleting": "deleting",
+}
+
+
+class WorkerRow(NamedTuple):
+    """What a line shows, ready made."""
+
+    index: int
+    phase: str
+    key: str
+    part: str
+    done: int
+    size: int
+    rate: str
+    attempt: int
+    seconds: int
+    note: str
+
+
+def row_of(worker: WorkerView) -> WorkerRow:
+    if worker.phase == "idle":
+        return WorkerRow(worker.index, "idle", "", "", 0, 0, "", 0, 0, worker.note)
+    moving = worker.phase in ("moving", "copying") and worker.rate > 0
+    return WorkerRow(
+        index=worker.index,
+        phase=worker.phase,
+        key=worker.key,
+        part=f"{worker.part}/{worker.parts}" if worker.part else "whole",
+        done=worker.done,
+        size=worker.size,
+        rate=format_rate(worker.rate) if moving else _PHASES.get(worker.phase, ""),
+        attempt=worker.attempt,
+        seconds=int(worker.seconds),
+        note=worker.note,
+    )
+
+
+class WorkerTable(LineTable[WorkerRow]):
+    COLUMNS = (
+        Column("index", "w", 2, right=True),
+        Column("key", "object", 20, grow=1),
+        Column("part", "part", 7, right=True),
+        Column("done", "done", BAR + 6),
+        Column("bytes", "bytes", 19, right=True, from_width=118),
+        Column("rate", "rate", 11, right=True),
+        Column("seconds", "for", 6, right=True, from_width=100),
+        Column("try", "try", 4),
+    )
+    HAS_CURSOR = False
+
+    def key_of(self, row: WorkerRow) -> int:
+        return row.index
+
+    def cells(self, row: WorkerRow, widths: Mapping[str, int]) -> Mapping[str, Line]:
+        number: Line = ((f"{row.index:02}", "quiet"),)
+        if row.phase == "idle":
+            return {"index": number, "key": ((safe_text(row.note) or "–", "rule"),)}
+        if row.phase == "waiting":
+            note = f"– waiting: {safe_text(row.note)}" if row.note else "– waiting"
+            return {
+                "index": number,
+                "key": ((f"{note}  ", "warn"), (safe_text(row.key), "quiet")),
+                "part": ((row.part, "quiet"),),
+                "try": self._try(row),
+            }
+        filled, rest = bar(row.done, row.size, BAR)
+        percent = f"{100 * row.done // row.size:>4} %" if row.size else ""
+        return {
+            "index": number,
+            "key": (
+                *((((f"{safe_text(row.note, 30)}  ", "warn"),)) if row.note else ()),
+                (safe_text(row.key, widths["key"] - (min(len(row.note), 30) + 2 if row.note else 0)), ""),
+            ),
+            "part": ((row.part, "quiet"),),
+            "done": ((filled, "bar"), (rest, "rest"), (percent, "")),
+            "bytes": ((f"{format_bytes(row.done)} of {format_bytes(row.size)}", "quiet"),),
+            "rate": ((row.rate, "" if row.rate.endswith("/s") else "key"),),
+            "seconds": ((f"{row.seconds} s", "quiet"),),
+            "try": self._try(row),
+        }
+
+    def _try(self, row: WorkerRow) -> Line:
+        return ((f"{row.attempt} ⟳", "warn"),) if row.attempt > 1 else ((str(row.attempt), "quiet"),)
