@@ -257,6 +257,8 @@ class ConnectionDesk:
         if not isinstance(credentials, _Typed) or (old is not None and old.credentials == credentials):
             return None
         if not any(each.credentials == credentials for each in self._registry.list()):
+            if isinstance(credentials, SessionCredentials) and self._vault.knows(credentials):
+                return None  # given by ProvideKeys for this connection: they stay in memory
             raise HaulierError(
                 Code.USAGE,
                 f"The keys of the connection {connection.name} are missing.",

@@ -84,7 +84,7 @@ class _Trial:
         self._closed = False
         self._checks: dict[str, Check] = {}
         self._advice: list[str] = []
-        self._region = connection.region
+        self._region = ""  # as the server tells it
         self._buckets: tuple[str, ...] = ()
 
     def run(self) -> None:
@@ -126,13 +126,11 @@ class _Trial:
     def _sign_in(self) -> Any:
         """A client of the control plane. Without one, whether the server can be reached is still told."""
         try:
-            client = self._ask("the credentials", self._control.client)
-            self._region = self._control.home_region
+            return self._ask("the credentials", self._control.client)
         except _Failed as failed:
             if self._connection.endpoint:
                 self._reach(self._connection.endpoint)
             self._stop("sign", failed.trouble)
-        return client
 
     def _reach(self, endpoint: str) -> None:
         contact = reach(endpoint, self._connection)
@@ -182,8 +180,8 @@ class _Trial:
                 self._say("read", None, f"{failed.trouble.detail}; name another bucket to try it")
                 return
             self._stop("list", failed.trouble)
-        headers = page["ResponseMetadata"].get("HTTPHeaders", {})
-        self._region = str(headers.get("x-amz-bucket-region", "")) or self._region
+        if self._named:  # any other bucket's region says nothing of the connection's
+            self._region = str(page["ResponseMetadata"].get("HTTPHeaders", {}).get("x-amz-bucket-region", ""))
         if "list" not in self._checks:
             self._say("list", True, f"the bucket {shown}, but not all buckets")
         whole = [each for each in page.get("Contents", []) if each.get("StorageClass") not in _ARCHIVED]

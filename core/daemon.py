@@ -41,6 +41,7 @@ from core.errors import Code, HaulierError
 from core.launch import ALREADY_RUNNING
 from core.line_server import LineServer
 from core.log import LogFile, clean, start_log
+from core.messages import Draining
 from core.model import Level
 from core.paths import Paths
 from core.settings import Settings, load_settings
@@ -103,12 +104,21 @@ class Daemon:
     """One engine's process after its start: socket, signals, stop."""
 
     def __init__(
-        self, paths: Paths, lock: EngineLock, engine: EngineCore, *, watch_every: float = WATCH_SECONDS
+        self,
+        paths: Paths,
+        lock: EngineLock,
+        engine: EngineCore,
+        *,
+        watch_every: float = WATCH_SECONDS,
+        drain_for: float = DRAIN_SECONDS,
+        drop_for: float = DROP_SECONDS,
     ) -> None:
         self._paths = paths
         self._lock = lock
         self._engine = engine
         self._watch_every = watch_every
+        self._drain_for = drain_for
+        self._drop_for = drop_for
         self._server = LineServer(engine, self.stop)
         self._inode = (0, 0)  # of the socket that this process bound
         self._asked = asyncio.Event()
@@ -132,6 +142,7 @@ class Daemon:
         await self._asked.wait()
         watching.cancel()
         self._server.draining = True
+        self._engine.hub.publish(lambda seq: Draining(seq=seq))
         await self._close_engine()
         self._engine.hub.close()
         self._unlink_own()
@@ -150,13 +161,13 @@ class Daemon:
     async def _close_engine(self) -> None:
         closing = asyncio.create_task(self._engine.close(drain=not self._at_once.is_set()))
         hurry = asyncio.create_task(self._at_once.wait())
-        await asyncio.wait({closing, hurry}, timeout=DRAIN_SECONDS, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait({closing, hurry}, timeout=self._drain_for, return_when=asyncio.FIRST_COMPLETED)
         hurry.cancel()
         tasks = {closing}
         if not closing.done():
             log.warning("parts in flight are dropped; they will be moved again")
             tasks.add(asyncio.create_task(self._engine.close(drain=False)))
-            await asyncio.wait(tasks, timeout=DROP_SECONDS)
+            await asyncio.wait(tasks, timeout=self._drop_for)
         for task in tasks:
             if not task.done():
                 log.error("the engine did not stop in time and is left as it is")
@@ -170,7 +181,7 @@ class Daemon:
         which anybody else could connect; the mode is the second wall."""
         self._paths.socket.unlink(missing_ok=True)  # stale: its owner would hold our lock
         bound = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        before = os.umask(0o077)
+        before = os.umask(0o177)
         try:
             bound.bind(os.fspath(self._paths.socket))
         except OSError:

@@ -8,7 +8,7 @@ from core.engine.interface import EngineCore
 from core.framing import FrameError, decode_server_frame, encode
 from core.line import Line, greeting
 from core.line_client import LineClient
-from core.messages import Hello
+from core.messages import Draining, Hello
 
 
 class InProcessClient(LineClient):
@@ -43,6 +43,7 @@ class InProcessClient(LineClient):
         self._ending.add(asyncio.create_task(self.close()))
 
     async def _shut_down(self, drain: bool) -> None:
+        self._engine.hub.publish(lambda seq: Draining(seq=seq))
         await self._engine.close(drain=drain)
         self._engine.hub.close()
         await self._line.finish()

@@ -5,7 +5,8 @@
    one `Reply` or `Failure` with its id. Commands go on when their client is gone; only the answer is dropped.
 3. `Subscribe` is answered with a snapshot, then come the events after it, until `Unsubscribe`, the next
    `Subscribe` or the end of the line. A listener whose buffer overflows loses its line.
-4. `Shutdown` is answered first and then passed on to whoever owns the engine.
+4. `Shutdown` is answered first and then passed on to whoever owns the engine; they tell all listeners
+   `Draining` before they close it.
 """
 
 from __future__ import annotations

@@ -57,6 +57,10 @@ class LineClient(ABC):
     async def _send(self, request: bytes) -> None:
         """Carry one encoded request to the engine. OSError when the line is gone."""
 
+    @abstractmethod
+    async def close(self) -> None:
+        """Close the line. The engine goes on."""
+
     async def call(self, command: Command[R]) -> R:
         self._check_protocol(command)
         if self._ended is not None:

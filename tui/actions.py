@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from textual.binding import Binding
+from textual.binding import Binding, BindingType
 
 EVERYWHERE = "*"
 
@@ -36,9 +36,11 @@ class Action:
     screens: tuple[str, ...]
     in_footer: bool = True
     in_palette: bool = True
+    said_on: tuple[str, ...] = ()  # screens that write the key elsewhere than in the footer
 
-    def binding(self) -> Binding:
-        return Binding(self.keys, self.id, self.label, self.in_footer, self.shown, id=self.id, tooltip=self.help)
+    def binding(self, screen: str = "") -> Binding:
+        in_footer = self.in_footer and screen not in self.said_on
+        return Binding(self.keys, self.id, self.label, in_footer, self.shown, id=self.id, tooltip=self.help)
 
 
 _JOB_SCREENS = ("jobs", "board", "job")
@@ -52,8 +54,6 @@ ACTIONS: tuple[Action, ...] = (
            _JOB_SCREENS),
     Action("retry_failed", "R", "R", "retry", "Try all failed files of the job again.", MOVING, _JOB_SCREENS),
     Action("retry_item", "r", "r", "retry this", "Try this one file again.", MOVING, ("job",)),
-    Action("tune_bandwidth", "c", "c", "limit", "Limit the job's bandwidth, or lift the limit.", MOVING,
-           _JOB_SCREENS),
     Action("more_workers", "plus,equals_sign", "+", "more workers", "Move one more file at once.", MOVING,
            ("board",), in_footer=False),
     Action("fewer_workers", "minus", "−", "fewer workers", "Move one file fewer at once.", MOVING, ("board",),
@@ -62,30 +62,32 @@ ACTIONS: tuple[Action, ...] = (
            "Use one more connection per file.", MOVING, ("board",), in_footer=False),
     Action("fewer_connections", "less_than_sign,comma", "<", "fewer per file",
            "Use one connection fewer per file.", MOVING, ("board",), in_footer=False),
-    Action("filter", "slash", "/", "filter", "Type to narrow the list down; Esc clears it.", LOOKING,
-           ("jobs", "job", "log", "connections", "buckets", "target")),
     Action("show_connections", "C", "C", "connections", "Connections: add, test, change, import.", LOOKING,
            ("jobs",)),
+    Action("tune_bandwidth", "c", "c", "limit", "Limit the job's bandwidth, or lift the limit.", MOVING,
+           _JOB_SCREENS),
     Action("cancel_job", "x", "x", "cancel", "Cancel the job for good; asks first. What is complete stays.", MOVING,
            _JOB_SCREENS),
     Action("forget_job", "X,delete", "X", "forget", "Remove a finished job from the list; moved data stays.",
            MOVING, ("jobs", "job"), in_footer=False),
     # -- looking around
     Action("show_summary", "s", "s", "summary", "Show what was asked for, the plan and how it was verified.",
-           LOOKING, ("job",)),
-    Action("show_items", "i", "i", "items", "List the job's files, with a filter.", LOOKING, ("jobs", "board", "job")),
-    Action("show_errors", "e", "e", "errors", "Look at the job's failed tries.", LOOKING, ("jobs", "board", "job")),
+           LOOKING, ("job",), said_on=("job",)),
+    Action("show_items", "i", "i", "items", "List the job's files, with a filter.", LOOKING, _JOB_SCREENS,
+           said_on=("job",)),
+    Action("show_errors", "e", "e", "errors", "Look at the job's failed tries.", LOOKING, _JOB_SCREENS,
+           said_on=("job",)),
     Action("show_details", "d", "d", "details", "Show the job's options, plan, files and proofs.", LOOKING,
            ("jobs", "board"), in_footer=False),
     Action("show_board", "b", "b", "board", "Watch the job's workers live.", LOOKING, ("job",)),
     Action("next_status", "f", "f", "status", "Show all files, only failed, waiting, moving or done ones.", LOOKING,
-           ("job",)),
+           ("job",), said_on=("job",)),
     Action("next_level", "v", "v", "level", "Show warnings only, or more: info, debug.", LOOKING, ("log",)),
-    Action("toggle_job_only", "j", "j", "this job", "Show one job's lines, or all.", LOOKING, ("log",)),
+    Action("toggle_job_only", "o", "o", "this job", "Show one job's lines, or all.", LOOKING, ("log",)),
     Action("follow", "f,end", "f", "follow", "Jump to the newest line and stay there.", LOOKING, ("log",)),
     # -- the engine
     Action("restart_engine", "r", "r", "start engine", "Start the engine again when it is gone.", PROGRAM,
-           ("jobs", "board", "log", "connections"), in_footer=False),
+           ("jobs", "board", "log", "connections")),
     # -- connections
     Action("open_connection", "enter", "⏎", "look inside", "Look at the connection's buckets; a job can start there.",
            LOOKING, ("connections",), in_palette=False),
@@ -104,8 +106,6 @@ ACTIONS: tuple[Action, ...] = (
     Action("save_connection", "ctrl+s", "^s", "save", "Test the connection, then save it.", CHOOSING,
            ("connection_edit",)),
     # -- the way to a job
-    Action("next_step", "enter", "⏎", "next", "Go on with what is chosen.", CHOOSING,
-           ("places", "buckets", "browse", "folder", "target", "options"), in_palette=False),
     Action("toggle_mark", "space", "space", "mark", "Mark or unmark the row.", CHOOSING, ("buckets", "browse")),
     Action("mark_up", "shift+up,K", "⇧↑↓", "range", "Mark a range of rows while moving.", CHOOSING, ("buckets",),
            in_palette=False),
@@ -119,13 +119,17 @@ ACTIONS: tuple[Action, ...] = (
            ("buckets",)),
     Action("look_inside", "right", "→", "look inside", "Look at what is inside, without choosing it.", LOOKING,
            ("buckets", "browse")),
-    Action("look_outside", "left", "←", "up", "Go up one folder.", LOOKING, ("browse", "folder"), in_palette=False),
+    Action("look_outside", "left", "←", "up", "Go up one folder.", LOOKING, ("browse",), in_palette=False),
     Action("type_selection", "s", "s", "type", "Type the selection: 3  1-5  all ^4  logs-*  invert.", CHOOSING,
            ("buckets",)),
     Action("type_bucket", "b", "b", "type a name", "Type the name of a bucket that is not listed.", CHOOSING,
            ("buckets", "target")),
     Action("reload", "ctrl+r", "^r", "reload", "Read the list again; marks stay with their names.", LOOKING,
            ("buckets", "browse", "target", "folder"), in_footer=False),
+    Action("filter", "slash", "/", "filter", "Type to narrow the list down; Esc clears it.", LOOKING,
+           ("jobs", "job", "log", "connections", "buckets", "target")),
+    Action("next_step", "enter", "⏎", "next", "Go on with what is chosen.", CHOOSING,
+           ("places", "buckets", "browse", "folder", "target", "options"), in_palette=False),
     # -- the plan
     Action("start_job", "s", "s", "start", "Start the job; asks for YES when it writes to S3 or deletes.", CHOOSING,
            ("plan",)),
@@ -158,9 +162,9 @@ def of_screen(screen: str) -> Iterator[Action]:
     return (action for action in ACTIONS if screen in action.screens)
 
 
-def bindings(screen: str) -> list[Binding]:
+def bindings(screen: str) -> list[BindingType]:
     """The `BINDINGS` of a screen; `bindings(EVERYWHERE)` are the app's."""
-    return [action.binding() for action in of_screen(screen) if action.keys]
+    return [action.binding(screen) for action in of_screen(screen) if action.keys]
 
 
 def grouped(actions: Iterable[Action]) -> Iterator[tuple[str, list[Action]]]:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, ClassVar, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
+from textual import events
 from textual.app import App
 from textual.reactive import reactive
 from textual.screen import Screen
@@ -19,7 +20,7 @@ from tui import themes
 from tui.actions import EVERYWHERE, bindings
 from tui.goodbye import goodbye
 from tui.line import Connector, EngineLine
-from tui.palette import ActionProvider, JobProvider
+from tui.palette import Everything
 from tui.screens.board import BoardScreen
 from tui.screens.frame import HaulierScreen
 from tui.screens.help import HelpScreen
@@ -42,10 +43,9 @@ class HaulierApp(App[None]):
     CSS_PATH = "app.tcss"
     ENABLE_COMMAND_PALETTE = True
     COMMAND_PALETTE_BINDING = "ctrl+p"
-    COMMANDS = {ActionProvider, JobProvider}
+    COMMANDS = {Everything}  # noqa: RUF012 - as Textual types it
     BINDINGS = bindings(EVERYWHERE)
-    HORIZONTAL_BREAKPOINTS: ClassVar[list[tuple[int, str]]] = [(0, "-narrow"), (110, "-normal"), (160, "-wide")]
-    VERTICAL_BREAKPOINTS: ClassVar[list[tuple[int, str]]] = [(0, "-low"), (30, "-middle"), (48, "-tall")]
+    VERTICAL_BREAKPOINTS = [(0, "-low"), (30, "-middle"), (48, "-tall")]  # noqa: RUF012
 
     view: reactive[ViewState] = reactive(ViewState(), init=False, repaint=False)
 
@@ -170,8 +170,8 @@ class HaulierApp(App[None]):
         self.run_worker(self.line.run(), name="line", exit_on_error=False, group="line")
         self.set_interval(1.0, self._show_view)
 
-    def on_resize(self) -> None:
-        small = is_too_small(*self.size)
+    def on_resize(self, event: events.Resize) -> None:
+        small = is_too_small(*event.size)
         top = self.screen
         if small and not isinstance(top, TooSmallScreen):
             self.push_screen(TooSmallScreen())

@@ -78,9 +78,13 @@ def pairs_of(sources: Sequence[Place], destination: Destination | None) -> tuple
 def bucket_for(source: Place, destination: BucketPerBucket) -> Place:
     """The target bucket of a source. Raises HaulierError (usage) for a name that no bucket can have."""
     if not source.bucket:
-        raise HaulierError(Code.USAGE, "A folder of this machine has no bucket name.", "Choose one bucket as target.")
+        raise HaulierError(
+            Code.USAGE, "A folder of this machine has no bucket name.", "Choose one bucket as target."
+        )
     name = destination.pattern.replace(ANY_BUCKET, source.bucket)
-    return Place(kind="s3", connection=destination.connection, bucket=check_bucket_name(name), path=_tail(source))
+    return Place(
+        kind="s3", connection=destination.connection, bucket=check_bucket_name(name), path=_tail(source)
+    )
 
 
 def check_bucket_name(name: str) -> str:
@@ -99,7 +103,9 @@ def folder_names(sources: Sequence[Place]) -> list[str]:
     short = [last_name(source) for source in sources]
     if len(set(short)) == len(short):
         return short
-    return ["/".join(part for part in (source.bucket, _folder(source).strip("/")) if part) for source in sources]
+    return [
+        "/".join(part for part in (source.bucket, _folder(source).strip("/")) if part) for source in sources
+    ]
 
 
 def last_name(source: Place) -> str:
@@ -119,12 +125,18 @@ def summary(places: Iterable[Place]) -> str:
     words: list[str] = []
     before = ""
     for place in places:
-        text = str(place)
+        text = place_words(place)
         if place.kind == "s3" and before == place.connection:
             text = text.partition(":")[2].removeprefix("//")
         before = place.connection if place.kind == "s3" else ""
         words.append(text)
     return ", ".join(words)
+
+
+def place_words(place: Place) -> str:
+    """The place as a person would write it: a whole bucket without the slash. Not yet safe to show."""
+    text = str(place)
+    return text.rstrip("/") if place.kind == "s3" and place.bucket and not place.path else text
 
 
 def _folder(source: Place) -> str:
@@ -134,8 +146,10 @@ def _folder(source: Place) -> str:
 
 def _tail(source: Place) -> str:
     """What of the path is kept below a bucket of its own."""
-    return source.path if source.path.endswith("/") else source.path.rpartition("/")[0] and (
-        source.path.rpartition("/")[0] + "/"
+    return (
+        source.path
+        if source.path.endswith("/")
+        else source.path.rpartition("/")[0] and (source.path.rpartition("/")[0] + "/")
     )
 
 

@@ -15,7 +15,10 @@ def failure_line(errors: Iterable[str], failed: int, width: int) -> Line:
     if not failed:
         return ()
     spans: list[Span] = [(f"✗ {format_count(failed)} failed", "bad")]
-    for position, (message, count) in enumerate(Counter(errors).most_common(2)):
+    seen = Counter(errors)
+    whole = seen.total() == failed
+    for position, (message, count) in enumerate(seen.most_common(2)):
         spans.append((": " if not position else ", ", "bad"))
-        spans.append((f"{format_count(count)} × {safe_text(message, max(16, width // 3))}", ""))
+        times = f"{format_count(count)} × " if whole else "mostly " if not position else ""
+        spans.append((f"{times}{safe_text(message, max(16, width // 3))}", ""))
     return (*spans, ("   e", "key"), (" look", "quiet"))

@@ -17,7 +17,9 @@ def goodbye(view: ViewState) -> str:
     if working:
         return f"The engine keeps working ({_jobs(working)}). `haulier` brings you back."
     if waiting:
-        words = ", ".join(f"job {job.id} is {_WAITING[job.state]}" for job in sorted(waiting, key=lambda job: job.id))
+        words = ", ".join(
+            f"job {job.id} is {_WAITING[job.state]}" for job in sorted(waiting, key=lambda job: job.id)
+        )
         return f"The engine is idle: {words}. `haulier` brings you back."
     return "The engine is idle. `haulier engine stop` ends it, `haulier` brings you back."
 

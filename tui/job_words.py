@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from core.model import Counts, JobProgress, JobState, JobView
-from core.safe_text import safe_text
+from core.safe_text import cell_width, safe_text
 from core.units import format_bytes, format_count, format_eta, format_rate, format_when, short_count
+from tui.names import short_name
 from tui.state import Link, ViewState
 from tui.widgets.spans import Line, Span
+
+ARROW = " → "
 
 GLYPHS: dict[JobState, Span] = {
     JobState.PLANNING: ("◌", "key"),
@@ -40,8 +43,14 @@ def glyph_of(view: ViewState, job: JobView) -> Span:
     return GLYPHS[job.state]
 
 
-def title_of(job: JobView, width: int) -> str:
-    return safe_text(job.title, width)
+def title_of(title: str, width: int) -> str:
+    """A job's title in `width` cells; short of room, both sides of the arrow keep a share."""
+    source, arrow, target = title.partition(ARROW)
+    if not arrow or cell_width(safe_text(title)) <= width:
+        return short_name(title, width)
+    room = width - len(ARROW)
+    right = min(cell_width(safe_text(target)), max(room // 2, room - cell_width(safe_text(source))))
+    return f"{short_name(source, max(1, room - right))}{ARROW}{short_name(target, max(1, right))}"
 
 
 def files_of(counts: Counts, *, roomy: bool) -> str:
@@ -111,7 +120,7 @@ def rate_or_word(view: ViewState, job: JobView) -> Span:
     """What the rate column says: a rate only while bytes can move, else the state in a word."""
     counts = view.counts(job)
     if view.link is not Link.UP and not job.state.is_final:
-        return ("engine away", "quiet")
+        return ("no engine", "quiet")
     match job.state:
         case JobState.RUNNING:
             progress = view.live(job)

@@ -7,7 +7,6 @@ gathered for a moment, so that a burst of events costs the screen one change.
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Protocol
@@ -15,6 +14,7 @@ from typing import Protocol
 from core.client import EngineClient
 from core.errors import HaulierError
 from core.messages import Progress
+from tui import clock
 from tui.state import Attached, Happening, Heard, Lost, Starting
 
 GATHER = 0.04  # seconds
@@ -56,7 +56,7 @@ class EngineLine:
                 reason, hint, was_up = await self._one_line()
                 tries = 0 if was_up else tries + 1
                 delay = BACKOFF[min(max(tries - 1, 0), len(BACKOFF) - 1)]
-                self._report(Lost(reason, hint, time.monotonic() + delay))
+                self._report(Lost(reason, hint, clock.monotonic() + delay))
                 with suppress(TimeoutError):
                     await asyncio.wait_for(self._wake.wait(), delay)
         finally:
@@ -105,7 +105,7 @@ class EngineLine:
 
     async def _listen(self, client: EngineClient) -> None:
         async for event in client.events():
-            self._report(Heard(event, time.monotonic()))
+            self._report(Heard(event, clock.monotonic()))
             if isinstance(event, Progress) or event.seq <= self._seq:
                 continue
             if event.seq > self._seq + 1:
@@ -116,7 +116,7 @@ class EngineLine:
     async def _take_snapshot(self, client: EngineClient) -> None:
         snapshot = await client.subscribe(RATE, self._workers_of)
         self._seq = max(self._seq, snapshot.seq)
-        self._report(Attached(client.hello, snapshot, time.monotonic()))
+        self._report(Attached(client.hello, snapshot, clock.monotonic()))
 
     def _report(self, happening: Happening) -> None:
         self._pending.append(happening)

@@ -30,73 +30,126 @@ def asks(kind: JobKind, options: JobOptions) -> list[Ask]:
     """All fields, filled with these options."""
     return [
         Ask(
-            "kind", "what", COPY_MEANS, kind.value, (("copy", "copy"), ("sync", "sync")),
+            "kind",
+            "what",
+            COPY_MEANS,
+            kind.value,
+            (("copy", "copy"), ("sync", "sync")),
             more="Both look at both sides first and show a plan. Nothing moves before you have seen it.",
         ),
         Ask(
-            "delete", "extra at target", "what only the target has stays", "yes" if options.delete else "no",
+            "delete",
+            "extra at target",
+            "what only the target has stays",
+            "yes" if options.delete else "no",
             (("no", "keep"), ("yes", "DELETE")),
-            more="Objects that the source does not have. With DELETE they are listed in the plan and asked for.",
+            more="What the source does not have. DELETE lists it in the plan and asks for YES.",
         ),
         Ask(
-            "compare", "same when", _COMPARE_MEANS[options.compare], options.compare.value,
+            "compare",
+            "same when",
+            _COMPARE_MEANS[options.compare],
+            options.compare.value,
             (("time", "size and time"), ("size", "size"), ("checksum", "checksum")),
             more="Checksum uses what the stores know; where they know nothing, the bytes are read.",
         ),
         Ask(
-            "include", "only", "globs, spaces between; empty: all", _words(options.include),
+            "include",
+            "only",
+            "globs, spaces between; empty: all",
+            _words(options.include),
             placeholder="*.json logs/",
-            more="A pattern without / matches names at any depth; one that ends in / is a folder; quotes keep spaces.",
+            more="Without /: names at any depth. With / at the end: a folder. Quotes keep spaces.",
         ),
         Ask(
-            "exclude", "leave out", "globs; wins over the line above", _words(options.exclude),
-            placeholder="*.tmp .cache/", more="With sync, what is left out is not deleted at the target either.",
+            "exclude",
+            "leave out",
+            "globs; wins over the line above",
+            _words(options.exclude),
+            placeholder="*.tmp .cache/",
+            more="With sync, what is left out is not deleted at the target either.",
         ),
         Ask(
-            "skip_smaller_than", "skip below", "size; empty: nothing is too small", _size(options.skip_smaller_than),
-            placeholder="1MiB", more="Files smaller than this are not moved.",
+            "skip_smaller_than",
+            "skip below",
+            "size; empty: nothing is too small",
+            _size(options.skip_smaller_than),
+            placeholder="1MiB",
+            more="Files smaller than this are not moved.",
         ),
         Ask(
-            "workers", "files at once", "empty: found by measuring", _number(options.workers), placeholder="auto",
+            "workers",
+            "files at once",
+            "empty: found by measuring",
+            _number(options.workers),
+            placeholder="auto",
             more="Can be changed while the job runs, with + and −.",
         ),
         Ask(
-            "connections", "per file", "connections; empty: by measuring", _number(options.connections),
-            placeholder="auto", more="A large file is moved in parts over several connections at once. < and > later.",
+            "connections",
+            "per file",
+            "connections; empty: by measuring",
+            _number(options.connections),
+            placeholder="auto",
+            more="A large file is moved in parts over several connections at once. < and > later.",
         ),
         Ask(
-            "part_size", "part size", "empty: fits the size of the file", _size(options.part_size), placeholder="auto",
+            "part_size",
+            "part size",
+            "empty: fits the size of the file",
+            _size(options.part_size),
+            placeholder="auto",
             more="5 MiB to 5 GiB; raised by itself so that no object needs more than 10 000 parts.",
         ),
         Ask(
-            "bandwidth", "limit", "of this job; empty: none", _size(options.bandwidth), placeholder="50MiB/s",
+            "bandwidth",
+            "limit",
+            "of this job; empty: none",
+            _size(options.bandwidth),
+            placeholder="50MiB/s",
             more="Can be changed while the job runs, with c.",
         ),
         Ask(
-            "server_side", "between buckets", "the store copies by itself", "yes" if options.server_side else "no",
+            "server_side",
+            "between buckets",
+            "the store copies by itself",
+            "yes" if options.server_side else "no",
             (("yes", "server side"), ("no", "through here")),
             more="Within one service the store can copy without the bytes passing here: faster and cheaper.",
         ),
         Ask(
-            "storage_class", "storage class", "of what is written to S3", options.storage_class,
+            "storage_class",
+            "storage class",
+            "of what is written to S3",
+            options.storage_class,
             (("", "the store's own"), *((name, name) for name in STORAGE_CLASSES)),
             more="Stores that do not know a class refuse it; the job then stops and says so.",
         ),
         Ask(
-            "on_unfinished", "unfinished", "uploads found at the target", options.on_unfinished,
+            "on_unfinished",
+            "unfinished",
+            "uploads found at the target",
+            options.on_unfinished,
             (("resume", "go on with them"), ("clean", "start over")),
             more="Parts of earlier uploads of the same files are checked and kept, or removed first.",
         ),
         Ask(
-            "retry", "network errors", _RETRY_MEANS.get(options.retry, ""), options.retry,
+            "retry",
+            "network errors",
+            _RETRY_MEANS.get(options.retry, ""),
+            options.retry,
             tuple((name, name) for name in RETRY_PRESETS),
-            more="Throttling and lost networks are waited out. A file that is refused (403, 404) gets three tries.",
+            more="Throttling and lost networks are waited out; a refused file gets three tries.",
         ),
         Ask(
-            "reserve", "keep free", "on the disk; empty: the setting", _size(options.reserve, none=-1),
-            placeholder="10GiB", more="The job stops and waits before the target disk has less than this left.",
+            "reserve",
+            "keep free",
+            "on the disk; empty: the setting",
+            _size(options.reserve, none=-1),
+            placeholder="10GiB",
+            more="The job stops and waits before the target disk has less than this left.",
         ),
-    ]  # fmt: skip
+    ]
 
 
 _COMPARE_MEANS = {
@@ -117,7 +170,7 @@ def meaning(name: str, value: str) -> str:
         case "kind", _:
             return SYNC_MEANS if value == JobKind.SYNC else COPY_MEANS
         case "delete", "yes":
-            return "removes what the source does not have"
+            return "removes what only it has"
         case "compare", _:
             return _COMPARE_MEANS[Compare(value)]
         case "server_side", "no":
@@ -132,7 +185,16 @@ def fields_for(kind: JobKind, *, from_s3: bool, to_s3: bool, to_disk: bool) -> l
     """The fields that mean something for a job of this kind between these ends."""
     names = ["kind"]
     names += ["delete"] if kind is JobKind.SYNC else []
-    names += ["compare", "include", "exclude", "skip_smaller_than", "workers", "connections", "part_size", "bandwidth"]
+    names += [
+        "compare",
+        "include",
+        "exclude",
+        "skip_smaller_than",
+        "workers",
+        "connections",
+        "part_size",
+        "bandwidth",
+    ]
     names += ["server_side"] if from_s3 and to_s3 else []
     names += ["storage_class", "on_unfinished"] if to_s3 else []
     names += ["retry"]
@@ -155,7 +217,7 @@ def read(values: Mapping[str, str]) -> tuple[JobKind, JobOptions, dict[str, str]
         try:
             return parse_size(text) if text else empty
         except ValueError:
-            wrong[name] = "write it like 50MiB, 5GB or 1048576"
+            wrong[name] = "like 50MiB, 5GB or 1048576"
             return empty
 
     def number(name: str, most: int) -> int:
@@ -172,7 +234,7 @@ def read(values: Mapping[str, str]) -> tuple[JobKind, JobOptions, dict[str, str]
         try:
             return parse_rate(text) if text else 0
         except ValueError:
-            wrong["bandwidth"] = "write it like 50MiB/s, or leave it empty"
+            wrong["bandwidth"] = "like 50MiB/s, or empty"
             return 0
 
     kind = JobKind(values.get("kind", JobKind.COPY))

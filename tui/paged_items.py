@@ -44,7 +44,7 @@ class PagedItems(Sequence["ItemView | None"]):
     def __getitem__(self, index: int) -> ItemView | None: ...
     @overload
     def __getitem__(self, index: slice) -> Sequence[ItemView | None]: ...
-    def __getitem__(self, index: int | slice) -> ItemView | None | Sequence[ItemView | None]:
+    def __getitem__(self, index: int | slice) -> ItemView | Sequence[ItemView | None] | None:
         if isinstance(index, slice):
             return [self[i] for i in range(*index.indices(len(self)))]
         if not 0 <= index < len(self):

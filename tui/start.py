@@ -41,17 +41,23 @@ def spare_a_slow_line() -> None:
             os.environ.setdefault(name, value)
 
 
-def run(paths: Paths, *, mouse: bool = True) -> int:
-    """Show the full screen until the person leaves; gives the exit code.
-
-    Raises HaulierError (usage) where no full screen can be shown.
-    """
-    if os.environ.get("TERM", "") in {"", "dumb"} or not sys.__stdin__ or not sys.__stdin__.isatty():
+def refuse_a_poor_terminal() -> None:
+    """Raises HaulierError (usage) where no full screen can be shown: Textual reads stdin, draws on stderr."""
+    ends = (sys.__stdin__, sys.__stderr__)
+    if os.environ.get("TERM", "") in {"", "dumb"} or not all(end and end.isatty() for end in ends):
         raise HaulierError(
             Code.USAGE,
             "This terminal cannot show a full screen.",
             "Use the commands instead: haulier --help lists them.",
         )
+
+
+def run(paths: Paths, *, mouse: bool = True) -> int:
+    """Show the full screen until the person leaves; gives the exit code.
+
+    Raises HaulierError (usage) where no full screen can be shown.
+    """
+    refuse_a_poor_terminal()
     spare_a_slow_line()
     from tui.app import HaulierApp
 

@@ -112,7 +112,9 @@ class ViewState:
     rate: float = 0.0
     rates: tuple[float, ...] = ()  # of all jobs together, oldest first
     job_rates: Mapping[int, tuple[float, ...]] = field(default_factory=lambda: MappingProxyType({}))
-    clocked: Mapping[int, float] = field(default_factory=lambda: MappingProxyType({}))  # when a job was last told
+    clocked: Mapping[int, float] = field(
+        default_factory=lambda: MappingProxyType({})
+    )  # when a job was last told
     samples: int = 0  # progress messages heard, so that a curve knows when to move
 
     def job(self, job_id: int) -> JobView | None:
@@ -172,9 +174,9 @@ def reduce(view: ViewState, happening: Happening) -> ViewState:
     match happening:
         case Attached():
             return _attached(view, happening)
-        case Heard(event=Progress() as progress, at=at):
-            return _progressed(view, progress, at)
         case Heard(event=event, at=at):
+            if isinstance(event, Progress):
+                return _progressed(view, event, at)
             if view.gap or event.seq <= view.seq:
                 return view
             if event.seq != view.seq + 1:
@@ -182,7 +184,14 @@ def reduce(view: ViewState, happening: Happening) -> ViewState:
             return replace(_heard(view, event, at), seq=event.seq, heard_at=at)
         case Lost(reason=reason, hint=hint, retry_at=retry_at):
             return replace(
-                view, link=Link.AWAY, reason=reason, hint=hint, retry_at=retry_at, workers=(), rate=0.0, draining=False
+                view,
+                link=Link.AWAY,
+                reason=reason,
+                hint=hint,
+                retry_at=retry_at,
+                workers=(),
+                rate=0.0,
+                draining=False,
             )
         case Starting():
             return replace(view, link=Link.STARTING, reason="", hint="", retry_at=0.0)

@@ -56,6 +56,16 @@ def merge(source: Iterable[Entry], target: Iterable[Entry]) -> Iterator[tuple[En
             a, b = next(left, None), next(right, None)
 
 
+def not_older(target: float, source: float) -> bool:
+    """Whether a target's time is not before a source's, as far as the target's own precision can tell.
+
+    Some servers keep a file's time as LastModified, cut to whole seconds or milliseconds: the same file must
+    not look older there for its fraction of a second.
+    """
+    step = 1.0 if target == int(target) else 0.001
+    return target > source - step
+
+
 class Sameness:
     """Whether a target entry already is what the source entry would make of it.
 
@@ -75,7 +85,7 @@ class Sameness:
             case Compare.SIZE:
                 return "same size"
             case Compare.TIME:
-                return "same size and time" if target.modified >= source.modified else ""
+                return "same size and time" if not_older(target.modified, source.modified) else ""
             case Compare.CHECKSUM:
                 return "same content" if self._same_content(source, target) else ""
 

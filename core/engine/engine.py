@@ -56,9 +56,8 @@ from core.messages import (
     TestConnection,
     TuneJob,
 )
-from core.model import EngineStatus, Level, Notice, SessionCredentials
+from core.model import EngineStatus, Level, Notice
 from core.paths import Paths
-from core.places import adhoc_from_environment
 from core.secrets import SecretVault
 from core.settings import Settings
 
@@ -100,9 +99,6 @@ class Engine:
     async def open(self) -> None:
         self._journal = await asyncio.to_thread(Journal, self._paths.journal)
         self._notices, _ = self._journal.notices(0, SHOWN_NOTICES, (Level.INFO, Level.WARNING), 0)
-        connection, keys = adhoc_from_environment(os.environ)
-        if keys is not None and isinstance(connection.credentials, SessionCredentials):
-            self._vault.provide(connection.credentials.ref, keys)
         self._jobs = Jobs(
             self._journal,
             self._stores,
@@ -115,6 +111,7 @@ class Engine:
         await self._jobs.open()
         ticker = Ticker(self._jobs.runs, self._jobs.view, self._hub.offer, lambda: self._hub.wanted_rate)
         self._spawn(ticker.run())
+        self._spawn(self._jobs.watch_disks())
 
     async def close(self, *, drain: bool) -> None:
         if self._closed:
@@ -234,6 +231,7 @@ class Engine:
             self._desk.save, command, self._jobs.using(command.replaces or command.connection.name)
         )
         self._connections_changed()
+        await self._jobs.go_on_with_keys(lambda connection: connection.name == saved.name)
         return saved
 
     async def _remove_connection(self, command: RemoveConnection) -> Any:
@@ -249,6 +247,9 @@ class Engine:
     async def _provide_keys(self, command: ProvideKeys) -> Any:
         done = await asyncio.to_thread(self._desk.provide, command)
         self._stores.forget_services()
+        await self._jobs.go_on_with_keys(
+            lambda connection: getattr(connection.credentials, "ref", "") == command.ref
+        )
         return done
 
     def _connections_changed(self) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import shutil
 import time
 from collections.abc import Callable
 from typing import Any
@@ -36,11 +37,12 @@ from core.messages import (
     StartJob,
     TuneJob,
 )
-from core.model import ADHOC_S3, JobKind, JobSpec, JobState, JobView, Level
+from core.model import ADHOC_S3, Connection, JobKind, JobSpec, JobState, JobView, Level
 from core.units import format_bytes, format_count
 
 log = logging.getLogger(__name__)
 
+DISK_LOOK = 10.0  # seconds
 DRAIN = 5.0  # seconds that parts in flight get to finish when a job is paused
 KEPT_VIEWS = 200
 
@@ -356,6 +358,7 @@ class Jobs:
                 "reason": end.reason,
                 "hint": end.hint,
                 "counts": counts,
+                "blocker": end.blocker,
             }
             changes["active_seconds"] = row.active_seconds + time.monotonic() - run.began
             if end.state.is_final:
@@ -391,6 +394,33 @@ class Jobs:
             case _:
                 self._notice(Level.INFO, f"planned: {_plan_words(view)}", view.id)
 
+    async def go_on_with_keys(self, uses: Callable[[Connection], bool]) -> None:
+        """Keys or a connection came: jobs that wait for credentials of such a connection go on."""
+        for row in await asyncio.to_thread(self._journal.unfinished_jobs):
+            if row.state is JobState.BLOCKED and row.blocker == "credentials" and self._any(row.spec, uses):
+                await self.resume(ResumeJob(job=row.id))
+
+    def _any(self, spec: JobSpec, uses: Callable[[Connection], bool]) -> bool:
+        names = {place.connection for pair in spec.pairs for place in (pair.source, pair.target)} - {""}
+        for name in names:
+            try:
+                if uses(self._stores.connection(name, spec.adhoc)):
+                    return True
+            except HaulierError:
+                continue  # the connection is gone: not the one that came
+        return False
+
+    async def watch_disks(self) -> None:
+        """Every few seconds: jobs that wait for a disk go on when what is left to write fits again."""
+        while True:
+            await asyncio.sleep(DISK_LOOK)
+            waiting = [job for job, view in self._views.items() if view.state is JobState.BLOCKED]
+            for job in waiting:
+                row = await self._row(job)
+                if row.blocker == "disk" and await asyncio.to_thread(_fits, row):
+                    self._notice(Level.INFO, "there is room again, going on", job)
+                    await self.resume(ResumeJob(job=job))
+
     async def _again(self, row: JobRow) -> JobView:
         """Start another run of a stopped job."""
         state = JobState.RUNNING if row.moving else JobState.PLANNING
@@ -418,6 +448,16 @@ class Jobs:
         self._views[job] = await self._view_of(row)
         self._publish(self.view(job))
         return row
+
+
+def _fits(row: JobRow) -> bool:
+    """Whether the bytes left to write fit on the fullest of the job's local targets, with a little to spare."""
+    left = max(0, row.counts.bytes_total - row.counts.bytes_done) + 64 * 1024**2
+    folders = [pair.target.path for pair in row.spec.pairs if pair.target.kind == "local"]
+    try:
+        return bool(folders) and min(shutil.disk_usage(folder).free for folder in folders) > left
+    except OSError:
+        return False
 
 
 def _plan_words(view: JobView) -> str:

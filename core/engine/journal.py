@@ -69,6 +69,7 @@ class JobRow(msgspec.Struct, frozen=True, kw_only=True):
     plan: PlanSummary | None
     routes: tuple[Route, ...]
     counts: Counts
+    blocker: str = ""
 
     def view(self, proofs: tuple[tuple[str, int], ...] = ()) -> JobView:
         return JobView(
@@ -110,7 +111,7 @@ class Completion(msgspec.Struct, frozen=True):
     at: float
 
 
-_JOB_COLUMNS = "id, spec, title, state, moving, reason, hint, created, started, finished, active_seconds, plan, routes, counts"
+_JOB_COLUMNS = "id, spec, title, state, moving, reason, hint, created, started, finished, active_seconds, plan, routes, counts, blocker"
 _ITEM_COLUMNS = "id, route, action, name, size, etag, modified, class, attempts"
 
 
@@ -319,7 +320,7 @@ class Journal:
 
     def proofs(self, job: int) -> tuple[tuple[str, int], ...]:
         rows = self._rows(
-            "SELECT proof, count(*) FROM items WHERE job = ? AND proof != '' GROUP BY proof ORDER BY 2 DESC",
+            "SELECT proof, count(*) FROM items WHERE job = ? AND proof != '' AND action != 'delete' GROUP BY proof ORDER BY 2 DESC",
             (job,),
         )
         return tuple((proof, count) for proof, count in rows)
@@ -505,6 +506,7 @@ def _job_row(row: tuple[Any, ...]) -> JobRow:
         plan,
         routes,
         counts,
+        blocker,
     ) = row
     return JobRow(
         id=id_,
@@ -521,6 +523,7 @@ def _job_row(row: tuple[Any, ...]) -> JobRow:
         plan=msgspec.json.decode(plan, type=PlanSummary) if plan else None,
         routes=msgspec.json.decode(routes, type=tuple[Route, ...]) if routes else (),
         counts=msgspec.json.decode(counts, type=Counts),
+        blocker=blocker,
     )
 
 

@@ -390,10 +390,11 @@ class Planner:
     def _target_pages(self, route: Route, target: Store) -> Iterator[list[Entry]]:
         if route.creates_bucket:
             return iter(())
-        if isinstance(target, LocalFolder) and not target.root.is_dir():
-            if target.root.exists():
+        if isinstance(target, LocalFolder):
+            if not target.root.exists():
+                return iter(())
+            if not target.root.is_dir():
                 raise NotFound(f"{target.root}: is not a folder")
-            return iter(())
         return _ahead(target.pages(route.target_prefix, cancelled=self._cancelled))
 
     def _wanted(self, entries: Iterable[Entry]) -> Iterator[Entry]:

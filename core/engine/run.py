@@ -37,12 +37,15 @@ from core.engine.storebook import Store, StoreBook
 from core.engine.tuning import Tuning
 from core.engine.workqueue import ItemTask, PartTask, Task, WorkQueue
 from core.errors import (
+    BadCredentials,
+    DiskTrouble,
     ErrorClass,
     FatalTrouble,
     HaulierError,
     NotFound,
     SourceChanged,
     StageLost,
+    TargetRefused,
     Throttled,
     TransferError,
 )
@@ -58,7 +61,7 @@ from core.model import (
     WorkerView,
 )
 from core.safe_text import safe_text
-from core.stores.base import Cancelled, ServerSideCopy
+from core.stores.base import Cancelled
 from core.stores.local import LocalFolder
 
 log = logging.getLogger(__name__)
@@ -73,6 +76,7 @@ class RunEnd(NamedTuple):
     reason: str = ""
     hint: str = ""
     plan: PlanSummary | None = None
+    blocker: str = ""
 
 
 class Stop(Enum):
@@ -674,17 +678,13 @@ class JobRun:
         )
 
 
+_WAYS_OUT = {
+    BadCredentials: ("credentials", "mend the connection's credentials; the job then goes on"),
+    DiskTrouble: ("disk", "free space or mend the disk, then resume the job"),
+    TargetRefused: ("target", "create the target or get permission to write there, then resume the job"),
+}
+
+
 def _blocked_end(error: FatalTrouble) -> RunEnd:
-    return RunEnd(JobState.BLOCKED, safe_text(error.message), _way_out(error))
-
-
-def _way_out(error: FatalTrouble) -> str:
-    name = type(error).__name__
-    return {
-        "BadCredentials": "mend the connection's credentials, then resume the job",
-        "DiskTrouble": "free space or mend the disk, then resume the job",
-        "TargetRefused": "create the target or get permission to write there, then resume the job",
-    }.get(name, "mend it, then resume the job")
-
-
-__all__ = ["JobRun", "Reports", "RunEnd", "ServerSideCopy", "Stop"]
+    blocker, way_out = _WAYS_OUT.get(type(error), ("other", "mend it, then resume the job"))
+    return RunEnd(JobState.BLOCKED, safe_text(error.message), way_out, blocker=blocker)

@@ -8,6 +8,7 @@ CREATE TABLE IF NOT EXISTS jobs (
     moving         INTEGER NOT NULL DEFAULT 0,    -- 1: started (items may move), also while it still lists
     reason         TEXT NOT NULL DEFAULT '',
     hint           TEXT NOT NULL DEFAULT '',
+    blocker        TEXT NOT NULL DEFAULT '',      -- of a blocked job: credentials, disk, target, other
     created        REAL NOT NULL,
     started        REAL NOT NULL DEFAULT 0,
     finished       REAL NOT NULL DEFAULT 0,

@@ -54,7 +54,9 @@ class WorkQueue:
     parts of large items at once, worker threads."""
 
     def __init__(self, *, files: int, connections: int, parts: int, threads: int) -> None:
-        self._changed = threading.Condition()
+        lock = threading.Lock()
+        self._changed = threading.Condition(lock)  # for workers
+        self._low = threading.Condition(lock)  # for the feeder, so that it sleeps while there is enough
         self._ready: deque[ItemTask] = deque()
         self._retry_parts: deque[PartTask] = deque()
         self._open: list[LargeItem] = []
@@ -101,6 +103,7 @@ class WorkQueue:
         with self._changed:
             self._stopping = True
             self._changed.notify_all()
+            self._low.notify_all()
 
     def tune(self, *, files: int, connections: int, parts: int, threads: int) -> None:
         with self._changed:
@@ -109,9 +112,9 @@ class WorkQueue:
 
     def wait_until_low(self, seconds: float) -> bool:
         """Wait until more items are wanted, at most `seconds`; whether they are."""
-        with self._changed:
+        with self._low:
             if len(self._ready) >= LOW_WATER and not self._stopping:
-                self._changed.wait(seconds)
+                self._low.wait(seconds)
             return len(self._ready) < LOW_WATER
 
     @property
@@ -166,8 +169,8 @@ class WorkQueue:
         if self._ready and self._files_active < self._files and not self._too_many_large():
             task_ = self._ready.popleft()
             self._files_active += 1
-            if len(self._ready) < LOW_WATER:
-                self._changed.notify_all()
+            if len(self._ready) == LOW_WATER - 1:
+                self._low.notify_all()
             return task_
         return None
 
@@ -197,13 +200,13 @@ class WorkQueue:
                 self._ceiling += 1.0 / max(self._ceiling, 1.0)
                 if self._ceiling > self._files + self._parts:
                     self._ceiling = float("inf")
-            self._changed.notify_all()
+            if self._is_done():
+                self._changed.notify_all()  # otherwise the worker itself takes what has become possible
 
     def file_ended(self) -> None:
-        """An item was completed or given up: another may begin."""
+        """An item was completed or given up: another may begin. `task_ended` follows and wakes who waits."""
         with self._changed:
             self._files_active -= 1
-            self._changed.notify_all()
 
     def reopen_file(self) -> None:
         """An item that had ended must be worked on again after all."""

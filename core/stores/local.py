@@ -127,7 +127,7 @@ class _Folders:
         self._open[relative] = fd
         if len(self._open) > self._keep:
             for oldest in self._open:
-                if oldest != "" and not relative.startswith(oldest):
+                if oldest not in ("", STAGING) and not relative.startswith(oldest):
                     os.close(self._open.pop(oldest))
                     break
         return fd
@@ -386,16 +386,21 @@ class LocalFolder:
         return hashlib.sha256(key.encode()).hexdigest()[:32] + ".part"
 
     def _open_staged(self, name: str, flags: int) -> int:
+        flags |= os.O_CLOEXEC | os.O_NOFOLLOW
         for _ in range(3):
-            with self._folders.lock:
-                try:
-                    folder = self._folders.get(STAGING)
-                    return os.open(name, flags | os.O_CLOEXEC | os.O_NOFOLLOW, mode=0o666, dir_fd=folder)
-                except FileNotFoundError:
-                    if not flags & os.O_CREAT:
-                        raise
-                    self._folders.forget(STAGING)  # another job of ours removed it, empty
+            try:
+                # Opened outside the lock: one slow disk must not make every worker wait for the others.
+                return os.open(name, flags, mode=0o666, dir_fd=self._staging())
+            except FileNotFoundError:
+                if not flags & os.O_CREAT:
+                    raise
+                with self._folders.lock:  # another job of ours removed the folder, empty
+                    self._folders.forget(STAGING)
         raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
+
+    def _staging(self) -> int:
+        with self._folders.lock:
+            return self._folders.get(STAGING)
 
     def put(self, key: str, data: memoryview | bytes, metadata: Metadata, *, md5: str = "") -> Receipt:
         del md5  # a file system has nobody to check it

@@ -94,7 +94,7 @@ def a_job(job_id: int, state: JobState, title: str, **changes: Any) -> JobView:
         started=NOW - 3900,
         active_seconds=2472.0,
     )
-    return cast("JobView", msgspec.structs.replace(job, **changes))
+    return msgspec.structs.replace(job, **changes)
 
 
 def a_plan() -> PlanSummary:
@@ -126,26 +126,73 @@ def a_plan() -> PlanSummary:
 
 def recorded_jobs() -> tuple[JobView, ...]:
     return (
-        a_job(7, JobState.RUNNING, "prod:logs-app, logs-edge → dr:", plan=a_plan(),
-              counts=Counts(listing=True, listed=1_300_000, files_total=1_216_339, files_done=41_022, files_failed=3,
-                            files_skipped=733_020, bytes_total=int(2.04 * TIB), bytes_done=int(0.9 * TIB), retries=3),
-              proofs=(("etag-md5", 41_019), ("size only", 3))),
-        a_job(6, JobState.PAUSED, "lake:corpus → /data/corpus",
-              counts=Counts(files_total=5040, files_done=312, bytes_total=int(2.1 * TIB), bytes_done=int(0.4 * TIB)),
-              reason="Paused by you at 21:50."),
-        a_job(5, JobState.BLOCKED, "prod:imagenet → /data/imagenet",
-              counts=Counts(files_total=1000, files_done=998, files_failed=2, bytes_total=142 * GIB, bytes_done=141 * GIB),
-              reason="No space left on /data: 9.8 GiB free, 10 GiB are kept in reserve.",
-              hint="Free some space, then p goes on."),
-        a_job(4, JobState.COMPLETED, "/srv/export → prod:export/2026", finished=NOW - 600,
-              counts=Counts(files_total=52_114, files_done=52_114, bytes_total=int(2.2 * TIB), bytes_done=int(2.2 * TIB)),
-              proofs=(("crc64nvme", 52_114),), plan=a_plan()),
-        a_job(3, JobState.PARTIAL, "prod:models → /data/models", finished=NOW - 86_400,
-              counts=Counts(files_total=731, files_done=729, files_failed=2, bytes_total=604 * GIB, bytes_done=600 * GIB),
-              proofs=(("etag-md5", 729),), plan=a_plan()),
-        a_job(2, JobState.CANCELLED, "prod:scratch → /tmp/scratch", finished=NOW - 90_000,
-              counts=Counts(files_total=12, files_done=4, bytes_total=GIB, bytes_done=GIB // 3)),
-    )  # fmt: skip
+        a_job(
+            7,
+            JobState.RUNNING,
+            "prod:logs-app, logs-edge → dr:",
+            plan=a_plan(),
+            counts=Counts(
+                listing=True,
+                listed=1_300_000,
+                files_total=1_216_339,
+                files_done=41_022,
+                files_failed=5,
+                files_skipped=733_020,
+                bytes_total=int(2.04 * TIB),
+                bytes_done=int(0.9 * TIB),
+                retries=3,
+            ),
+            proofs=(("etag-md5", 41_019), ("size only", 3)),
+        ),
+        a_job(
+            6,
+            JobState.PAUSED,
+            "lake:corpus → /data/corpus",
+            counts=Counts(
+                files_total=5040, files_done=312, bytes_total=int(2.1 * TIB), bytes_done=int(0.4 * TIB)
+            ),
+            reason="Paused by you at 21:50.",
+        ),
+        a_job(
+            5,
+            JobState.BLOCKED,
+            "prod:imagenet → /data/imagenet",
+            counts=Counts(
+                files_total=1000, files_done=998, files_failed=2, bytes_total=142 * GIB, bytes_done=141 * GIB
+            ),
+            reason="No space left on /data: 9.8 GiB free, 10 GiB are kept in reserve.",
+            hint="Free some space, then p goes on.",
+        ),
+        a_job(
+            4,
+            JobState.COMPLETED,
+            "/srv/export → prod:export/2026",
+            finished=NOW - 600,
+            counts=Counts(
+                files_total=52_114, files_done=52_114, bytes_total=int(2.2 * TIB), bytes_done=int(2.2 * TIB)
+            ),
+            proofs=(("crc64nvme", 52_114),),
+            plan=a_plan(),
+        ),
+        a_job(
+            3,
+            JobState.PARTIAL,
+            "prod:models → /data/models",
+            finished=NOW - 86_400,
+            counts=Counts(
+                files_total=731, files_done=729, files_failed=2, bytes_total=604 * GIB, bytes_done=600 * GIB
+            ),
+            proofs=(("etag-md5", 729),),
+            plan=a_plan(),
+        ),
+        a_job(
+            2,
+            JobState.CANCELLED,
+            "prod:scratch → /tmp/scratch",
+            finished=NOW - 90_000,
+            counts=Counts(files_total=12, files_done=4, bytes_total=GIB, bytes_done=GIB // 3),
+        ),
+    )
 
 
 def recorded_notices() -> tuple[Notice, ...]:
@@ -153,33 +200,58 @@ def recorded_notices() -> tuple[Notice, ...]:
         Notice(at=NOW - 300, level=Level.INFO, text="Engine started."),
         Notice(at=NOW - 90, level=Level.WARNING, text="n02124075.tar: 404 Not Found, not tried again", job=5),
         Notice(at=NOW - 60, level=Level.INFO, text="Parts of 64 MiB, 24 workers.", job=7),
-        Notice(at=NOW - 30, level=Level.WARNING,
-               text="host s3.eu-central-1.amazonaws.com slow: 3 of 24 connections above 2 s to first byte", job=7),
-    )  # fmt: skip
+        Notice(
+            at=NOW - 30,
+            level=Level.WARNING,
+            text="host s3.eu-central-1.amazonaws.com slow: 3 of 24 connections above 2 s to first byte",
+            job=7,
+        ),
+    )
 
 
 def recorded_connections() -> tuple[Connection, ...]:
     return (
-        Connection(name="dr", endpoint="https://minio.example:9000", credentials=ProfileCredentials(profile="dr"),
-                   tested_at=NOW - 5000),
-        Connection(name="prod", region="eu-central-1", credentials=ProfileCredentials(profile="prod"),
-                   tested_at=NOW - 5000),
-    )  # fmt: skip
+        Connection(
+            name="dr",
+            endpoint="https://minio.example:9000",
+            credentials=ProfileCredentials(profile="dr"),
+            tested_at=NOW - 5000,
+        ),
+        Connection(
+            name="prod",
+            region="eu-central-1",
+            credentials=ProfileCredentials(profile="prod"),
+            tested_at=NOW - 5000,
+        ),
+    )
 
 
 def recorded_workers(count: int = 24, job: int = 7) -> tuple[WorkerView, ...]:
     rows = []
     for index in range(1, count + 1):
         key = f"logs-app/2026/11/20/app-{400 + index:04}.json.zst"
-        worker = WorkerView(index=index, job=job, item=index, key=key, phase="moving", part=1 + index % 12, parts=12,
-                            done=(index * 7 % 64) * MIB, size=64 * MIB, rate=(15 + index) * MIB, seconds=index / 3)  # fmt: skip
+        worker = WorkerView(
+            index=index,
+            job=job,
+            item=index,
+            key=key,
+            phase="moving",
+            part=1 + index % 12,
+            parts=12,
+            done=(index * 7 % 64) * MIB,
+            size=64 * MIB,
+            rate=(15 + index) * MIB,
+            seconds=index / 3,
+        )
         match index % 8:
             case 2:
                 worker = msgspec.structs.replace(worker, phase="hashing", rate=0.0, done=64 * MIB)
             case 3:
                 worker = msgspec.structs.replace(worker, attempt=2)
             case 4:
-                worker = msgspec.structs.replace(worker, phase="waiting", rate=0.0, note="503 SlowDown, again in 3 s")
+                worker = msgspec.structs.replace(
+                    worker, phase="waiting", rate=0.0, note="503 SlowDown, again in 3 s"
+                )
             case 7 if index > 20:
                 worker = WorkerView(index=index, job=job)
         rows.append(worker)
@@ -190,26 +262,48 @@ def recorded_progress(workers: int = 24) -> Progress:
     jobs = recorded_jobs()
     return Progress(
         at=NOW,
-        jobs=(JobProgress(job=7, state=JobState.RUNNING, counts=jobs[0].counts, rate=412.0 * MIB, eta_low=4800.0,
-                          eta_high=6600.0, workers_wanted=24, connections_wanted=4),),
+        jobs=(
+            JobProgress(
+                job=7,
+                state=JobState.RUNNING,
+                counts=jobs[0].counts,
+                rate=412.0 * MIB,
+                eta_low=4800.0,
+                eta_high=6600.0,
+                workers_wanted=24,
+                connections_wanted=4,
+            ),
+        ),
         workers=recorded_workers(workers),
         rate=412.0 * MIB,
         disks=(DiskView(path="/data", free=int(6.2 * TIB), total=10 * TIB),),
-    )  # fmt: skip
+    )
 
 
 def recorded_items(count: int = 30) -> tuple[ItemView, ...]:
     items = []
     for index in range(1, count + 1):
         name = f"2026/11/20/app-{400 + index:04}.json.zst"
-        item = ItemView(id=index, filename=name, url=f"prod:logs-app/{name}", target=f"dr:logs-app/{name}",
-                        action=Action.COPY, expected_size=index * 37 * MIB)  # fmt: skip
+        item = ItemView(
+            id=index,
+            filename=name,
+            url=f"prod:logs-app/{name}",
+            target=f"dr:logs-app/{name}",
+            action=Action.COPY,
+            expected_size=index * 37 * MIB,
+        )
         match index % 6:
             case 0:
                 item = msgspec.structs.replace(item, status=Status.FAILED, attempts=3, error="403 AccessDenied")
             case 1 | 2:
-                item = msgspec.structs.replace(item, status=Status.COMPLETED, attempts=1, actual_size=index * 37 * MIB,
-                                               completed_at=NOW - index, proof="etag-md5")  # fmt: skip
+                item = msgspec.structs.replace(
+                    item,
+                    status=Status.COMPLETED,
+                    attempts=1,
+                    actual_size=index * 37 * MIB,
+                    completed_at=NOW - index,
+                    proof="etag-md5",
+                )
             case 3:
                 item = msgspec.structs.replace(item, status=Status.DOWNLOADING, attempts=1)
         items.append(item)
@@ -218,16 +312,34 @@ def recorded_items(count: int = 30) -> tuple[ItemView, ...]:
 
 def recorded_attempts() -> tuple[AttemptView, ...]:
     return (
-        AttemptView(item=6, filename="2026/11/20/app-0406.json.zst", at=NOW - 20, error_class="file",
-                    message="403 AccessDenied for GET logs-app/2026/11/20/app-0406.json.zst"),
-        AttemptView(item=4, filename="2026/11/20/app-0404.json.zst", at=NOW - 25, error_class="throttled",
-                    message="503 SlowDown", retry_in=3.0),
-    )  # fmt: skip
+        AttemptView(
+            item=6,
+            filename="2026/11/20/app-0406.json.zst",
+            at=NOW - 20,
+            error_class="file",
+            message="403 AccessDenied for GET logs-app/2026/11/20/app-0406.json.zst",
+        ),
+        AttemptView(
+            item=4,
+            filename="2026/11/20/app-0404.json.zst",
+            at=NOW - 25,
+            error_class="throttled",
+            message="503 SlowDown",
+            retry_in=3.0,
+        ),
+    )
 
 
 def a_snapshot(jobs: tuple[JobView, ...] | None = None, **changes: Any) -> Snapshot:
-    status = EngineStatus(pid=4121, version="0.1.0", protocol=1, started=NOW - 3 * 86_400, state_dir="/state",
-                          jobs_active=2, memory=212 * MIB)  # fmt: skip
+    status = EngineStatus(
+        pid=4121,
+        version="0.1.0",
+        protocol=1,
+        started=NOW - 3 * 86_400,
+        state_dir="/state",
+        jobs_active=2,
+        memory=212 * MIB,
+    )
     snapshot = Snapshot(
         seq=10,
         status=status,
@@ -235,7 +347,7 @@ def a_snapshot(jobs: tuple[JobView, ...] | None = None, **changes: Any) -> Snaps
         connections=recorded_connections(),
         notices=recorded_notices(),
     )
-    return cast("Snapshot", msgspec.structs.replace(snapshot, **changes))
+    return msgspec.structs.replace(snapshot, **changes)
 
 
 Answer = Callable[[Any], Any]
@@ -256,7 +368,9 @@ class RecordedClient:
                 profiles=("beijing", "oregon"),
                 keeps_secrets_in="memory only: no keyring service",
             ),
-            ListItems: lambda ask: ItemPage(items=tuple(i for i in recorded_items() if _fits(ask, i)), matching=-1),
+            ListItems: lambda ask: ItemPage(
+                items=tuple(i for i in recorded_items() if _fits(ask, i)), matching=-1
+            ),
             ListAttempts: lambda _: AttemptPage(attempts=recorded_attempts()),
             ListJobs: lambda _: JobList(jobs=()),
             ReadLog: self._log,
@@ -317,6 +431,10 @@ class RecordedEngine:
     def __init__(self, *clients: RecordedClient) -> None:
         self._clients = list(clients)
         self.started = 0
+
+    def serve(self, client: RecordedClient) -> None:
+        """From now on there is an engine again."""
+        self._clients.append(client)
 
     async def attach(self) -> RecordedClient:
         if not self._clients:

@@ -9,7 +9,7 @@ import msgspec
 import pytest
 
 from core.errors import NotFound, SourceChanged
-from core.stores.base import Cancelled
+from core.stores.base import Cancelled, Metadata
 from tests.conformance.subject import MIB, Subject, pattern
 
 
@@ -17,7 +17,7 @@ def test_a_long_listing_is_complete_ordered_and_without_repeats(subject: Subject
     """More keys than one page holds come all, once, in byte order, with their sizes."""
     keys = {f"many/{n % 7}/{n:05d}": n % 13 for n in range(1203)}
     with ThreadPoolExecutor(8) as pool:
-        receipts = list(pool.map(lambda key: subject.store.put(key, b"x" * keys[key], _plain()), keys))
+        receipts = list(pool.map(lambda key: subject.store.put(key, b"x" * keys[key], Metadata()), keys))
     assert subject.store.settle(receipts) == {}
     listed = subject.listed("many/")
     assert [entry.key for entry in listed] == sorted(keys, key=lambda key: key.encode())
@@ -126,15 +126,9 @@ def test_a_cancelled_read_stops(subject: Subject) -> None:
     """The flag is looked at between chunks."""
     subject.write("object", pattern(4 * MIB))
     flag = threading.Event()
-    with (
-        pytest.raises(Cancelled),
-        subject.store.read(subject.entry("object"), 0, 4 * MIB, cancelled=flag) as body,
-    ):
-        for _ in body:
-            flag.set()
-
-
-def _plain():  # type: ignore[no-untyped-def]
-    from core.stores.base import Metadata
-
-    return Metadata()
+    with subject.store.read(subject.entry("object"), 0, 4 * MIB, cancelled=flag) as body:
+        chunks = iter(body)
+        next(chunks)
+        flag.set()
+        with pytest.raises(Cancelled):
+            next(chunks)

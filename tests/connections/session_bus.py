@@ -27,6 +27,7 @@ from core.log import start_log
 from core.messages import ListConnections, RemoveConnection, SaveConnection
 from core.model import Connection, KeyringCredentials, SecretKeys
 from core.secrets import SecretVault
+from tests.servers import rclone
 
 FAST = 1.0  # seconds; the limit in scenarios that wait for it
 
@@ -97,6 +98,43 @@ def life(folder: Path, keys: SecretKeys) -> dict[str, Any]:
     return seen
 
 
+def program(folder: Path) -> dict[str, Any]:
+    """The whole program as a person uses it: commands, and an engine that is stopped in between."""
+    (folder / "served").mkdir()
+    seen: dict[str, Any] = {}
+    with rclone(folder / "served") as server:
+        server.boto3().create_bucket(Bucket="found")
+        try:
+            where = ["--endpoint", server.endpoint, "--access-key-id", server.access_key, "--secret-stdin"]
+            seen["add"] = haulier("connections", "add", "mine", *where, secret=server.secret_key)
+            pid = json.loads(haulier("engine", "status", "--json")[1])["pid"]
+            process = Path("/proc") / str(pid)
+            seen["engine's arguments"] = (process / "cmdline").read_text()
+            seen["engine's environment"] = (process / "environ").read_text()
+            seen["stop"] = haulier("engine", "stop")
+            seen["ls"] = haulier("ls", "mine:")
+            seen["test"] = haulier("connections", "test", "mine")
+            seen["entries"] = entries()
+            seen["remove"] = haulier("connections", "remove", "mine")
+            seen["entries after removal"] = entries()
+        finally:
+            haulier("engine", "stop")
+    return seen
+
+
+def haulier(*words: str, secret: str = "") -> list[Any]:
+    done = subprocess.run(
+        [sys.executable, "-m", "tui", *words],
+        input=secret + "\n" if secret else None,
+        stdin=None if secret else subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    return [done.returncode, done.stdout, done.stderr]
+
+
 def locked(folder: Path, keys: SecretKeys) -> dict[str, Any]:
     """The keyring is locked after the keys were stored."""
     vault = SecretVault()
@@ -157,6 +195,8 @@ def main() -> None:
     with gnome_keyring() as daemon:
         if scenario == "life":
             seen = life(folder, keys)
+        elif scenario == "program":
+            seen = program(folder)
         elif scenario == "locked":
             seen = locked(folder, keys)
         else:

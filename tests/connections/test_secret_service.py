@@ -70,6 +70,22 @@ def test_typed_keys_live_in_the_keyring_and_nowhere_else(tmp_path: Path) -> None
         assert not any(writing in trace for trace in traces)
 
 
+def test_the_program_finds_its_keys_after_a_restart(tmp_path: Path) -> None:
+    """Commands and engine as they are used: keys typed once are there for the next engine, which lists and
+    reads with them; the secret is in no argument, environment, output or file."""
+    seen, output = on_a_bus("program", tmp_path, "unused")
+    for step in ("add", "stop", "ls", "test", "remove"):
+        assert seen[step][0] == 0, seen[step]
+    assert "Secret Service" in seen["add"][2]
+    assert "found" in seen["ls"][1]
+    assert len(seen["entries"]) == 1
+    assert seen["entries after removal"] == []
+    traces = [output, json.dumps(seen)]
+    traces += [path.read_bytes().decode("latin-1") for path in tmp_path.rglob("*") if path.is_file()]
+    assert any("core.daemon" in trace for trace in traces)
+    assert not any("rclone-secret" in trace for trace in traces)
+
+
 def test_a_locked_keyring_is_not_asked(tmp_path: Path) -> None:
     """A locked keyring would prompt where nobody sees it: it is named, and only memory is left."""
     seen, _ = on_a_bus("locked", tmp_path, "the-secret")

@@ -31,7 +31,7 @@ def no_session_bus(monkeypatch: pytest.MonkeyPatch) -> None:
 class PlaintextKeyring(keyring.backend.KeyringBackend):
     """As keyrings.alt's: viable everywhere, and writing down what it is given."""
 
-    priority = 20  # type: ignore[assignment]  # higher than every real one
+    priority = 20  # higher than every real one
     told: list[str] = []  # noqa: RUF012
 
     def get_password(self, service: str, username: str) -> str | None:
@@ -91,7 +91,7 @@ def test_a_plaintext_backend_is_never_chosen(monkeypatch: pytest.MonkeyPatch) ->
     PlaintextKeyring.told.clear()
     monkeypatch.setenv("PYTHON_KEYRING_BACKEND", f"{__name__}.PlaintextKeyring")
     before = keyring.get_keyring()
-    keyring.set_keyring(PlaintextKeyring())
+    keyring.set_keyring(PlaintextKeyring())  # type: ignore[no-untyped-call]
     try:
         vault = SecretVault()
         kept = vault.keep("prod", KEYS, in_memory_ok=True)

@@ -11,6 +11,7 @@ import pytest
 from core.build import build_name
 from core.client import EngineClient, LineGap
 from core.errors import Code, HaulierError
+from core.inprocess import InProcessClient
 from core.line_client import LineClient
 from core.messages import (
     MAX_FRAME,
@@ -227,9 +228,10 @@ async def test_other_protocol_leaves_ping_and_shutdown(client: LineClient) -> No
     """A client that sees another protocol refuses everything but these two, and names both protocols."""
     client._hello = msgspec.structs.replace(client.hello, protocol=99, build="9.0+feed")
     await client.call(Ping())
-    for command in (ListJobs(), ProvideKeys(ref="r", keys=SecretKeys(access_key_id="a", secret_access_key="b"))):
+    keys = SecretKeys(access_key_id="a", secret_access_key="b")
+    for call in (client.call(ListJobs()), client.call(ProvideKeys(ref="r", keys=keys))):
         with pytest.raises(HaulierError, match=rf"protocol 99.* protocol {PROTOCOL}") as caught:
-            await client.call(command)
+            await call
         assert caught.value.code is Code.UNAVAILABLE
         assert "haulier engine stop" in caught.value.hint
     await client.call(Shutdown())
@@ -239,3 +241,15 @@ async def test_shutdown_is_answered_first(client: LineClient, served: Served) ->
     """The answer comes before the engine ends; who asked learns that it was heard."""
     await client.call(Shutdown(drain=False))
     await until(lambda: served.stops == [False] or served.engine.closed == [False])
+
+
+async def test_shutdown_in_process_ends_the_line(served: Served) -> None:
+    """Without a daemon around it, the client that asks for the end closes the engine, tells listeners, and is
+    then closed itself."""
+    client = InProcessClient(served.engine)
+    await client.subscribe()
+    await client.call(Shutdown())
+    assert [event async for event in client.events()] == [Draining(seq=1)]
+    assert served.engine.closed == [True]
+    with pytest.raises(HaulierError):
+        await client.call(Ping())

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
+from itertools import pairwise
 from typing import get_args
 
 import msgspec
@@ -62,7 +64,7 @@ def test_frames_survive_any_cut(bodies: list[bytes], cuts: list[int]) -> None:
     """However the stream is cut into pieces, the same bodies come out."""
     stream = b"".join(map(frame, bodies))
     edges = sorted({0, len(stream), *(cut for cut in cuts if cut < len(stream))})
-    pieces = [stream[begin:end] for begin, end in zip(edges, edges[1:], strict=False)]
+    pieces = [stream[begin:end] for begin, end in pairwise(edges)]
     assert asyncio.run(read_all(pieces)) == bodies
 
 
@@ -97,10 +99,8 @@ def test_too_long_a_message_is_not_framed() -> None:
 def test_garbage_is_refused_by_every_decoder(garbage: bytes) -> None:
     """Random bytes raise FrameError, or HaulierError for a sound request, and nothing else."""
     for decode in (decode_request, decode_server_frame, lambda body: decode_result(ListJobs, body)):
-        try:
+        with suppress(FrameError):
             decode(garbage)
-        except FrameError as error:
-            assert str(error)
     with pytest.raises(HaulierError):
         decode_command(Request(id=1, command=msgspec.Raw(garbage)))
 

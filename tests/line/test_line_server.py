@@ -34,6 +34,11 @@ async def raw(served: Served) -> AsyncIterator[tuple[asyncio.StreamReader, async
         writer.close()
 
 
+async def next_frame(reader: asyncio.StreamReader) -> bytes:
+    async with asyncio.timeout(5):
+        return await read_frame(reader) or b""
+
+
 async def assert_closed(reader: asyncio.StreamReader) -> None:
     assert await asyncio.wait_for(reader.read(), 5) == b""
 
@@ -110,9 +115,9 @@ async def test_slow_reader_gets_less_progress_and_every_event(served: Served) ->
             served.engine.hub.offer(Progress(at=float(number)))
             if not number % 20:
                 await asyncio.sleep(0.005)
-        got = [await asyncio.wait_for(read_frame(reader), 5) or b"" for _ in range(1000)]
+        got = [await next_frame(reader) for _ in range(1000)]
         while b'"at":1000.0' not in got[-1]:
-            got.append(await asyncio.wait_for(read_frame(reader), 5) or b"")
+            got.append(await next_frame(reader))
         seqs = [int(body.split(b'"seq":')[1].split(b",")[0]) for body in got if b'"job_changed"' in body]
         assert seqs == list(range(1, 1001))
         samples = sum(b'"progress"' in body for body in got)
@@ -256,7 +261,7 @@ async def test_last_events_arrive_before_the_end(served: Served) -> None:
     """When the engine stops, what it said last still reaches the client, then its events end."""
     client = await SocketClient.open(served.path)
     await client.subscribe()
-    await served.engine.close(drain=True)
+    served.engine.hub.publish(lambda seq: Draining(seq=seq))
     served.engine.hub.close()
     await served.server.close()
     assert [event async for event in client.events()] == [Draining(seq=1)]

@@ -13,7 +13,6 @@ from core.messages import (
     PROTOCOL,
     Command,
     Done,
-    Draining,
     EntryPage,
     GetJob,
     JobChanged,
@@ -51,9 +50,11 @@ class ToyEngine:
         self.draining = False
         self.closed: list[bool] = []  # the `drain` of every close
         self.finished: list[str] = []  # commands that were carried out to their end
-        self.drain_takes: float = 0.0  # seconds
+        self.drains_forever = False
+        self.never_stops = False
         self.is_open = False
         self._resumed: dict[int, asyncio.Event] = {}
+        self._dropped = asyncio.Event()
 
     async def open(self) -> None:
         self.is_open = True
@@ -97,11 +98,13 @@ class ToyEngine:
 
     async def close(self, *, drain: bool) -> None:
         self.closed.append(drain)
-        if not self.draining:
-            self.draining = True
-            self.hub.publish(lambda seq: Draining(seq=seq))
-        if drain and self.drain_takes:
-            await asyncio.wait_for(asyncio.Event().wait(), self.drain_takes)
+        self.draining = True
+        if not drain:
+            self._dropped.set()
+        elif self.drains_forever:
+            await self._dropped.wait()
+        if self.never_stops:
+            await asyncio.Event().wait()
 
     def _gate(self, job: int) -> asyncio.Event:
         return self._resumed.setdefault(job, asyncio.Event())

@@ -16,8 +16,7 @@ class TroubledEngine(ToyEngine):
     def __init__(self, trouble: str) -> None:
         super().__init__()
         self._trouble = trouble
-        if trouble == "slow drain":
-            self.drain_takes = 3600
+        self.drains_forever = trouble == "slow drain"
 
     async def open(self) -> None:
         match self._trouble:

@@ -33,15 +33,13 @@ async def ask(output: Output, question: str, stop: Interrupts) -> bool:
 
     loop.add_reader(sys.stdin.fileno(), read)
     stopping = asyncio.create_task(stop.asked())
+    # A signal answers in the person's place: with nothing, which is no.
+    stopping.add_done_callback(lambda _: None if answer.done() else answer.set_result(b""))
     try:
-        await asyncio.wait({answer, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        typed = await answer
     finally:
         loop.remove_reader(sys.stdin.fileno())
         stopping.cancel()
-    if not answer.done():
-        output.say("")
-        return False
-    typed = answer.result()
     if not typed.endswith(b"\n"):
         output.say("")
     return typed.removesuffix(b"\n") == WORD.encode()

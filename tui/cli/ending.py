@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from core.errors import HaulierError
 from core.messages import ListItems, PauseJob
 from core.model import ItemView, JobState, JobView, Status
@@ -9,9 +11,9 @@ from core.safe_text import safe_text
 from tui.cli import job_lines
 from tui.cli.follow import follow
 from tui.cli.interrupts import Interrupts, exit_code
-from tui.cli.output import Output
+from tui.cli.output import Output, iso
 from tui.cli.session import Session
-from tui.cli.showing import QuietShowing, showing_for
+from tui.cli.showing import showing_for
 
 FAILED_SHOWN = 10  # for people; JSON gets all
 
@@ -41,21 +43,24 @@ async def follow_to_the_end(session: Session, output: Output, job: JobView, stop
 async def leave_on_signal(session: Session, output: Output, job: JobView, signal: int, stop: Interrupts) -> int:
     """Pause the job and wait until the parts in flight are finished; a second signal leaves at once."""
     output.say(f"Pausing job {job.id}: finishing the parts in flight. Once more to leave at once.")
-    try:
-        job = await session.call(PauseJob(job=job.id))
-        ended = await follow(session, job, QuietShowing(output), stop, lambda each: each.state not in _BUSY)
-        job = ended.job
-    except HaulierError as error:
-        output.error(error)
-    if job.state.is_final:
-        return await finish(session, output, job)
+    pausing = asyncio.create_task(session.call(PauseJob(job=job.id)))
+    hurry = asyncio.create_task(stop.asked())
+    await asyncio.wait({pausing, hurry}, return_when=asyncio.FIRST_COMPLETED)
+    hurry.cancel()
+    if pausing.done():
+        try:
+            job = pausing.result()
+        except HaulierError as error:  # it ended by itself just now, or the engine is gone
+            output.error(error)
+    else:
+        pausing.cancel()
     if output.json:
         output.record("summary", **job_lines.summary_fields(job))
-    output.say(f"Stopped; everything so far is kept. To go on: haulier resume {job.id}")
+    if job.state.is_final:
+        output.say(f"Job {job.id} had ended already: {job_lines.STATE_WORDS[job.state]}.")
+    else:
+        output.say(f"Stopped; everything so far is kept. To go on: haulier resume {job.id}")
     return exit_code(signal)
-
-
-_BUSY = {JobState.PLANNING, JobState.RUNNING}
 
 
 async def finish(session: Session, output: Output, job: JobView) -> int:
@@ -103,8 +108,6 @@ async def _tell_failed(session: Session, output: Output, job: JobView) -> None:
 
 def item_fields(item: ItemView) -> dict[str, object]:
     """The columns of features.md 6.3, and what else is known of the item."""
-    from tui.cli.output import iso
-
     return {
         "filename": item.filename,
         "url": item.url,

@@ -75,7 +75,7 @@ class _Follower:
         client = await self._session.client()
         snapshot = await client.subscribe(self._showing.rate, workers_of=self.job.id)
         found = next((each for each in snapshot.jobs if each.id == self.job.id), None)
-        job = found or await client.call(GetJob(job=self.job.id))
+        job = found if found is not None else await client.call(GetJob(job=self.job.id))
         if came_back and job.state is JobState.BLOCKED and self._session.lends_keys:
             # The new engine met the job before it had the keys that this environment lends.
             job = await client.call(ResumeJob(job=job.id))

@@ -9,10 +9,19 @@ from types import TracebackType
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
+class Ended(KeyboardInterrupt):
+    """A signal ended the program. A KeyboardInterrupt, because asyncio lets only those out at once."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(number)
+        self.number = number
+
+
 class Interrupts:
     """Counts signals while its block runs; used inside a running event loop."""
 
     def __init__(self) -> None:
+        self._former = {number: signal.getsignal(number) for number in _SIGNALS}
         self._arrived: list[int] = []
         self._changed = asyncio.Event()
         self._heard = 0
@@ -29,6 +38,7 @@ class Interrupts:
         loop = asyncio.get_running_loop()
         for number in _SIGNALS:
             loop.remove_signal_handler(number)
+            signal.signal(number, self._former[number])
 
     async def asked(self) -> int:
         """Wait for a signal that nobody has waited for yet; its number."""

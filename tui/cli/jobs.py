@@ -123,7 +123,8 @@ async def _print_items(session: Session, output: Output, job: JobView, status: S
 
 
 def _item_line(item: ItemView) -> str:
-    facts = f"{item.status:<11}  {item.action:<9}  {format_bytes(item.expected_size):>10}  {safe_text(item.filename)}"
+    size = format_bytes(item.expected_size)
+    facts = f"{item.status:<11}  {item.action:<9}  {size:>10}  {safe_text(item.filename)}"
     return facts + (f"  — {safe_text(item.error)}" if item.error else "")
 
 

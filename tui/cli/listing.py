@@ -13,6 +13,7 @@ from core.messages import ListBuckets, ListEntries
 from core.model import Connection, Entry, Place
 from core.safe_text import safe_text
 from core.units import format_bytes
+from tui.cli.looking import look_at
 from tui.cli.output import Output, iso
 from tui.cli.session import Session, open_session
 
@@ -31,6 +32,10 @@ async def _ls(chosen: Namespace, output: Output) -> int:
         place = places[0]
         if place.kind == "s3" and not place.bucket:
             await _list_root(session, output, place, adhoc, recursive=chosen.recursive)
+            return 0
+        place, single = await look_at(session, place, adhoc)
+        if single is not None:
+            _print(output, [single], "")
         else:
             await _list_place(session, output, place, adhoc, recursive=chosen.recursive, under="")
         return 0

@@ -110,9 +110,10 @@ def _refuse_clash(pairs: Sequence[Pair]) -> None:
     for pair in pairs:
         there = str(pair.target).rstrip("/")
         if there in seen:
+            both = f"{safe_text(str(seen[there]))} and {safe_text(str(pair.source))}"
             raise HaulierError(
                 Code.USAGE,
-                f"{safe_text(str(seen[there]))} and {safe_text(str(pair.source))} would both go to {safe_text(there)}",
+                f"{both} would both go to {safe_text(there)}",
                 "Copy them one after the other, into different folders.",
             )
         seen[there] = pair.source

@@ -320,7 +320,9 @@ def _connection_options(parser: ArgumentParser) -> None:
     source.add_argument("--anonymous", action="store_true", help="requests are not signed")
     source.add_argument("--access-key-id", metavar="ID", help="keys of your own; the secret is asked for")
     secret.add_argument("--secret-stdin", action="store_true", help="read the secret from stdin instead")
-    secret.add_argument("--memory", action="store_true", help="keep keys in the engine's memory only")
+    secret.add_argument(
+        "--memory", action="store_true", help="without a keyring: keep keys in memory until the engine stops"
+    )
     saving = parser.add_argument_group("test")
     saving.add_argument("--bucket", default="", metavar="BUCKET", help="list and read in this bucket")
     saving.add_argument("--untested", action="store_true", help="save it although its test fails")

@@ -14,8 +14,9 @@ from importlib import import_module
 from typing import cast
 
 from core.errors import HaulierError
+from tui.cli.interrupts import Ended
 from tui.cli.output import Output
-from tui.cli.parser import PROGRAM, build_parser
+from tui.cli.parser import build_parser
 from tui.cli.patterns import separate_patterns
 
 SIGPIPE_EXIT = 128 + 13  # as a shell reports a program whose reader went away
@@ -41,12 +42,9 @@ def run(words: Sequence[str]) -> int:
         with suppress(BrokenPipeError):
             output.error(error)
         return error.exit_code
-    except KeyboardInterrupt:
-        return INTERRUPTED
+    except KeyboardInterrupt as interrupt:
+        return interrupt.number + 128 if isinstance(interrupt, Ended) else INTERRUPTED
     except BrokenPipeError:
         # Python flushes stdout once more at exit; nobody reads it.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return SIGPIPE_EXIT
-
-
-__all__ = ["PROGRAM", "run"]

@@ -7,7 +7,7 @@ import uuid
 from argparse import Namespace
 from collections.abc import Awaitable, Callable, Sequence
 
-from core.errors import EXIT_CODES, Code, HaulierError
+from core.errors import Code, HaulierError
 from core.messages import (
     CancelJob,
     ForgetJob,
@@ -33,9 +33,10 @@ from core.safe_text import safe_text
 from core.settings import Settings
 from core.units import parse_rate, parse_size
 from tui.cli import confirm
-from tui.cli.ending import finish, follow_to_the_end, leave_on_signal
+from tui.cli.ending import finish, follow_to_the_end
 from tui.cli.follow import follow
 from tui.cli.interrupts import Interrupts, exit_code
+from tui.cli.looking import look_at
 from tui.cli.output import Output
 from tui.cli.pairs import make_pairs
 from tui.cli.plan_text import plan_fields, plan_lines, share_deleted
@@ -43,7 +44,6 @@ from tui.cli.session import Session, open_session
 from tui.cli.showing import showing_for
 
 EXAMPLES = 5  # items shown of a plan
-REFUSED = EXIT_CODES[Code.REFUSED]
 
 
 def copy(chosen: Namespace, output: Output) -> int:
@@ -126,7 +126,9 @@ async def _confirm_and_move(session: Session, output: Output, chosen: Namespace,
         if job is None:
             return code
         plan_made = job.plan or PlanSummary()
-        if plan_made.needs_confirmation:
+        if output.json:
+            output.record("plan", **plan_fields(job))
+        elif plan_made.needs_confirmation:
             await _print_plan(session, output, job, chosen)
         if plan_made.needs_confirmation and not await _is_confirmed(output, chosen, plan_made, stop):
             await _withdraw(session, job)
@@ -230,8 +232,23 @@ async def _spec(
         found = await session.call(ListBuckets(connection=connection, adhoc=adhoc))
         return [each.name for each in found.buckets]
 
-    *sources, target = places
+    *sources, target = [
+        place if place is places[-1] else await _resolved(session, place, adhoc) for place in places
+    ]
     return JobSpec(kind=kind, pairs=await make_pairs(sources, target, buckets_of), options=options, adhoc=adhoc)
+
+
+async def _resolved(session: Session, source: Place, adhoc: Connection | None) -> Place:
+    """A source as folder or object. What is not there is told at once; a store that cannot be asked now is the
+    job's trouble, which waits and tries again."""
+    if source.kind == "local" or not source.bucket:
+        return source
+    try:
+        return (await look_at(session, source, adhoc))[0]
+    except HaulierError as error:
+        if error.code is Code.NOT_FOUND:
+            raise
+        return source
 
 
 def _options(chosen: Namespace, settings: Settings, kind: JobKind) -> JobOptions:
@@ -264,6 +281,3 @@ def _number(option: str, text: str | None, read: Callable[[str], int]) -> int:
         return read(text)
     except ValueError as error:
         raise HaulierError(Code.USAGE, f"{option}: {error}") from None
-
-
-__all__ = ["copy", "leave_on_signal", "plan", "sync", "verify"]

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import ClassVar
 
 from textual.app import ComposeResult
-from textual.binding import Binding
+from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.content import Content
 from textual.screen import ModalScreen
@@ -17,7 +18,7 @@ from core.safe_text import safe_text
 class QuestionScreen(ModalScreen[bool]):
     """`y` says yes; Esc and `n` say no; Enter and every other key do nothing."""
 
-    BINDINGS = [
+    BINDINGS: ClassVar[list[BindingType]] = [
         Binding("y", "yes", "yes", show=False),
         Binding("n,escape,q", "no", "no", show=False),
     ]
@@ -49,7 +50,7 @@ class QuestionScreen(ModalScreen[bool]):
 class ValueScreen(ModalScreen[int | None]):
     """One value, typed. Gives what `parse` made of it, or None when left."""
 
-    BINDINGS = [Binding("escape", "leave_it", "leave it", show=False)]
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "leave_it", "leave it", show=False)]
 
     def __init__(self, title: str, now: str, explanation: str, parse: Callable[[str], int]) -> None:
         super().__init__()
@@ -64,7 +65,8 @@ class ValueScreen(ModalScreen[int | None]):
             yield Input(self._now, compact=True, select_on_focus=True)
             yield Static(Content(self._explanation), classes="dialog-text", id="explanation")
             yield Static(
-                Content.assemble(("⏎", "$key"), " set     ", ("esc", "$key"), " leave it"), classes="dialog-keys"
+                Content.assemble(("⏎", "$key"), " set     ", ("esc", "$key"), " leave it"),
+                classes="dialog-keys",
             )
 
     def on_input_changed(self, event: Input.Changed) -> None:

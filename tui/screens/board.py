@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from typing import ClassVar
 
 from textual.app import ComposeResult
@@ -10,6 +9,7 @@ from textual.containers import VerticalScroll
 
 from core.messages import ListItems, TuneJob
 from core.model import JobState, JobView, Status
+from tui import clock
 from tui.actions import bindings
 from tui.failures import failure_line
 from tui.job_words import why
@@ -20,7 +20,7 @@ from tui.widgets.job_summary import JobSummary
 from tui.widgets.notices import Notices
 from tui.widgets.rule import Rule
 from tui.widgets.saying import Saying
-from tui.widgets.worker_table import WorkerTable, row_of
+from tui.widgets.worker_table import Crew, WorkerTable
 
 MOST_WORKERS = 50
 MOST_CONNECTIONS = 16
@@ -39,6 +39,7 @@ class BoardScreen(JobActions):
         self._errors_of = -1  # the number of failed files that `_errors` is about
         self._looked_at = 0.0
         self._tuned: dict[str, int] = {}
+        self._crew = Crew()
 
     def body(self) -> ComposeResult:
         yield JobHead(self.job_id)
@@ -57,7 +58,7 @@ class BoardScreen(JobActions):
         return self.view.job(self.job_id)
 
     def on_mount(self) -> None:
-        self.say_where(f"job {self.job_id}")
+        self.say_where("board")
         self.haulier.watch_workers_of(self.job_id)
 
     def on_unmount(self) -> None:
@@ -74,16 +75,22 @@ class BoardScreen(JobActions):
         if ended:
             self.query_one(JobSummary).show(view)
         else:
-            table.show(tuple(row_of(worker) for worker in view.workers if worker.job in (0, self.job_id)))
+            table.show(self._crew.rows(view.workers, self.job_id, clock.monotonic()))
         width = self.size.width
         self.query_one("#why", Saying).say(why(view, job, width - 6))
         self.query_one("#settings", Saying).say(() if ended else tuple(settings_line(view, job)))
         self.query_one(Notices).show(tuple(n for n in view.notices if n.job in (0, self.job_id)))
         self._forget_tuned(view)
         failed = view.counts(job).files_failed
-        if failed != self._errors_of and time.monotonic() - self._looked_at > LOOK_EVERY and self.haulier.client:
-            self._looked_at = time.monotonic()
-            self.run_worker(self._look_at_failures(failed), exclusive=True, group="failures", exit_on_error=False)
+        if (
+            failed != self._errors_of
+            and clock.monotonic() - self._looked_at > LOOK_EVERY
+            and self.haulier.client
+        ):
+            self._looked_at = clock.monotonic()
+            self.run_worker(
+                self._look_at_failures(failed), exclusive=True, group="failures", exit_on_error=False
+            )
         self.query_one("#failures", Saying).say(failure_line(self._errors, failed, width))
 
     async def _look_at_failures(self, failed: int) -> None:

@@ -17,7 +17,7 @@ from tui.actions import bindings
 from tui.screens.frame import HaulierScreen
 from tui.widgets.entry_list import EntryList
 from tui.widgets.filter_bar import FilterBar
-from tui.widgets.heading import Heading
+from tui.widgets.heading import Heading, wrapped
 from tui.widgets.spans import Span
 
 PAGE = 1000
@@ -95,7 +95,9 @@ class BrowseScreen(HaulierScreen):
         state: list[Span] = [(count, "quiet")]
         if self._marked:
             state = [(f"{len(self._marked)} marked", "lead"), (" · ", "rule"), *state]
-        self.query_one(Heading).say([(safe_text(str(level.place), max(20, self.size.width - 36)), "lead")], state)
+        self.query_one(Heading).say(
+            [(safe_text(str(level.place), max(20, self.size.width - 36)), "lead")], state
+        )
 
     def _marked_here(self) -> list[str]:
         prefix = str(self._level.place)
@@ -115,8 +117,8 @@ class BrowseScreen(HaulierScreen):
             self.table.message = (
                 (),
                 (("  This cannot be listed.", "bad"),),
-                ((f"  {safe_text(error.message)}", ""),),
-                ((f"  {safe_text(error.hint)}", "quiet"),),
+                *wrapped(safe_text(error.message), self.size.width),
+                *wrapped(safe_text(error.hint), self.size.width, "quiet"),
             )
             self.table.refresh()
             return
@@ -171,7 +173,11 @@ class BrowseScreen(HaulierScreen):
 
     def action_mark_all(self) -> None:
         here = self._level.place
-        places = {str(place): place for entry in self.table.rows for place in [replace(here, path=here.path + entry.key)]}
+        places = {
+            str(place): place
+            for entry in self.table.rows
+            for place in [replace(here, path=here.path + entry.key)]
+        }
         if places.keys() <= self._marked.keys():
             for name in places:
                 del self._marked[name]

@@ -23,7 +23,7 @@ from tui.state import Link, ViewState
 from tui.widgets.bucket_list import BucketList
 from tui.widgets.connection_table import endpoint_words
 from tui.widgets.filter_bar import FilterBar
-from tui.widgets.heading import Heading, Words
+from tui.widgets.heading import Heading, Words, wrapped
 from tui.widgets.selection_box import SelectionBox, trouble
 from tui.widgets.spans import Line, Span
 
@@ -52,7 +52,10 @@ class BucketPicker(HaulierScreen):
     """
 
     def __init__(
-        self, connection_name: str, chosen: Chosen | None = None, remembered: dict[str, tuple[str, ...]] | None = None
+        self,
+        connection_name: str,
+        chosen: Chosen | None = None,
+        remembered: dict[str, tuple[str, ...]] | None = None,
     ) -> None:
         """`remembered` holds the marked names by connection: read when the screen opens, written when it goes
         back, so that a person who went one step too far back finds the marks again."""
@@ -125,7 +128,9 @@ class BucketPicker(HaulierScreen):
         state: list[Span] = []
         if self._sticky:
             state.append(("range  ", "warn"))
-        state.append((f"{len(chosen)} of {format_count(len(self._buckets))} marked", "lead" if chosen else "quiet"))
+        state.append(
+            (f"{len(chosen)} of {format_count(len(self._buckets))} marked", "lead" if chosen else "quiet")
+        )
         if chosen:
             known = [self._counter.measured.get(name) for name in chosen]
             whole = all(one is not None and one.complete for one in known)
@@ -163,14 +168,18 @@ class BucketPicker(HaulierScreen):
                 (("  There is no bucket here.", "lead"),),
                 (),
                 (("  A job can make one: choose this connection as a target. ", "quiet"),),
-                (("  Or the credentials may not see it: ", "quiet"), ("b", "key"), (" types a bucket's name.", "")),
+                (
+                    ("  Or the credentials may not see it: ", "quiet"),
+                    ("b", "key"),
+                    (" types a bucket's name.", ""),
+                ),
             )
 
     def _refused(self, error: HaulierError) -> None:
         self._say_message(
             (("  The buckets cannot be listed.", "bad"),),
-            ((f"  {safe_text(error.message)}", ""),),
-            ((f"  {safe_text(error.hint)}", "quiet"),),
+            *wrapped(safe_text(error.message), self.size.width),
+            *wrapped(safe_text(error.hint), self.size.width, "quiet"),
             (),
             (("  Many credentials may use a bucket without listing all of them:", "quiet"),),
             (("  b", "key"), ("  type a bucket's name", ""), ("     ^r", "key"), ("  try again", "")),
@@ -320,14 +329,16 @@ class BucketPicker(HaulierScreen):
             self.marks.add({self.marks.names.index(name)})
 
         self.app.push_screen(
-            NameScreen("Bucket's name", "Added to the list and marked. It need not be listable.", check_bucket_name),
+            NameScreen(
+                "Bucket's name", "Added to the list and marked. It need not be listable.", check_bucket_name
+            ),
             typed,
         )
 
     # ------------------------------------------------------------ on and back
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        if action in ROWS_ACTIONS and not self._buckets:
+        if action in ROWS_ACTIONS and (not self._buckets or (self.is_mounted and self.box.has_focus)):
             return False
         if action == "next_step" and not self._buckets:
             return False
@@ -351,7 +362,9 @@ class BucketPicker(HaulierScreen):
             self.haulier.tell("Mark at least one bucket: space marks, s types a selection.")
             return
         if self.marks.bad:
-            self.haulier.tell(f"Not understood, and left out: {', '.join(token.text for token in self.marks.bad)}")
+            self.haulier.tell(
+                f"Not understood, and left out: {', '.join(token.text for token in self.marks.bad)}"
+            )
         places = tuple(Place(kind="s3", connection=self._connection, bucket=name) for name in names)
         (self._then or self._start_job)(places)
 

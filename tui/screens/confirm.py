@@ -13,10 +13,11 @@ Every other input is no, and Enter is never an answer by itself.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import ClassVar
 
 from textual import events
 from textual.app import ComposeResult
-from textual.binding import Binding
+from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.message import Message
 from textual.screen import ModalScreen
@@ -80,7 +81,7 @@ class YesDialog(ModalScreen[bool]):
     YesDialog #ask Words { width: auto; }
     YesDialog #answer { width: 16; background: $background; }
     """
-    BINDINGS = [
+    BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "refuse", "cancel", key_display="esc", priority=True),
         Binding("ctrl+c,ctrl+q", "refuse", "cancel", show=False, priority=True),
     ]
@@ -123,7 +124,9 @@ class YesDialog(ModalScreen[bool]):
             self._say(f"That is not {WORD}: still waiting. Esc leaves without starting.")
 
     def on_input_changed(self, event: Input.Changed) -> None:
-        self._say("⏎ starts now, Esc leaves." if event.value == WORD else "", "key" if event.value == WORD else "warn")
+        self._say(
+            "⏎ starts now, Esc leaves." if event.value == WORD else "", "key" if event.value == WORD else "warn"
+        )
 
     def on_typed_only_refused(self) -> None:
         self._say(f"Only {WORD} itself can be pasted, into the empty field. Nothing was changed.")

@@ -7,7 +7,14 @@ from collections.abc import Sequence
 from textual.app import ComposeResult
 from textual.worker import Worker
 
-from core.messages import ConnectionList, ImportProfiles, ListConnections, RemoveConnection, TestConnection, TestReport
+from core.messages import (
+    ConnectionList,
+    ImportProfiles,
+    ListConnections,
+    RemoveConnection,
+    TestConnection,
+    TestReport,
+)
 from core.model import Connection
 from core.safe_text import safe_text
 from tui.actions import bindings
@@ -15,6 +22,7 @@ from tui.screens.ask import QuestionScreen
 from tui.screens.frame import HaulierScreen
 from tui.state import ViewState
 from tui.widgets.connection_table import ConnectionRow, ConnectionTable, check_line, first_run
+from tui.widgets.filter_bar import FilterBar
 from tui.widgets.heading import Heading, Words
 from tui.widgets.spans import Line
 
@@ -28,7 +36,7 @@ class _Table(ConnectionTable):
     loaded = False
 
     def nothing(self) -> Sequence[Line]:
-        return first_run(self.profiles, self.size.width) if self.loaded else ()
+        return first_run(self.profiles) if self.loaded else ()
 
 
 class ConnectionsScreen(HaulierScreen):
@@ -50,6 +58,7 @@ class ConnectionsScreen(HaulierScreen):
     def body(self) -> ComposeResult:
         yield Heading(("Connections", "lead"))
         yield _Table(id="connections")
+        yield FilterBar()
         yield Words(id="test")
 
     @property
@@ -77,22 +86,47 @@ class ConnectionsScreen(HaulierScreen):
     def _show(self, answer: ConnectionList) -> None:
         self._list = answer
         table = self.table
-        table.profiles, table.loaded = answer.profiles, True
-        locked = set(answer.locked)
-        table.show(tuple(ConnectionRow(one, one.name in locked) for one in answer.connections))
-        table.refresh()
+        table.profiles, table.loaded = answer.profiles, not answer.connections
+        self._show_rows()
         count = len(answer.connections)
-        state = [(f"typed keys go to: {safe_text(answer.keeps_secrets_in, 44)}", "quiet")] if answer.keeps_secrets_in else []
+        state = (
+            [(f"typed keys go to: {safe_text(answer.keeps_secrets_in, 44)}", "quiet")]
+            if answer.keeps_secrets_in
+            else []
+        )
         self.query_one(Heading).say([("Connections", "lead"), (f"  {count}" if count else "", "quiet")], state)
         self.refresh_bindings()
 
+    def _show_rows(self) -> None:
+        locked = set(self._list.locked)
+        wanted = self.query_one(FilterBar).text.casefold()
+        self.table.show(
+            tuple(
+                ConnectionRow(one, one.name in locked)
+                for one in self._list.connections
+                if wanted in f"{one.name} {one.endpoint}".casefold()
+            )
+        )
+        self.table.refresh()
+
     # ------------------------------------------------------------ actions
+
+    def action_filter(self) -> None:
+        self.query_one(FilterBar).open()
+
+    def on_filter_bar_changed(self) -> None:
+        self._show_rows()
+
+    def on_filter_bar_closed(self) -> None:
+        self.table.focus()
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         if action in NEEDS_ROW and self.is_mounted and self.current is None:
             return False
         if action == "import_profiles" and not self._list.profiles:
             return None if self._list.connections else False
+        if action == "filter" and not self._list.connections:
+            return False
         if action == "open_connection" and not (self._list.connections or self._list.profiles):
             return False
         return super().check_action(action, parameters)
@@ -144,7 +178,9 @@ class ConnectionsScreen(HaulierScreen):
         self._show(answer)
         new = [one.name for one in answer.connections if one.name not in before]
         names = ", ".join(safe_text(name, 24) for name in new[:6])
-        self.haulier.tell(f"Imported as references: {names}" if new else "Every profile has a connection already.")
+        self.haulier.tell(
+            f"Imported as references: {names}" if new else "Every profile has a connection already."
+        )
 
     def action_test_connection(self) -> None:
         if self.current is not None:
@@ -153,12 +189,12 @@ class ConnectionsScreen(HaulierScreen):
     async def _try(self, connection: Connection) -> None:
         words = self.query_one("#test", Words)
         name = safe_text(connection.name, 40)
-        words.say((("─" * 200, "rule"),), ((f"Testing {name} …", "quiet"),))
+        words.say((), ((f" Testing {name} …", "key"), ("  reach, sign, list, read", "quiet")))
         report = await self.haulier.ask(TestConnection(connection=connection))
         if report is None:
             words.say()
             return
-        words.say((("─" * 200, "rule"),), *report_lines(name, report))
+        words.say((), *report_lines(name, report))
 
     def on_line_table_moved(self) -> None:
         if self._test is None or not self._test.is_running:
@@ -184,10 +220,8 @@ class ConnectionsScreen(HaulierScreen):
 
 def report_lines(name: str, report: TestReport) -> list[Line]:
     """A test in lines, the verdict first. `name` is safe to show."""
-    verdict: Line = (
-        ((f"{name} works", "good"),) if report.ok else ((f"{name} does not work", "bad"),)
-    )
+    verdict: Line = ((f" {name} works", "good"),) if report.ok else ((f" {name} does not work", "bad"),)
     lines: list[Line] = [verdict, *(check_line(check) for check in report.checks)]
     if report.advice:
-        lines.append(((safe_text(report.advice), "" if report.ok else "warn"),))
+        lines.append(((f"  {safe_text(report.advice)}", "" if report.ok else "warn"),))
     return lines

@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from pathlib import Path
+from typing import ClassVar
 
 from textual.app import ComposeResult
-from textual.binding import Binding
+from textual.binding import Binding, BindingType
 from textual.containers import Horizontal
 from textual.widgets import Input
 
@@ -27,8 +28,9 @@ MOST_PAGES = 5  # of a folder with very many entries only so many are looked thr
 
 
 class _PathInput(Input):
-    BINDINGS = [
-        Binding("tab", "screen.complete", show=False),
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("enter", "submit", "take it", key_display="⏎"),
+        Binding("tab", "screen.complete", "complete", key_display="tab"),
         Binding("down", "screen.move(1)", show=False),
         Binding("up", "screen.move(-1)", show=False),
     ]
@@ -59,7 +61,9 @@ class FolderScreen(HaulierScreen):
     FolderScreen #path { width: 1fr; }
     """
 
-    def __init__(self, crumb: str, question: str, start: str, must_exist: bool, chosen: Callable[[Place], None]) -> None:
+    def __init__(
+        self, crumb: str, question: str, start: str, must_exist: bool, chosen: Callable[[Place], None]
+    ) -> None:
         super().__init__()
         self._crumb = crumb
         self._question = question
@@ -160,7 +164,7 @@ class FolderScreen(HaulierScreen):
         typed = self.typed
         if not typed.startswith("/"):
             return ()
-        folder, name = self._split()
+        _, name = self._split()
         there = not self._missing and (not name or any(entry.key == f"{name}/" for entry in self._entries))
         shown = safe_text(typed.rstrip("/") or "/", max(20, self.size.width - 30))
         if there:
@@ -179,16 +183,12 @@ class FolderScreen(HaulierScreen):
         table = self.query_one(_Folders)
         folder, beginning = self._split()
         names = [entry.key for entry in table.rows]
-        common = os.path.commonprefix(names)
+        common = _in_common(names)
         chosen = table.current
         if chosen is not None and (len(names) == 1 or table.cursor > 0 or len(common) <= len(beginning)):
             common = chosen.key
         if common:
             self._put(folder + common)
-
-    def action_look_outside(self) -> None:
-        folder, beginning = self._split()
-        self._put(folder if beginning else folder.rstrip("/").rpartition("/")[0] + "/")
 
     def on_line_table_opened(self) -> None:
         chosen = self.query_one(_Folders).current
@@ -210,13 +210,26 @@ class FolderScreen(HaulierScreen):
         if not typed.startswith("/"):
             self.haulier.tell("A path begins with / or ~/.")
             return
-        folder, name = self._split()
+        _, name = self._split()
         missing = bool(self._missing) or (name and not any(entry.key == f"{name}/" for entry in self._entries))
         if missing and self._must_exist:
-            self.haulier.complain(HaulierError(Code.NOT_FOUND, f"{typed} is not a folder here.", "tab completes names."))
+            self.haulier.complain(
+                HaulierError(Code.NOT_FOUND, f"{typed} is not a folder here.", "tab completes names.")
+            )
             return
         path = os.path.normpath(typed)
         self._then(Place(kind="local", path=path if path == "/" else f"{path}/"))
+
+
+def _in_common(names: Sequence[str]) -> str:
+    """The longest beginning that all names share."""
+    if not names:
+        return ""
+    low, high = min(names), max(names)
+    end = next(
+        (at for at, (a, b) in enumerate(zip(low, high, strict=False)) if a != b), min(len(low), len(high))
+    )
+    return low[:end]
 
 
 def home() -> str:

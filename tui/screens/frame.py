@@ -50,13 +50,16 @@ class HaulierScreen(Screen[None]):
             line.crumb = crumb
             line.redraw()
 
+    def on_mount(self) -> None:
+        self.call_after_refresh(lambda: self.take_view(self.view))
+
     def on_screen_resume(self) -> None:
         self.take_view(self.view)
 
     def take_view(self, view: ViewState) -> None:
         """Called by the app whenever the state changed and once a second, while the screen is in sight."""
-        if not self.is_mounted:
-            return
+        if not self.query(KeyLine):
+            return  # not composed yet; `on_mount` comes back
         self.query_one(TopLine).show(view)
         self.query_one(Banner).show(view)
         self.view_changed(view)

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import ClassVar
 
 from textual.app import ComposeResult
+from textual.binding import BindingType
 from textual.containers import VerticalScroll
 from textual.content import Content
 from textual.screen import ModalScreen, Screen
@@ -43,7 +44,7 @@ def _keys_of(screen: str) -> Iterator[Action]:
 
 class HelpScreen(ModalScreen[None]):
     NAME: ClassVar[str] = "help"
-    BINDINGS = [
+    BINDINGS: ClassVar[list[BindingType]] = [
         *(BY_ID[name].binding() for name in ("back", "show_help")),
     ]
 

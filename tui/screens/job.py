@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from typing import ClassVar
 
 from textual.app import ComposeResult
@@ -11,8 +10,8 @@ from textual.widgets import ContentSwitcher
 
 from core.messages import ListAttempts, ListItems, RetryJob
 from core.model import ItemView, JobView, Status
-from core.safe_text import safe_text
 from core.units import format_count
+from tui import clock
 from tui.actions import bindings
 from tui.paged_items import PAGE, PagedItems
 from tui.screens.job_actions import JobActions
@@ -21,12 +20,18 @@ from tui.widgets.filter_bar import FilterBar
 from tui.widgets.item_table import AttemptTable, ItemTable
 from tui.widgets.job_head import JobHead
 from tui.widgets.job_summary import JobSummary
-from tui.widgets.saying import Saying
+from tui.widgets.saying import Whole
 from tui.widgets.spans import Span
 from tui.widgets.tabs import TabLine
 
 LOOK_AGAIN = 2.0  # seconds between looks at pages in sight while the job moves
-STATUSES: tuple[Status | None, ...] = (None, Status.FAILED, Status.DOWNLOADING, Status.PENDING, Status.COMPLETED)
+STATUSES: tuple[Status | None, ...] = (
+    None,
+    Status.FAILED,
+    Status.DOWNLOADING,
+    Status.PENDING,
+    Status.COMPLETED,
+)
 TABS = {"summary": "s summary", "items": "i items", "errors": "e errors"}
 
 
@@ -52,14 +57,14 @@ class JobScreen(JobActions):
             yield ItemTable(id="items")
             yield AttemptTable(id="errors")
         yield FilterBar()
-        yield Saying(id="about")
+        yield Whole(id="about")
 
     @property
     def job(self) -> JobView | None:
         return self.view.job(self.job_id)
 
     def on_mount(self) -> None:
-        self.say_where(f"job {self.job_id}")
+        self.say_where("job")
         self._open_items()
         self._open_tab(self._tab)
 
@@ -70,7 +75,7 @@ class JobScreen(JobActions):
         if job is None:
             return
         self._say_tabs(job)
-        if job.state in MOVING and time.monotonic() - self._looked_at > LOOK_AGAIN and self.haulier.client:
+        if job.state in MOVING and clock.monotonic() - self._looked_at > LOOK_AGAIN and self.haulier.client:
             self._look_again()
 
     def _say_tabs(self, job: JobView) -> None:
@@ -80,7 +85,12 @@ class JobScreen(JobActions):
         if self._tab == "items":
             known = self._items.matching if self._items.matching >= 0 else self._items.seen
             more = "" if self._items.complete or self._items.matching >= 0 else "≥ "
-            notes = [("f", "key"), (" status ", "quiet"), (status, ""), (f"   {more}{format_count(known)} files ", "quiet")]
+            notes = [
+                ("f", "key"),
+                (" status ", "quiet"),
+                (status, ""),
+                (f"   {more}{format_count(known)} files ", "quiet"),
+            ]
         self.query_one(TabLine).show(self._tab, {"errors": counts.files_failed}, notes)
 
     # -- tabs
@@ -139,7 +149,7 @@ class JobScreen(JobActions):
 
     def _look_again(self) -> None:
         """What is in sight may have changed: fetch those pages again."""
-        self._looked_at = time.monotonic()
+        self._looked_at = clock.monotonic()
         if self._tab == "items":
             table = self.query_one(ItemTable)
             top = int(table.scroll_offset.y)
@@ -161,16 +171,14 @@ class JobScreen(JobActions):
         self.refresh_bindings()
 
     def _say_about(self) -> None:
-        about = self.query_one("#about", Saying)
-        width = self.size.width - 4
+        about = self.query_one("#about", Whole)
         item = self._item
         if self._tab == "items" and item is not None:
-            text = item.error or f"{item.url} → {item.target}"
-            about.say(((safe_text(text, width), "bad" if item.error else "quiet"),))
+            about.say(item.error or f"{item.url} → {item.target}")
         elif self._tab == "errors" and (attempt := self.query_one(AttemptTable).current) is not None:
-            about.say(((safe_text(f"{attempt.filename}: {attempt.message}", width), "quiet"),))
+            about.say(f"{attempt.filename}: {attempt.message}")
         else:
-            about.say(())
+            about.say("")
 
     @property
     def _item(self) -> ItemView | None:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import time
 from typing import ClassVar
 
 from textual.app import ComposeResult
 
 from core.messages import ImportProfiles, ListConnections, ListJobs
 from core.model import JobView
+from tui import clock
 from tui.actions import bindings
 from tui.job_words import why
 from tui.screens.job_actions import JobActions
@@ -19,6 +19,7 @@ from tui.widgets.job_table import JobTable, rows_of
 from tui.widgets.notices import Notices
 from tui.widgets.rule import Rule
 from tui.widgets.saying import Saying
+from tui.widgets.table import ROOMY
 from tui.widgets.totals import Totals
 
 
@@ -50,7 +51,9 @@ class JobsScreen(JobActions):
             steps.show(view)
             if steps.known is None:
                 self.run_worker(self._look_around(), exclusive=True, group="look", exit_on_error=False)
-        table.show(rows_of(view, time.time(), self.query_one(FilterBar).text, roomy=self.size.width >= 118))
+        table.show(
+            rows_of(view, clock.now(), self.query_one(FilterBar).text, roomy=self.size.width >= ROOMY + 3)
+        )
         self.query_one(Totals).show(view)
         self.query_one(Notices).show(view.notices)
         self._say_why()
@@ -122,6 +125,9 @@ class JobsScreen(JobActions):
 
     def action_new_job(self) -> None:
         self.haulier.start_new_job()
+
+    def action_show_connections(self) -> None:
+        self.haulier.action_show_connections()
 
     def action_filter(self) -> None:
         self.query_one(FilterBar).open()

@@ -9,14 +9,13 @@ from textual.app import ComposeResult
 from core.errors import HaulierError
 from core.messages import ReadLog
 from core.model import Level, Notice
-from core.safe_text import safe_text
 from core.units import format_count
 from tui.actions import bindings
 from tui.screens.frame import HaulierScreen
 from tui.state import Link, ViewState
 from tui.widgets.filter_bar import FilterBar
 from tui.widgets.log_table import LogTable
-from tui.widgets.saying import Saying
+from tui.widgets.saying import Saying, Whole
 from tui.widgets.spans import Span
 
 PAGE = 1000
@@ -44,7 +43,7 @@ class LogScreen(HaulierScreen):
         yield Saying(id="shown")
         yield LogTable()
         yield FilterBar()
-        yield Saying(id="whole")
+        yield Whole(id="whole")
 
     def on_mount(self) -> None:
         self._read_anew()
@@ -90,7 +89,11 @@ class LogScreen(HaulierScreen):
         table.show(shown)
         if self._following:
             table.action_go_last()
-        line: list[Span] = [("level ", "quiet"), (f"{self._level}", "lead"), (" and graver" if self._level is not Level.WARNING else "", "quiet")]
+        line: list[Span] = [
+            ("level ", "quiet"),
+            (f"{self._level}", "lead"),
+            (" and graver" if self._level is not Level.WARNING else "", "quiet"),
+        ]
         line += [("   of ", "quiet"), (f"job {self._job}" if self._job else "everything", "lead")]
         line += [(f"   {format_count(len(shown))} lines", "quiet")]
         line.append(("   following" if self._following else "   f follows again", "quiet"))
@@ -103,9 +106,8 @@ class LogScreen(HaulierScreen):
             self._following = at_end
             self._show()
         notice = table.current
-        width = self.size.width - 4
-        too_long = notice is not None and len(notice.text) > width - 24
-        self.query_one("#whole", Saying).say(((safe_text(notice.text, width), ""),) if notice and too_long else ())
+        too_long = notice is not None and len(notice.text) > self.size.width - 28
+        self.query_one("#whole", Whole).say(notice.text if notice is not None and too_long else "")
 
     # -- actions
 

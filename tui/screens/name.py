@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import ClassVar
 
 from textual.app import ComposeResult
-from textual.binding import Binding
+from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.content import Content
 from textual.screen import ModalScreen
@@ -18,7 +19,9 @@ from core.safe_text import safe_text
 class NameScreen(ModalScreen[str | None]):
     """Gives what `check` made of the text, or None when left. `check` raises HaulierError with why not."""
 
-    BINDINGS = [Binding("escape,ctrl+c", "leave_it", "leave it", show=False, priority=True)]
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape,ctrl+c", "leave_it", "leave it", show=False, priority=True)
+    ]
 
     def __init__(self, title: str, explanation: str, check: Callable[[str], str]) -> None:
         super().__init__()
@@ -32,7 +35,8 @@ class NameScreen(ModalScreen[str | None]):
             yield Input(compact=True)
             yield Static(Content(safe_text(self._explanation)), classes="dialog-text", id="explanation")
             yield Static(
-                Content.assemble(("⏎", "$key"), " take it     ", ("esc", "$key"), " leave it"), classes="dialog-keys"
+                Content.assemble(("⏎", "$key"), " take it     ", ("esc", "$key"), " leave it"),
+                classes="dialog-keys",
             )
 
     def on_input_changed(self) -> None:

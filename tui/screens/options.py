@@ -11,9 +11,9 @@ from core.model import JobKind, JobOptions
 from core.safe_text import safe_text
 from tui import option_fields
 from tui.actions import bindings
-from tui.draft import Draft, pairs_of, summary
+from tui.draft import Draft, pairs_of, place_words, summary
 from tui.screens.frame import HaulierScreen
-from tui.widgets.form import Form
+from tui.widgets.form import Field, Form
 from tui.widgets.heading import Heading, Words
 from tui.widgets.rule import Rule
 
@@ -23,6 +23,9 @@ class OptionsScreen(HaulierScreen):
 
     NAME = "options"
     BINDINGS = bindings("options")
+    DEFAULT_CSS = """
+    OptionsScreen Form { margin-top: 1; }
+    """
 
     def __init__(self, crumb: str, draft: Draft, chosen: Callable[[JobKind, JobOptions], None]) -> None:
         super().__init__()
@@ -49,7 +52,7 @@ class OptionsScreen(HaulierScreen):
         self._from_s3 = any(pair.source.kind == "s3" for pair in pairs)
         self._to_s3 = any(pair.target.kind == "s3" for pair in pairs)
         self._to_disk = any(pair.target.kind == "local" for pair in pairs)
-        target = str(pairs[0].target) if len(pairs) == 1 else summary(pair.target for pair in pairs)
+        target = place_words(pairs[0].target) if len(pairs) == 1 else summary(pair.target for pair in pairs)
         room = max(16, (self.size.width - 8) // 2)
         self.query_one(Heading).say(
             [
@@ -75,9 +78,15 @@ class OptionsScreen(HaulierScreen):
         look = "bad" if (name, self.form[name]) == ("delete", "yes") else "quiet"
         self.form.field(name).say(words, look)
         self._check()
+        self._say_more(self.form.field(name))
 
     def on_form_entered(self, event: Form.Entered) -> None:
-        self.query_one("#more", Words).say(((event.field.ask.more, "quiet"),))
+        self._say_more(event.field)
+
+    def _say_more(self, field: Field) -> None:
+        """Below the form, what the field with the focus means, or in full what is wrong with it."""
+        words = (f" {field.error}", "bad") if field.error else (f" {field.ask.more}", "quiet")
+        self.query_one("#more", Words).say((words,))
 
     def _values(self) -> dict[str, str]:
         return {field.ask.name: field.value for field in self.form.fields if field.display}

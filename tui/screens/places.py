@@ -51,7 +51,9 @@ class PlacesScreen(HaulierScreen):
     NAME = "places"
     BINDINGS = bindings("places")
 
-    def __init__(self, crumb: str, question: str, chosen: Callable[[str], None], so_far: Sequence[Line] = ()) -> None:
+    def __init__(
+        self, crumb: str, question: str, chosen: Callable[[str], None], so_far: Sequence[Line] = ()
+    ) -> None:
         super().__init__()
         self._crumb = crumb
         self._question = question
@@ -60,7 +62,7 @@ class PlacesScreen(HaulierScreen):
 
     def body(self) -> ComposeResult:
         yield Heading((self._question, "lead"))
-        yield Words(*self._so_far)
+        yield Words(*self._so_far, ())
         yield _Table()
 
     def on_mount(self) -> None:

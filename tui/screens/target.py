@@ -20,12 +20,13 @@ from tui.draft import (
     as_prefix,
     check_bucket_name,
     pairs_of,
+    place_words,
 )
 from tui.screens.frame import HaulierScreen
 from tui.state import Link, ViewState
 from tui.widgets.filter_bar import FilterBar
 from tui.widgets.form import Ask, Form
-from tui.widgets.heading import Heading, Words
+from tui.widgets.heading import Heading, Words, wrapped
 from tui.widgets.spans import Line
 from tui.widgets.table import Column, LineTable
 
@@ -62,7 +63,8 @@ class TargetScreen(HaulierScreen):
     BINDINGS = bindings("target")
     DEFAULT_CSS = """
     TargetScreen Form { height: auto; max-height: 3; }
-    TargetScreen #preview { margin-top: 0; }
+    TargetScreen Form { margin: 1 0; }
+    TargetScreen #preview { margin-bottom: 1; }
     """
 
     def __init__(
@@ -90,12 +92,12 @@ class TargetScreen(HaulierScreen):
         several = len(self._sources) > 1
         asks: list[Ask] = []
         if buckets:
-            each = (EACH, "a bucket for each bucket")
+            each = (EACH, "one bucket per bucket")
             one = (ONE, "into one bucket")
             choices = (each, one) if several and len(buckets) == len(self._sources) else (one, each)
             asks.append(Ask("mode", "layout", "← → changes", choices=choices))
-            asks.append(Ask("pattern", "their names", "{bucket} is the source bucket's name", ANY_BUCKET))
-        asks.append(Ask("prefix", "prefix", "folder in the bucket; empty: the top", placeholder="backup/2026/"))
+            asks.append(Ask("pattern", "their names", "{bucket}: the source's name", ANY_BUCKET))
+        asks.append(Ask("prefix", "prefix", "folder; empty: the bucket's top", placeholder="backup/2026/"))
         return asks
 
     @property
@@ -139,7 +141,7 @@ class TargetScreen(HaulierScreen):
             self.table.message = (
                 (),
                 (("  The buckets cannot be listed.", "warn"),),
-                ((f"  {safe_text(error.message)}", "quiet"),),
+                *wrapped(safe_text(error.message), self.size.width, "quiet"),
                 (("  b", "key"), ("  type a bucket's name", "")),
             )
         self._show()
@@ -203,9 +205,9 @@ class TargetScreen(HaulierScreen):
             new = self._loaded and pair.target.bucket not in known
             lines.append(
                 (
-                    (f" {safe_text(str(pair.source), half)}", "quiet"),
+                    (f" {safe_text(place_words(pair.source), half)}", "quiet"),
                     (" → ", "rule"),
-                    (safe_text(str(pair.target), half - 6), ""),
+                    (safe_text(place_words(pair.target), half - 6), ""),
                     (" new" if new else "", "warn"),
                 )
             )

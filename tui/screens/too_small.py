@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from textual.app import ComposeResult
+from textual.binding import BindingType
 from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import Static
@@ -18,7 +21,7 @@ def is_too_small(width: int, height: int) -> bool:
 
 
 class TooSmallScreen(ModalScreen[None]):
-    BINDINGS = [BY_ID["leave"].binding()]
+    BINDINGS: ClassVar[list[BindingType]] = [BY_ID["leave"].binding()]
 
     def compose(self) -> ComposeResult:
         yield Static(id="too-small")
@@ -32,7 +35,10 @@ class TooSmallScreen(ModalScreen[None]):
     def say(self) -> None:
         width, height = self.app.size
         self.query_one(Static).update(
-            Content(f"{width}×{height} is too small.\nhaulier needs {MIN_WIDTH}×{MIN_HEIGHT}.\nThe engine keeps working.\nq leaves")
+            Content(
+                f"{width}×{height} is too small.\nhaulier needs {MIN_WIDTH}×{MIN_HEIGHT}.\n"
+                "The engine keeps working.\nq leaves"
+            )
         )
 
     def action_leave(self) -> None:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import time
-
 from core.safe_text import safe_text
+from tui import clock
 from tui.state import Link, ViewState
 from tui.widgets.spans import LineWidget, Span
 
@@ -34,28 +33,23 @@ def _away(view: ViewState, now: float) -> list[Note]:
         ("⏎", "key"),
         (" or ", ""),
         ("r", "key"),
-        (" starts it again", ""),
-        (f" · {again}", "quiet"),
+        (" starts it again.", ""),
     )
-    why = " ".join(part for part in (view.reason, view.hint) if part)
-    return [first, ((f"   {safe_text(why)}", "quiet"),)] if why else [first]
+    return [first, ((f"   {again} · {safe_text(view.reason)}", "quiet"),)]
 
 
 def _up(view: ViewState, own_build: str, now: float) -> list[Note]:
     notes: list[Note] = []
     if view.draining:
-        notes.append(((" ‖ The engine is stopping. Parts in flight are finished first; the rest resumes later.", "warn"),))
+        notes.append(
+            ((" ‖ The engine is stopping: parts in flight are finished, the rest resumes later.", "warn"),)
+        )
     if silence := view.silent_for(now):
-        notes.append(
-            ((f" ◌ No news for {int(silence)} s.", "warn"), (" What you see is from then.", "quiet")),
-        )
+        notes.append(((f" ◌ No news for {int(silence)} s.", "warn"), (" What you see is from then.", "quiet")))
     if build := view.other_build(own_build):
-        notes.append(
-            (
-                (f" ! This engine is of build {safe_text(build, 24)}, this screen of {own_build}.", "warn"),
-                (" haulier engine stop --drain, then start again", "quiet"),
-            )
-        )
+        both = f"{safe_text(build, 20)}, this screen is {own_build}"
+        notes.append(((f" ! The engine is of another build: {both}", "warn"),))
+        notes.append((('   "haulier engine stop --drain" ends it; the next start is of this build.', "quiet"),))
     return notes
 
 
@@ -69,10 +63,10 @@ class Banner(LineWidget):
 
     def show(self, view: ViewState) -> None:
         self._view = view
-        notes = notes_of(view, self._own_build, time.monotonic())
+        notes = notes_of(view, self._own_build, clock.monotonic())
         self.styles.height = len(notes)
         self.display = bool(notes)
         self.redraw()
 
     def lines(self, width: int, height: int) -> list[Note]:
-        return notes_of(self._view, self._own_build, time.monotonic())
+        return notes_of(self._view, self._own_build, clock.monotonic())

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import ClassVar
 
 from textual import events
+from textual.binding import Binding, BindingType
 from textual.message import Message
 
 from core.model import BucketInfo, Tally
 from core.safe_text import safe_text
-from core.units import format_bytes, format_count
+from core.units import format_bytes, format_count, short_count
 from tui.widgets.spans import Line
 from tui.widgets.table import GAP, Column, LineTable
 
@@ -22,7 +24,7 @@ DOT_WIDTH = 1
 class Measurement:
     """What is known of a bucket's content."""
 
-    total: Tally = Tally()
+    total: Tally = field(default_factory=Tally)
     complete: bool = False
     trouble: str = ""  # why it could not be counted, in a word or two
 
@@ -35,12 +37,16 @@ class Measurement:
 class BucketList(LineTable[int]):
     """Rows are positions in the whole list of buckets; a filter leaves some of them out."""
 
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("right", "screen.look_inside", "look inside", key_display="→")
+    ]
+
     COLUMNS = (
         Column("dot", "", DOT_WIDTH),
         Column("number", "#", 4, right=True),
         Column("name", "bucket", 14, grow=1),
-        Column("bytes", "bytes", 11, right=True),
-        Column("count", "objects", 11, right=True),
+        Column("bytes", "bytes", 10, right=True),
+        Column("count", "objects", 10, right=True),
         Column("created", "created", 10, from_width=66),
         Column("region", "region", 14, from_width=76),
     )
@@ -97,9 +103,9 @@ class BucketList(LineTable[int]):
             "created": ((_date(bucket.created), "quiet"),),
             "region": ((safe_text(bucket.region, widths.get("region", 1)), "quiet"),),
         }
-        return cells | self._size(bucket.name)
+        return cells | self._amount(bucket.name)
 
-    def _size(self, name: str) -> dict[str, Line]:
+    def _amount(self, name: str) -> dict[str, Line]:
         measured = self._measured.get(name)
         if measured is not None and measured.trouble:
             return {"bytes": ((safe_text(measured.trouble, 11), "warn"),)}
@@ -108,13 +114,17 @@ class BucketList(LineTable[int]):
         more = "" if measured.complete else "≥ "
         return {
             "bytes": ((more + format_bytes(measured.total.bytes), ""),),
-            "count": ((more + format_count(measured.total.count), "quiet"),),
+            "count": ((more + _count(measured.total.count), "quiet"),),
         }
 
     def on_click(self, event: events.Click) -> None:
         row = int(self.scroll_offset.y) + event.y - 1
         if event.y >= 1 and row < len(self.rows) and event.x <= DOT_WIDTH + GAP:
             self.post_message(self.DotClicked(self.rows[row]))
+
+
+def _count(count: int) -> str:
+    return format_count(count) if count < 10_000_000 else short_count(count)
 
 
 def _date(created: float) -> str:

@@ -16,7 +16,6 @@ from core.model import (
     SessionCredentials,
 )
 from core.safe_text import safe_text
-from core.units import format_when
 from tui.widgets.spans import Line, Span
 from tui.widgets.table import Column, LineTable
 
@@ -38,14 +37,14 @@ def credentials_words(credentials: Credentials) -> str:
 
 def endpoint_words(connection: Connection) -> str:
     """Where it goes. Safe to show."""
-    return safe_text(connection.endpoint) if connection.endpoint else "AWS"
+    return safe_text(connection.endpoint.removeprefix("https://")) if connection.endpoint else "AWS"
 
 
 def check_line(check: Check) -> Line:
     """One check of a test: ✓ worked, ✗ did not, – was not tried. Safe to show."""
     sign, look = {True: ("✓", "good"), False: ("✗", "bad"), None: ("–", "quiet")}[check.ok]
     detail = safe_text(check.detail) if check.detail else ("not tried" if check.ok is None else "")
-    return ((sign, look), (f" {safe_text(check.name):<6} ", ""), (detail, "quiet"))
+    return ((f"  {sign}", look), (f" {safe_text(check.name):<6} ", ""), (detail, "quiet"))
 
 
 @dataclass(frozen=True)
@@ -58,9 +57,9 @@ class ConnectionTable(LineTable[ConnectionRow]):
     COLUMNS = (
         Column("name", "name", 12, grow=2),
         Column("where", "endpoint", 14, grow=3),
-        Column("region", "region", 11, from_width=60),
-        Column("credentials", "credentials", 16),
-        Column("tested", "tested", 16),
+        Column("region", "region", 12, grow=1, from_width=60),
+        Column("credentials", "credentials", 16, grow=1),
+        Column("tested", "tested", 10),
     )
 
     def key_of(self, row: ConnectionRow) -> Hashable:
@@ -74,7 +73,7 @@ class ConnectionTable(LineTable[ConnectionRow]):
                 ("TLS unchecked ", "warn"),
                 (safe_text(endpoint_words(connection), max(1, widths["where"] - 14)), "quiet"),
             ]
-        tested = format_when(connection.tested_at, time.time())
+        tested = time.strftime("%Y-%m-%d", time.localtime(connection.tested_at)) if connection.tested_at else ""
         return {
             "name": ((safe_text(connection.name, widths["name"]), "lead"),),
             "where": tuple(where),
@@ -88,7 +87,7 @@ class ConnectionTable(LineTable[ConnectionRow]):
         }
 
 
-def first_run(profiles: Sequence[str], width: int) -> list[Line]:
+def first_run(profiles: Sequence[str]) -> list[Line]:
     """What the empty list says: nothing is empty without a way on."""
     lines: list[Line] = [(), (("  No connections yet.", "lead"),), ()]
     if profiles:

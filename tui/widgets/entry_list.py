@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Hashable, Mapping, Sequence
+from typing import ClassVar
+
+from textual.binding import Binding, BindingType
 
 from core.model import Entry
 from core.safe_text import safe_text
@@ -14,6 +17,11 @@ from tui.widgets.table import Column, LineTable
 
 class EntryList(LineTable[Entry]):
     """Rows are entries; names are shown below the folder one is in."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("right", "screen.look_inside", "in", key_display="→"),
+        Binding("left", "screen.look_outside", "out", key_display="←"),
+    ]
 
     COLUMNS = (
         Column("dot", "", 1),

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from textual.app import ComposeResult
-from textual.binding import Binding
+from textual.binding import Binding, BindingType
 from textual.containers import Horizontal
 from textual.message import Message
 from textual.widgets import Input, Static
@@ -12,7 +14,7 @@ from textual.widgets import Input, Static
 class FilterBar(Horizontal):
     """Hidden until opened. Says `Changed` at every key, `Closed` when the list should have the focus."""
 
-    BINDINGS = [Binding("escape", "drop", "clear", show=False)]
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "drop", "clear", show=False)]
 
     class Changed(Message):
         def __init__(self, text: str) -> None:
@@ -26,12 +28,12 @@ class FilterBar(Horizontal):
         yield Static(" / ", markup=False, id="filter-sign")
         yield Input(compact=True, id="filter-input")
 
+    def __init__(self) -> None:
+        super().__init__()
+        self.text = ""
+
     def on_mount(self) -> None:
         self.display = False
-
-    @property
-    def text(self) -> str:
-        return self.query_one(Input).value
 
     def open(self) -> None:
         self.display = True
@@ -44,6 +46,7 @@ class FilterBar(Horizontal):
 
     def on_input_changed(self, event: Input.Changed) -> None:
         event.stop()
+        self.text = event.value
         self.post_message(self.Changed(event.value))
 
     def on_input_submitted(self, event: Input.Submitted) -> None:

@@ -97,23 +97,34 @@ class Choice(LineWidget, can_focus=True):
         return (fitted([("‹ ", arrows), (words, "lead" if self.has_focus else ""), (" ›", arrows)], width),)
 
 
+class FormInput(Input):
+    """A text field; what Enter does is the screen's business and is shown among the keys."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("enter", "submit", "next", key_display="⏎")]
+
+    def label_of(self, action: str) -> str:
+        """The screen's word for going on."""
+        say = getattr(self.screen, "label_of", None)
+        return str(say("next_step")) if action == "submit" and say is not None else ""
+
+
 class Field(Horizontal):
     """One line of the form."""
 
     DEFAULT_CSS = """
     Field { height: 1; padding: 0 1; }
     Field > .label { width: 16; }
-    Field > Input, Field > Choice { width: 26; }
+    Field > FormInput, Field > Choice { width: 26; }
     Field > .note { width: 1fr; margin-left: 2; }
     """
 
     def __init__(self, ask: Ask) -> None:
         super().__init__(id=f"field-{ask.name}")
         self.ask = ask
-        self._control: Choice | Input = (
+        self._control: Choice | FormInput = (
             Choice(ask.choices, ask.value)
             if ask.choices
-            else Input(
+            else FormInput(
                 ask.value, placeholder=ask.placeholder, password=ask.hidden, compact=True, select_on_focus=False
             )
         )
@@ -133,7 +144,7 @@ class Field(Horizontal):
         self._control.value = value
 
     @property
-    def control(self) -> Choice | Input:
+    def control(self) -> Choice | FormInput:
         return self._control
 
     def say(self, text: str, look: str = "quiet") -> None:

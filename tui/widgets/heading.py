@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Sequence
 
 from textual.geometry import Size
 
-from tui.widgets.spans import LineWidget, Span, ends, fitted, width_of
+from tui.widgets.spans import Line, LineWidget, Span, ends, fitted, width_of
+
+
+def wrapped(text: str, width: int, look: str = "", indent: str = "  ") -> list[Line]:
+    """`text` over as many lines as it needs. Text is safe to show."""
+    return [((indent + line, look),) for line in textwrap.wrap(text, max(20, width - len(indent) - 1))]
 
 
 class Heading(LineWidget):
@@ -45,8 +51,11 @@ class Words(LineWidget):
 
     def say(self, *lines: Sequence[Span]) -> None:
         """Texts are safe to show; a line that is too long is cut."""
+        before = max((width_of(line) for line in self._words), default=0)
         self._words = lines
         self.styles.height = len(lines)
+        if before != max((width_of(line) for line in lines), default=0):
+            self.refresh(layout=True)
         self.redraw()
 
     def get_content_width(self, container: Size, viewport: Size) -> int:

@@ -8,6 +8,8 @@ from collections.abc import Hashable, Mapping
 from core.model import AttemptView, ItemView, Status
 from core.safe_text import safe_text
 from core.units import format_bytes, format_eta, format_when
+from tui import clock
+from tui.names import short_name
 from tui.widgets.spans import Line, Span
 from tui.widgets.table import Column, LineTable
 
@@ -39,16 +41,18 @@ class ItemTable(LineTable["ItemView | None"]):
         if row is None:
             return {}
         look = "quiet" if row.status is Status.PENDING else ""
-        end: Span = (safe_text(row.error, widths["proof"]), "bad") if row.error else (safe_text(row.proof), "quiet")
+        end: Span = (
+            (safe_text(row.error, widths["proof"]), "bad") if row.error else (safe_text(row.proof), "quiet")
+        )
         return {
             "sign": (STATUS_SIGNS[row.status],),
-            "filename": ((safe_text(row.filename, widths["filename"]), look),),
+            "filename": ((short_name(row.filename, widths["filename"]), look),),
             "status": ((str(row.status), STATUS_SIGNS[row.status][1]),),
             "action": ((str(row.action), "quiet"),),
             "size": ((format_bytes(row.expected_size), look),),
             "actual": ((format_bytes(row.actual_size) if row.actual_size else "", "quiet"),),
             "attempts": ((str(row.attempts) if row.attempts else "", "warn" if row.attempts > 1 else "quiet"),),
-            "completed": ((format_when(row.completed_at, time.time()) if row.completed_at else "", "quiet"),),
+            "completed": ((format_when(row.completed_at, clock.now()) if row.completed_at else "", "quiet"),),
             "proof": (end,),
         }
 
@@ -70,7 +74,7 @@ class AttemptTable(LineTable[AttemptView]):
         return {
             "at": ((time.strftime("%H:%M:%S", time.localtime(row.at)), "quiet"),),
             "class": ((safe_text(row.error_class, 10), "warn"),),
-            "filename": ((safe_text(row.filename, widths["filename"]), ""),),
+            "filename": ((short_name(row.filename, widths["filename"]), ""),),
             "message": ((safe_text(row.message, widths["message"]), ""),),
             "again": (again,),
         }

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import time
 from collections import Counter
 
 from core.model import JobState, JobView
-from core.safe_text import safe_text
 from core.units import format_bytes, format_count, format_duration, format_rate
-from tui.job_words import bytes_of, eta_of, state_words
+from tui import clock
+from tui.job_words import bytes_of, eta_of, state_words, title_of
 from tui.state import ViewState
 from tui.widgets.curve import bar, curve
 from tui.widgets.spans import LineWidget, Span, ends, width_of
@@ -44,13 +43,17 @@ def headline(view: ViewState, job: JobView, width: int) -> list[Span]:
     counts, progress = view.counts(job), view.live(job)
     right: list[Span] = []
     if job.state is JobState.RUNNING and progress is not None:
-        right += [(format_rate(progress.rate), "lead"), ("  ETA ", "quiet"), (eta_of(progress, counts, roomy=True), "")]
-    clock = format_duration(view.running_seconds(job, time.monotonic()))
-    state = [("   ", ""), *state_words(view, job), (f" {clock}", "quiet")]
+        right += [
+            (format_rate(progress.rate), "lead"),
+            ("  ETA ", "quiet"),
+            (eta_of(progress, counts, roomy=True), ""),
+        ]
+    at_work = format_duration(view.running_seconds(job, clock.monotonic()))
+    state = [("   ", ""), *state_words(view, job), (f" {at_work}", "quiet")]
     right.append((" ", ""))
     number: list[Span] = [(f" Job {job.id}  ", "lead")]
     room = max(12, width - width_of([*number, *state, *right]) - 2)
-    return ends([*number, (safe_text(job.title, room), ""), *state], right, width)
+    return ends([*number, (title_of(job.title, room), ""), *state], right, width)
 
 
 def progress_line(view: ViewState, job: JobView, width: int) -> list[Span]:
@@ -59,11 +62,17 @@ def progress_line(view: ViewState, job: JobView, width: int) -> list[Span]:
     right: list[Span] = [("  ", ""), (bytes_of(counts, roomy=True), ""), ("   ", "")]
     left_over = max(0, counts.files_total - counts.files_done - counts.files_failed)
     right += [(format_count(counts.files_done), ""), (" done  ", "quiet")]
-    right += [(format_count(counts.files_failed), "bad" if counts.files_failed else "quiet"), (" failed  ", "quiet")]
+    right += [
+        (format_count(counts.files_failed), "bad" if counts.files_failed else "quiet"),
+        (" failed  ", "quiet"),
+    ]
     at_least = "≥ " if counts.listing else ""
     right += [(f"{at_least}{format_count(left_over)}", ""), (" left ", "quiet")]
     if counts.to_delete:
-        right += [(f" {format_count(counts.deleted)}/{format_count(counts.to_delete)}", ""), (" deleted ", "quiet")]
+        right += [
+            (f" {format_count(counts.deleted)}/{format_count(counts.to_delete)}", ""),
+            (" deleted ", "quiet"),
+        ]
     room = max(8, width - width_of(right) - 1)
     filled, rest = bar(counts.bytes_done, counts.bytes_total, room)
     if counts.listing:
@@ -111,7 +120,7 @@ def settings_line(view: ViewState, job: JobView) -> list[Span]:
     connections = progress.connections_wanted if progress is not None else options.connections
     limit = progress.bandwidth if progress is not None else options.bandwidth
     return [
-        (" workers ", "quiet"),
+        ("workers ", "quiet"),
         (str(workers) if workers else "by measuring", ""),
         (" + −", "key"),
         ("   per file ", "quiet"),

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import time
-
 from core.model import Compare, JobOptions, JobState, JobView, PairPlan, Tally
 from core.safe_text import safe_text
 from core.units import format_bytes, format_count, format_eta, format_when
+from tui import clock
 from tui.job_words import proofs_of
 from tui.state import ViewState
 from tui.widgets.spans import Line, LineWidget, Span
@@ -17,11 +16,14 @@ NAME_WIDTH = 12
 def summary(view: ViewState, job: JobView, width: int) -> list[Line]:
     """The lines, for a widget `width` cells wide."""
     lines: list[Line] = []
-    now = time.time()
-    asked = f"{job.spec.kind}" + (" with deletion of what the source does not have" if job.spec.options.delete else "")
+    now = clock.now()
+    asked = f"{job.spec.kind}" + (
+        " with deletion of what the source does not have" if job.spec.options.delete else ""
+    )
     lines.append(_row("asked for", asked))
     for pair in job.spec.pairs[:8]:
-        lines.append(_row("", f"{safe_text(str(pair.source), width // 2 - 8)} → {safe_text(str(pair.target), width // 2 - 8)}"))
+        side = width // 2 - 8
+        lines.append(_row("", f"{safe_text(str(pair.source), side)} → {safe_text(str(pair.target), side)}"))
     if len(job.spec.pairs) > 8:
         lines.append(_row("", f"and {len(job.spec.pairs) - 8} more", "quiet"))
     if options := option_words(job.spec.options):
@@ -39,7 +41,7 @@ def summary(view: ViewState, job: JobView, width: int) -> list[Line]:
         lines.append(_row("why", safe_text(job.reason, width - NAME_WIDTH - 3), look))
         if job.hint:
             lines.append(_row("", safe_text(job.hint, width - NAME_WIDTH - 3), "quiet"))
-    lines += [(), *plan_lines(job, width), (), *result_lines(view, job, width)]
+    lines += [(), *plan_lines(job, width), (), *result_lines(view, job)]
     return lines
 
 
@@ -82,18 +84,28 @@ def plan_lines(job: JobView, width: int) -> list[Line]:
         ("cannot", plan.cannot, "warn"),
     ):
         if tally.count:
-            lines.append(_tally_row(name, tally, look, _reasons(plan.skip_reasons if name == "skip" else
-                                                               plan.cannot_reasons if name == "cannot" else ())))
+            lines.append(
+                _tally_row(
+                    name,
+                    tally,
+                    look,
+                    _reasons(
+                        plan.skip_reasons if name == "skip" else plan.cannot_reasons if name == "cannot" else ()
+                    ),
+                )
+            )
     if len(lines) == 1:
         lines.append(_row("", "nothing to do: the target has everything", "good"))
     if len(plan.pairs) > 1:
         lines += [_pair_row(pair, width) for pair in plan.pairs[:12]]
-    lines += [_row("! " + ("plan" if not i else ""), safe_text(text, width - NAME_WIDTH - 3), "warn")
-              for i, text in enumerate(plan.warnings)]
+    lines += [
+        _row("! " + ("plan" if not i else ""), safe_text(text, width - NAME_WIDTH - 3), "warn")
+        for i, text in enumerate(plan.warnings)
+    ]
     return lines  # fmt: skip
 
 
-def result_lines(view: ViewState, job: JobView, width: int) -> list[Line]:
+def result_lines(view: ViewState, job: JobView) -> list[Line]:
     """What came of it so far."""
     counts = view.counts(job)
     lines: list[Line] = [
@@ -112,10 +124,16 @@ def result_lines(view: ViewState, job: JobView, width: int) -> list[Line]:
         lines.append(_row("", f"{format_count(counts.deleted)} of {format_count(counts.to_delete)} deleted"))
     if counts.retries or counts.throttled:
         lines.append(
-            _row("", f"{format_count(counts.retries)} retries · {format_count(counts.throttled)} times throttled", "quiet")
+            _row(
+                "",
+                f"{format_count(counts.retries)} retries · {format_count(counts.throttled)} times throttled",
+                "quiet",
+            )
         )
     if job.active_seconds > 0 and counts.bytes_done:
-        lines.append(_row("", f"{format_bytes(round(counts.bytes_done / job.active_seconds))}/s on average", "quiet"))
+        lines.append(
+            _row("", f"{format_bytes(round(counts.bytes_done / job.active_seconds))}/s on average", "quiet")
+        )
     if job.proofs:
         lines.append(_row("verified", proofs_of(job)))
     return lines

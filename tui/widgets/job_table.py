@@ -6,9 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from core.model import JobState
-from core.safe_text import safe_text
 from core.units import format_when
-from tui.job_words import bytes_of, eta_of, files_of, glyph_of, rate_or_word, when_of
+from tui.job_words import bytes_of, eta_of, files_of, glyph_of, rate_or_word, title_of, when_of
 from tui.state import ViewState
 from tui.widgets.spans import Line, Span
 from tui.widgets.table import Column, LineTable
@@ -81,7 +80,7 @@ class JobTable(LineTable[JobRow]):
             "state": (row.glyph,),
             "id": ((str(row.id), "quiet"),),
             "kind": ((row.kind, "quiet"),),
-            "job": ((safe_text(row.title, widths["job"]), ""),),
+            "job": ((title_of(row.title, widths["job"]), ""),),
             "files": ((row.files, ""),),
             "bytes": ((row.bytes, ""),),
             "failed": ((row.failed, "warn"),),

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from textual import events
-from textual.screen import ActiveBinding
+from textual.binding import ActiveBinding
 
 from tui.actions import BY_ID
 from tui.widgets.spans import LineWidget, Span, width_of
 
-PINNED = ("show_help", "leave")  # always in sight, at the end
+PINNED = ("back", "show_help", "leave")  # always in sight, at the end
 
 
 class KeyLine(LineWidget):
@@ -31,17 +31,21 @@ class KeyLine(LineWidget):
         return [line]
 
     def _fitting(self, width: int) -> list[ActiveBinding]:
-        """All that is shown, in its order; short of room, first the greyed and then the last are left out."""
+        """All that is shown, in its order. Short of room, what is greyed goes first; then each takes a
+        place as long as there is one."""
         shown = self._shown()
-        sizes = {binding.binding.action: width_of(self._entry(binding)) + 2 for binding in shown}
-        droppable = [binding for binding in shown if binding.binding.action not in PINNED]
-        spare = width + 2 - sum(sizes.values())
-        for binding in sorted(droppable[::-1], key=lambda binding: binding.enabled):
-            if spare >= 0:
-                break
-            spare += sizes[binding.binding.action]
-            shown.remove(binding)
-        return shown
+        sizes = [width_of(self._entry(binding)) + 2 for binding in shown]
+        room = width + 2 - sum(sizes)
+        if room >= 0:
+            return shown
+        room = width + 2
+        kept: set[int] = set()
+        ranks = [(binding.binding.action not in PINNED, not binding.enabled) for binding in shown]
+        for index in sorted(range(len(shown)), key=lambda index: (ranks[index], index)):
+            if sizes[index] <= room:
+                kept.add(index)
+                room -= sizes[index]
+        return [binding for index, binding in enumerate(shown) if index in kept]
 
     def _shown(self) -> list[ActiveBinding]:
         """One entry for each action that has a place in the footer, in the order of the registry."""
@@ -57,7 +61,11 @@ class KeyLine(LineWidget):
         action = BY_ID.get(binding.action)
         key = action.shown if action is not None else binding.key_display or binding.key
         label = self._label(active)
-        return [(key, "key" if active.enabled else "rule"), (" ", ""), (label, "quiet" if active.enabled else "rule")]
+        return [
+            (key, "key" if active.enabled else "rule"),
+            (" ", ""),
+            (label, "quiet" if active.enabled else "rule"),
+        ]
 
     def _label(self, active: ActiveBinding) -> str:
         """Screens may say it better than the registry: `p` is "resume" on a paused job."""

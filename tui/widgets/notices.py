@@ -30,6 +30,8 @@ class Notices(LineWidget):
 
     def show(self, notices: tuple[Notice, ...]) -> None:
         self._notices = tuple(notice for notice in notices[-60:] if notice.level is not Level.DEBUG)
+        if self.styles.height is None or self.styles.height.value != len(self._notices):
+            self.styles.height = len(self._notices)  # the style sheet sets the most
         self.redraw()
 
     def lines(self, width: int, height: int) -> list[list[Span]]:

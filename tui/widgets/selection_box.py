@@ -19,10 +19,11 @@ class _BadWords(Highlighter):
 
     def __init__(self) -> None:
         self.bad: Sequence[BadToken] = ()
+        self.color = "red"
 
     def highlight(self, text: Text) -> None:
         for token in self.bad:
-            text.stylize("bold red underline", token.position, token.position + len(token.text))
+            text.stylize(f"bold underline {self.color}", token.position, token.position + len(token.text))
 
 
 class SelectionBox(Input):
@@ -32,7 +33,10 @@ class SelectionBox(Input):
     SelectionBox { width: 1fr; background: $background; }
     SelectionBox:focus { background: $surface; }
     """
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("up,down,tab", "screen.focus_list", show=False)]
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("up,down,tab", "screen.focus_list", "to the list", key_display="↑↓"),
+        Binding("enter", "screen.next_step", "next", key_display="⏎"),
+    ]
 
     def __init__(self, *, id: str | None = None) -> None:
         self._bad_words = _BadWords()
@@ -47,6 +51,8 @@ class SelectionBox(Input):
     def say(self, box: str, bad: Sequence[BadToken]) -> None:
         """Show what the marks say, without telling it as typed."""
         self._bad_words.bad = bad
+        color = self.app.theme_variables.get("bad", "")
+        self._bad_words.color = color if color.startswith("#") else "red"
         if self.value != box:
             with self.prevent(Input.Changed):
                 self.value = box
@@ -60,4 +66,4 @@ def trouble(bad: Sequence[BadToken]) -> str:
         return ""
     first = bad[0]
     more = f" (+{len(bad) - 1} more)" if len(bad) > 1 else ""
-    return f"unknown: {safe_text(first.text, 24)} at {first.position + 1}, {first.reason}{more}"
+    return f'unknown: "{safe_text(first.text, 24)}" ({first.reason.partition(" (")[0]}){more}'

@@ -11,20 +11,21 @@ from dataclasses import dataclass
 from typing import ClassVar, Generic, TypeVar
 
 from textual import events
-from textual.binding import Binding
+from textual.binding import Binding, BindingType
 from textual.geometry import Region, Size
 from textual.message import Message
 from textual.reactive import reactive
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
+from textual.widget import Widget
 
-from tui.widgets.spans import Line, Looks, Span, fitted
+from tui.widgets.spans import Line, Looks, Span, fitted, width_of
 
 Row = TypeVar("Row")
 
+ACROSS = "*"  # the name of a cell that takes the place of all columns but the first
 GAP = 2  # cells between columns
-ROOMY = 116  # cells from which columns take their `wide` width
-
+ROOMY = 130  # cells from which columns take their `wide` width
 
 
 @dataclass(frozen=True)
@@ -48,7 +49,7 @@ class LineTable(Looks, ScrollView, Generic[Row], can_focus=True):
     HAS_HEAD: ClassVar[bool] = True
     HAS_CURSOR: ClassVar[bool] = True
     COMPONENT_CLASSES: ClassVar[set[str]] = {"table--cursor"}
-    BINDINGS = [
+    BINDINGS: ClassVar[list[BindingType]] = [
         Binding("up,k", "move(-1)", "up", show=False),
         Binding("down,j", "move(1)", "down", show=False),
         Binding("pageup,ctrl+b", "page(-1)", "page up", show=False),
@@ -62,12 +63,12 @@ class LineTable(Looks, ScrollView, Generic[Row], can_focus=True):
     class Moved(Message):
         """The cursor is on another row."""
 
-        def __init__(self, table: LineTable[Row]) -> None:
+        def __init__(self, table: Widget) -> None:
             super().__init__()
             self.table = table
 
         @property
-        def control(self) -> LineTable[Row]:
+        def control(self) -> Widget:
             return self.table
 
     class Opened(Moved):
@@ -109,7 +110,9 @@ class LineTable(Looks, ScrollView, Generic[Row], can_focus=True):
         here = self.cursor
         if self.HAS_CURSOR and here < len(old) and not self._same_key(old, rows, here):
             wanted = self.key_of(old[here])
-            self.cursor = next((i for i, row in enumerate(rows) if self.key_of(row) == wanted), min(here, len(rows)))
+            self.cursor = next(
+                (i for i, row in enumerate(rows) if self.key_of(row) == wanted), min(here, len(rows))
+            )
         self.cursor = max(0, min(self.cursor, len(rows) - 1))
         if len(old) != len(rows):
             self._measure()
@@ -199,6 +202,9 @@ class LineTable(Looks, ScrollView, Generic[Row], can_focus=True):
         for position, (column, size) in enumerate(self._layout):
             if position:
                 line_spans.append((" " * GAP, ""))
+            if position == 1 and ACROSS in cells:
+                line_spans += fitted(cells[ACROSS], width - width_of(line_spans) - 1)
+                break
             line_spans += fitted(cells.get(column.name, ()), size, right=column.right)
         return self.strip_of(line_spans, width, base)
 

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import time
-
 from core.safe_text import safe_text
 from core.units import format_bytes
+from tui import clock
 from tui.state import Link, ViewState
 from tui.widgets.spans import LineWidget, Span, ends, width_of
 
@@ -55,7 +54,7 @@ class TopLine(LineWidget):
         left: list[Span] = [(" haulier", "lead")]
         if self.crumb:
             left += [("  ›  ", "rule"), (safe_text(self.crumb, max(10, width - 50)), "")]
-        right = engine_spans(view, now=time.time(), wide=width >= 100)
+        right = engine_spans(view, now=clock.now(), wide=width >= 100)
         for disk in view.disks[: 1 if width < 120 else 3]:
             low = disk.free < disk.total // 10
             right += [
@@ -64,5 +63,5 @@ class TopLine(LineWidget):
             ]
         right.append((" ", ""))
         if width_of(right) > width - 12:
-            right = engine_spans(view, now=time.time(), wide=False)
+            right = engine_spans(view, now=clock.now(), wide=False)
         return [ends(left, right, width)]

@@ -24,14 +24,7 @@ class Totals(LineWidget):
         running = [job for job in view.running_jobs if live]
         right.append((format_rate(view.rate) if running else "–", "lead" if running else "quiet"))
         right += [("  peak ", "quiet"), (format_rate(max(view.rates, default=0.0)), "")]
-        limits = sum(view.progress[job.id].bandwidth for job in running if job.id in view.progress)
-        right += [("  limit ", "quiet"), (f"{format_bytes(limits)}/s" if limits else "none", "")]
-        counts = [view.counts(job) for job in view.active_jobs]
-        for word, number in (
-            ("throttled", sum(count.throttled for count in counts)),
-            ("retries", sum(count.retries for count in counts)),
-        ):
-            right += [(f"  {word} ", "quiet"), (format_count(number), "warn" if number else "")]
+        right += unusual(view, [job.id for job in running])
         right.append((" ", ""))
         room = max(8, min(width - width_of(right) - 8, 300))
         drawn = curve(view.rates, room, height)
@@ -41,3 +34,19 @@ class Totals(LineWidget):
             left: list[Span] = [(" total " if last else "       ", "quiet"), (text, "bar")]
             lines.append(fitted([*left, *(right if last else [])], width))
         return lines
+
+
+def unusual(view: ViewState, running: list[int]) -> list[Span]:
+    """A limit, throttling, retries: only what there is."""
+    spans: list[Span] = []
+    limit = sum(view.progress[job].bandwidth for job in running if job in view.progress)
+    if limit:
+        spans += [("  limit ", "quiet"), (f"{format_bytes(limit)}/s", "")]
+    counts = [view.counts(job) for job in view.active_jobs]
+    for word, number in (
+        ("throttled", sum(count.throttled for count in counts)),
+        ("retries", sum(count.retries for count in counts)),
+    ):
+        if number:
+            spans += [(f"  {word} ", "quiet"), (format_count(number), "warn")]
+    return spans

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from core.model import WorkerView
@@ -10,9 +10,10 @@ from core.safe_text import safe_text
 from core.units import format_bytes, format_rate
 from tui.widgets.curve import bar
 from tui.widgets.spans import Line
-from tui.widgets.table import Column, LineTable
+from tui.widgets.table import ACROSS, Column, LineTable
 
 BAR = 10
+REST = 3.0  # seconds that an idle worker keeps its line
 
 _PHASES = {
     "hashing": "verifying",
@@ -25,7 +26,7 @@ _PHASES = {
 class WorkerRow(NamedTuple):
     """What a line shows, ready made."""
 
-    index: int
+    number: int
     phase: str
     key: str
     part: str
@@ -42,7 +43,7 @@ def row_of(worker: WorkerView) -> WorkerRow:
         return WorkerRow(worker.index, "idle", "", "", 0, 0, "", 0, 0, worker.note)
     moving = worker.phase in ("moving", "copying") and worker.rate > 0
     return WorkerRow(
-        index=worker.index,
+        number=worker.index,
         phase=worker.phase,
         key=worker.key,
         part=f"{worker.part}/{worker.parts}" if worker.part else "whole",
@@ -55,13 +56,38 @@ def row_of(worker: WorkerView) -> WorkerRow:
     )
 
 
+class Crew:
+    """Which workers have a line: those at work, and for a moment those who just were, so that a worker
+    between two parts does not make the lines jump. The others are one line at the end."""
+
+    def __init__(self) -> None:
+        self._busy_at: dict[int, float] = {}
+
+    def rows(self, workers: Sequence[WorkerView], job: int, now: float) -> tuple[WorkerRow, ...]:
+        """`now` is monotonic."""
+        rows: list[WorkerRow] = []
+        idle = 0
+        for worker in sorted(workers, key=lambda worker: worker.index):
+            if worker.job not in (0, job):
+                continue
+            if worker.phase != "idle":
+                self._busy_at[worker.index] = now
+            if now - self._busy_at.get(worker.index, -REST) < REST:
+                rows.append(row_of(worker))
+            else:
+                idle += 1
+        if idle:
+            rows.append(WorkerRow(-1, "idle", "", "", 0, 0, "", 0, 0, f"{idle} idle"))
+        return tuple(rows)
+
+
 class WorkerTable(LineTable[WorkerRow]):
     COLUMNS = (
         Column("index", "w", 2, right=True),
         Column("key", "object", 20, grow=1),
         Column("part", "part", 7, right=True),
-        Column("done", "done", BAR + 6),
-        Column("bytes", "bytes", 19, right=True, from_width=118),
+        Column("done", "done", BAR + 6, wide=2 * BAR + 6),
+        Column("bytes", "bytes", 22, right=True, from_width=118),
         Column("rate", "rate", 11, right=True),
         Column("seconds", "for", 6, right=True, from_width=100),
         Column("try", "try", 4),
@@ -69,21 +95,22 @@ class WorkerTable(LineTable[WorkerRow]):
     HAS_CURSOR = False
 
     def key_of(self, row: WorkerRow) -> int:
-        return row.index
+        return row.number
 
     def cells(self, row: WorkerRow, widths: Mapping[str, int]) -> Mapping[str, Line]:
-        number: Line = ((f"{row.index:02}", "quiet"),)
+        number: Line = ((f"{row.number:02}" if row.number >= 0 else "", "quiet"),)
         if row.phase == "idle":
-            return {"index": number, "key": ((safe_text(row.note) or "–", "rule"),)}
+            return {"index": number, "key": ((safe_text(row.note) or "–", "quiet"),)}
         if row.phase == "waiting":
-            note = f"– waiting: {safe_text(row.note)}" if row.note else "– waiting"
+            where = f"{safe_text(row.key)}  {row.part}" + (f"  try {row.attempt}" if row.attempt > 1 else "")
             return {
                 "index": number,
-                "key": ((f"{note}  ", "warn"), (safe_text(row.key), "quiet")),
-                "part": ((row.part, "quiet"),),
-                "try": self._try(row),
+                ACROSS: (
+                    (f"– waiting: {safe_text(row.note)}" if row.note else "– waiting", "warn"),
+                    (f"   {where}", "quiet"),
+                ),
             }
-        filled, rest = bar(row.done, row.size, BAR)
+        filled, rest = bar(row.done, row.size, widths.get("done", BAR + 6) - 6)
         percent = f"{100 * row.done // row.size:>4} %" if row.size else ""
         return {
             "index": number,

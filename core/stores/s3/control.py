@@ -13,6 +13,7 @@ from typing import Any
 
 import boto3
 import botocore.session
+import urllib3
 from botocore import UNSIGNED
 from botocore.config import Config
 from botocore.configprovider import ConfiguredEndpointProvider
@@ -30,6 +31,7 @@ from core.model import (
     SessionCredentials,
 )
 from core.stores.s3.addressing import DEFAULT_REGION, Endpoint, is_region, parse_endpoint
+from core.stores.s3.certificates import certificates
 from core.stores.s3.errors import Doing, from_botocore, refusal_of_client_error
 from core.stores.s3.signing import FrozenKeys
 
@@ -177,10 +179,13 @@ class Control:
             "response_checksum_validation": "when_required",
             "ignore_configured_endpoint_urls": True,
         }
+        certificates(connection.ca_file)  # botocore falls silent or speaks of an OSError
         url = f"{endpoint.scheme}://{endpoint.netloc}{endpoint.base}" if endpoint.netloc else None
         verify: str | bool | None = connection.ca_file or None
         if not connection.verify_tls:
             verify = False
+            # The faces warn of such a connection; a warning for each request would only fill the log.
+            urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)
         try:
             return self.session().client(
                 "s3", region_name=region, endpoint_url=url, verify=verify, config=Config(**settings)

@@ -223,6 +223,7 @@ NO_CREDENTIALS = (
 )
 UNREACHABLE = (
     botocore_errors.HTTPClientError,
+    botocore_errors.ConnectionError,
     botocore_errors.IncompleteReadError,
     botocore_errors.ResponseStreamingError,
 )

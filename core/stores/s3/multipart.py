@@ -17,7 +17,7 @@ from urllib.parse import urlencode
 import msgspec
 from awscrt.checksums import combine_crc64nvme
 
-from core.errors import FileTrouble, IntegrityTrouble, NotFound, StageLost, TransferError
+from core.errors import FileTrouble, IntegrityTrouble, NoPermission, NotFound, StageLost, TransferError
 from core.stores.base import Metadata, ObjectInfo, PartReceipt, Receipt
 from core.stores.s3.control import Control
 from core.stores.s3.errors import Doing
@@ -110,6 +110,7 @@ class Multipart:
         ordered = sorted(parts, key=lambda part: part.number)
         named = [{"PartNumber": part.number, "ETag": f'"{part.etag}"'} for part in ordered]
         try:
+            self._must_exist(key, token)
             with self._control.asking(doing):
                 answer = self._client().complete_multipart_upload(
                     Bucket=self._bucket, Key=key, UploadId=token, MultipartUpload={"Parts": named}
@@ -154,6 +155,15 @@ class Multipart:
             if following == markers or not following["KeyMarker"]:
                 raise FileTrouble(f"{doing}: the server's list leads in a circle")
             markers = following
+
+    def _must_exist(self, key: str, token: str) -> None:
+        """Raises StageLost. versitygw answers a Complete of an upload that is gone with 200 whenever there is
+        any object under the key, and leaves that object as it was."""
+        try:
+            with self._control.asking(Doing("look for the upload of", self._bucket, key, writes=True)):
+                self._client().list_parts(Bucket=self._bucket, Key=key, UploadId=token, MaxParts=1)
+        except NoPermission:
+            return  # it may be completed without being listed
 
     def _completed_before(self, key: str, parts: Sequence[PartReceipt], size: int, lost: StageLost) -> Receipt:
         """Is the object there what these parts make? Then the Complete before this one had worked."""

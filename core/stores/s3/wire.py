@@ -20,10 +20,10 @@ whose peer acknowledges nothing, and a generous limit for the whole request.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
-from pathlib import Path
 
 from pyreqwest.client import SyncClient, SyncClientBuilder
 from pyreqwest.exceptions import PyreqwestError
@@ -33,7 +33,8 @@ from pyreqwest.response import SyncResponse
 from core import __version__
 from core.errors import BadCredentials, FatalTrouble, FileTrouble, NetworkTrouble, TransferError
 from core.model import Connection
-from core.stores.s3.addressing import Endpoint
+from core.stores.s3.addressing import Endpoint, Location
+from core.stores.s3.certificates import certificates
 from core.stores.s3.errors import Doing, Refusal, broken_line, refusal_from, refused
 from core.stores.s3.signing import Header, Signer
 
@@ -68,8 +69,12 @@ class Wire:
         self._region_of = region_of
         self._learn_region = learn_region
         self._forget_credentials = forget_credentials
+        self._locations: dict[tuple[str, str], Location] = {}
         self._down = base_client(connection).read_timeout(READ_TIMEOUT).build()
-        self._up = base_client(connection).tcp_user_timeout(READ_TIMEOUT).build()
+        up = base_client(connection)
+        if sys.platform == "linux":
+            up = up.tcp_user_timeout(READ_TIMEOUT)
+        self._up = up.build()
 
     def ask(
         self,
@@ -154,7 +159,10 @@ class Wire:
         headers: Sequence[Header],
         region: str,
     ) -> SyncRequestBuilder:
-        location = self._endpoint.locate(doing.bucket, region)
+        location = self._locations.get((doing.bucket, region))
+        if location is None:
+            location = self._endpoint.locate(doing.bucket, region)
+            self._locations[doing.bucket, region] = location
         target = location.path(doing.key)
         if query:
             target = f"{target}?{query}"
@@ -242,25 +250,6 @@ def base_client(connection: Connection) -> SyncClientBuilder:
     for certificate in certificates(connection.ca_file):
         builder = builder.add_root_certificate_pem(certificate)
     return builder
-
-
-def certificates(ca_file: str) -> list[bytes]:
-    """The single certificates of a PEM file, because reqwest takes one at a time."""
-    if not ca_file:
-        return []
-    try:
-        text = Path(ca_file).read_bytes()
-    except OSError as error:
-        raise FatalTrouble(f"the CA file {ca_file} cannot be read ({error.strerror})") from error
-    end = b"-----END CERTIFICATE-----"
-    found = [
-        piece[piece.index(b"-----BEGIN CERT") :] + end
-        for piece in text.split(end)
-        if b"-----BEGIN CERT" in piece
-    ]
-    if not found:
-        raise FatalTrouble(f"the CA file {ca_file} holds no certificate")
-    return found
 
 
 def unexpected_end(doing: Doing, got: int, wanted: int) -> NetworkTrouble:

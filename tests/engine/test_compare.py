@@ -1,0 +1,86 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from core.engine.compare import FileFolderClash, OutOfOrder, Sameness, merge, ordered
+from core.model import Compare, Entry
+
+# Few letters, so that names meet; "-", "." and "0" sort around "/".
+NAMES = st.text(alphabet="ab-./0é\U0001f40b", min_size=1, max_size=6)
+
+
+def entries(names: list[str]) -> list[Entry]:
+    return [Entry(key=name) for name in names]
+
+
+@given(st.sets(NAMES), st.sets(NAMES))
+def test_merge_is_the_comparison_of_sets(left: set[str], right: set[str]) -> None:
+    """Whatever the names, merging two ordered listings says what comparing two sets says, in order."""
+    pairs = list(merge(entries(sorted(left)), entries(sorted(right))))
+    names = [(a or b).key for a, b in pairs if (a or b) is not None]  # type: ignore[union-attr]
+    assert names == sorted(left | right)
+    assert {a.key for a, b in pairs if a is not None and b is None} == left - right
+    assert {b.key for a, b in pairs if b is not None and a is None} == right - left
+    both = [(a.key, b.key) for a, b in pairs if a is not None and b is not None]
+    assert both == [(name, name) for name in sorted(left & right)]
+
+
+@given(st.lists(NAMES, max_size=8))
+def test_ordered_lets_pass_exactly_what_rises(names: list[str]) -> None:
+    """A listing passes whole when its names strictly rise; else it stops before the first that does not."""
+    passed: list[str] = []
+    disorder: OutOfOrder | None = None
+    try:
+        for entry in ordered("source", entries(names)):
+            passed.append(entry.key)
+    except OutOfOrder as found:
+        disorder = found
+    rising = names == sorted(set(names))
+    assert (disorder is None) == rising
+    assert passed == names[: len(passed)] == sorted(set(passed))
+    if disorder is not None:
+        assert names[len(passed)] <= passed[-1]
+        assert disorder.side == "source"
+
+
+@given(st.sets(NAMES))
+def test_str_order_is_the_order_of_utf8(names: set[str]) -> None:
+    """S3 orders by UTF-8 bytes, Python by code points: the comparison relies on these being the same."""
+    assert sorted(names) == sorted(names, key=str.encode)
+
+
+@given(st.sets(NAMES, max_size=12))
+def test_a_clash_is_a_file_above_a_name(names: set[str]) -> None:
+    """In an ordered pass exactly those names clash that lie below a name which was let through."""
+    clashes = FileFolderClash()
+    let_through: list[str] = []
+    for name in sorted(names):
+        above = [file for file in let_through if name.startswith(file + "/")]
+        assert (clashes.clash(name) != "") == bool(above), (name, let_through)
+        if not above:
+            let_through.append(name)
+
+
+SIZES = st.integers(0, 2)
+TIMES = st.floats(0, 3)
+
+
+@given(SIZES, SIZES, TIMES, TIMES, st.sampled_from(Compare), st.sampled_from([True, False, None]))
+def test_sameness(a: int, b: int, older: float, newer: float, how: Compare, content: bool | None) -> None:
+    """Other sizes are never the same; then size, time, or known-equal content decide as asked."""
+    source, target = Entry(key="x", size=a, modified=older), Entry(key="x", size=b, modified=newer)
+    same = Sameness(how, lambda _a, _b: content).why_same(source, target) != ""
+    expected = {
+        Compare.SIZE: True,
+        Compare.TIME: newer >= older,
+        Compare.CHECKSUM: content is True,
+    }[how]
+    assert same == (a == b and expected)
+
+
+def test_disorder_names_both_names() -> None:
+    """The message says which names were in disorder, for the log."""
+    with pytest.raises(OutOfOrder, match="'b' came before 'a'"):
+        list(ordered("target", entries(["b", "a"])))

@@ -1,0 +1,326 @@
+"""connections list, add, test, edit, remove, import aws.
+
+A secret is read hidden from the terminal, or from stdin; it goes to the engine once and is nowhere kept here.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import sys
+from argparse import Namespace
+from getpass import getpass
+from pathlib import Path
+
+import msgspec
+
+from core.errors import Code, HaulierError
+from core.messages import (
+    ConnectionList,
+    ImportProfiles,
+    ListConnections,
+    ProvideKeys,
+    RemoveConnection,
+    SaveConnection,
+    TestConnection,
+    TestReport,
+)
+from core.model import (
+    AnonymousCredentials,
+    ChainCredentials,
+    Connection,
+    Credentials,
+    ProfileCredentials,
+    SecretKeys,
+    SessionCredentials,
+)
+from core.safe_text import safe_text
+from core.units import format_when
+from tui.cli.output import Output, iso
+from tui.cli.session import Session, open_session
+
+FAILED_TEST = 4  # what the test found can be mended outside
+
+
+def list_all(chosen: Namespace, output: Output) -> int:
+    return asyncio.run(_list(chosen, output))
+
+
+async def _list(chosen: Namespace, output: Output) -> int:
+    async with open_session(chosen) as session:
+        found = await session.call(ListConnections())
+    if output.json:
+        for each in found.connections:
+            output.record("connection", **_fields(each), locked=each.name in found.locked)
+        output.record("secrets", kept_in=found.keeps_secrets_in, can_keep=found.can_keep_secrets)
+        return 0
+    _print_list(output, found)
+    return 0
+
+
+def _print_list(output: Output, found: ConnectionList) -> None:
+    rows = [
+        (
+            safe_text(each.name),
+            safe_text(each.endpoint) or "AWS",
+            safe_text(each.region) or "–",
+            _source(each.credentials) + (" (locked)" if each.name in found.locked else ""),
+            format_when(each.tested_at, 0) or "never",
+        )
+        for each in found.connections
+    ]
+    if rows:
+        output.table(("NAME", "ENDPOINT", "REGION", "KEYS", "TESTED"), rows)
+    else:
+        output.say("No connections yet. Make one: haulier connections add NAME --help")
+    if found.profiles:
+        names = ", ".join(safe_text(name) for name in found.profiles)
+        output.say(f"AWS profiles without a connection: {names} (haulier connections import aws)")
+    if found.profiles_trouble:
+        output.say(safe_text(found.profiles_trouble))
+    output.say(f"Typed secrets are kept in: {safe_text(found.keeps_secrets_in)}")
+
+
+def add(chosen: Namespace, output: Output) -> int:
+    return asyncio.run(_add(chosen, output))
+
+
+async def _add(chosen: Namespace, output: Output) -> int:
+    keys = _read_keys(chosen)
+    connection = Connection(
+        name=chosen.name,
+        endpoint=chosen.endpoint or "",
+        region=chosen.region or "",
+        addressing=chosen.addressing or "auto",
+        ca_file=_ca_file(chosen),
+        verify_tls=chosen.verify_tls,
+        credentials=_credentials(chosen) or ChainCredentials(),
+    )
+    async with open_session(chosen) as session:
+        return await _test_and_save(session, output, chosen, connection, keys, replaces="")
+
+
+def edit(chosen: Namespace, output: Output) -> int:
+    return asyncio.run(_edit(chosen, output))
+
+
+async def _edit(chosen: Namespace, output: Output) -> int:
+    async with open_session(chosen) as session:
+        old = await _named(session, chosen.name)
+        keys = _read_keys(chosen)
+        changes: dict[str, object] = {
+            "name": chosen.rename,
+            "endpoint": chosen.endpoint,
+            "region": chosen.region,
+            "addressing": chosen.addressing,
+            "ca_file": _ca_file(chosen) if chosen.ca_file is not None else None,
+            "verify_tls": None if chosen.verify_tls else False,
+            "credentials": _credentials(chosen),
+        }
+        given = {name: value for name, value in changes.items() if value is not None}
+        if not given:
+            raise HaulierError(
+                Code.USAGE, "Nothing to change was given", "See: haulier connections edit --help"
+            )
+        changed = msgspec.structs.replace(old, **given)
+        return await _test_and_save(session, output, chosen, changed, keys, replaces=old.name)
+
+
+async def _test_and_save(
+    session: Session,
+    output: Output,
+    chosen: Namespace,
+    connection: Connection,
+    keys: SecretKeys | None,
+    *,
+    replaces: str,
+) -> int:
+    if keys is not None:
+        await _tell_where(session, output, in_memory=chosen.memory)
+        if chosen.memory:
+            ref = f"session-{secrets.token_hex(8)}"
+            await session.call(ProvideKeys(ref=ref, keys=keys))
+            connection, keys = (
+                msgspec.structs.replace(connection, credentials=SessionCredentials(ref=ref)),
+                None,
+            )
+    report = await session.call(TestConnection(connection=connection, keys=keys, bucket=chosen.bucket))
+    _print_report(output, connection.name, report)
+    if not report.ok and not chosen.untested:
+        output.say("Not saved. To save it as it is: --untested")
+        return FAILED_TEST
+    if report.ok and report.region and not connection.region:
+        connection = msgspec.structs.replace(connection, region=report.region)
+        # Another region is another connection to the engine, so what was tested is what is saved.
+        report = await session.call(TestConnection(connection=connection, keys=keys, bucket=chosen.bucket))
+    saved = await session.call(
+        SaveConnection(
+            connection=connection,
+            keys=keys,
+            replaces=replaces,
+            untested_ok=chosen.untested,
+        )
+    )
+    if output.json:
+        output.record("connection", **_fields(saved))
+    else:
+        output.say(f"Saved: {safe_text(saved.name)}. Look around: haulier ls {safe_text(saved.name)}:")
+    return 0
+
+
+async def _tell_where(session: Session, output: Output, *, in_memory: bool) -> None:
+    """Where a secret will be, before it is there."""
+    found = await session.call(ListConnections())
+    if found.can_keep_secrets:
+        output.say(f"The keys will be kept in: {safe_text(found.keeps_secrets_in)}")
+    elif in_memory:
+        output.say("The keys will be kept in the engine's memory only, until it stops.")
+    else:
+        raise HaulierError(
+            Code.BLOCKED,
+            f"Keys cannot be kept here: {safe_text(found.keeps_secrets_in)}",
+            "Use --profile, or --memory to keep them in the engine's memory until it stops.",
+        )
+
+
+def test(chosen: Namespace, output: Output) -> int:
+    return asyncio.run(_test(chosen, output))
+
+
+async def _test(chosen: Namespace, output: Output) -> int:
+    async with open_session(chosen) as session:
+        connection = await _named(session, chosen.name)
+        report = await session.call(
+            TestConnection(connection=connection, bucket=chosen.bucket, write=chosen.write)
+        )
+    _print_report(output, connection.name, report)
+    return 0 if report.ok else FAILED_TEST
+
+
+def remove(chosen: Namespace, output: Output) -> int:
+    return asyncio.run(_remove(chosen, output))
+
+
+async def _remove(chosen: Namespace, output: Output) -> int:
+    worst = 0
+    async with open_session(chosen) as session:
+        for name in chosen.names:
+            try:
+                await session.call(RemoveConnection(name=name))
+            except HaulierError as error:
+                output.error(error)
+                worst = max(worst, error.exit_code)
+                continue
+            if output.json:
+                output.record("removed", name=name)
+            else:
+                output.say(f"Removed: {safe_text(name)}")
+    return worst
+
+
+def bring(chosen: Namespace, output: Output) -> int:
+    return asyncio.run(_bring(chosen, output))
+
+
+async def _bring(chosen: Namespace, output: Output) -> int:
+    async with open_session(chosen) as session:
+        before = {each.name for each in (await session.call(ListConnections())).connections}
+        after = await session.call(ImportProfiles(names=tuple(chosen.names)))
+    new = [each for each in after.connections if each.name not in before]
+    for each in new:
+        if output.json:
+            output.record("connection", **_fields(each))
+        else:
+            output.say(
+                f"Made: {safe_text(each.name)} (untested: haulier connections test {safe_text(each.name)})"
+            )
+    if not new and not output.json:
+        output.say("No AWS profile is without a connection.")
+    return 0
+
+
+# ---------------------------------------------------------------- what was typed
+
+
+async def _named(session: Session, name: str) -> Connection:
+    for each in (await session.call(ListConnections())).connections:
+        if each.name == name:
+            return each
+    raise HaulierError(
+        Code.NOT_FOUND, f"There is no connection called {safe_text(name)!r}", "See: haulier connections list"
+    )
+
+
+def _credentials(chosen: Namespace) -> Credentials | None:
+    if chosen.access_key_id is not None:
+        return SessionCredentials(ref="typed")  # the engine says where the keys really went
+    if chosen.profile is not None:
+        return ProfileCredentials(profile=chosen.profile)
+    if chosen.anonymous:
+        return AnonymousCredentials()
+    return ChainCredentials() if chosen.chain else None
+
+
+def _read_keys(chosen: Namespace) -> SecretKeys | None:
+    """The keys as typed, or None when none are. Raises HaulierError (usage)."""
+    if chosen.access_key_id is None:
+        if chosen.secret_stdin:
+            raise HaulierError(Code.USAGE, "--secret-stdin needs --access-key-id")
+        return None
+    token = ""
+    if chosen.secret_stdin:
+        secret = sys.stdin.readline().rstrip("\r\n")
+        token = sys.stdin.readline().rstrip("\r\n")
+    elif sys.stdin.isatty():
+        secret = getpass("Secret access key (not shown): ")
+    else:
+        raise HaulierError(
+            Code.USAGE, "There is no terminal to type the secret at", "Give it on stdin with --secret-stdin."
+        )
+    if not secret:
+        raise HaulierError(Code.USAGE, "The secret is empty")
+    return SecretKeys(access_key_id=chosen.access_key_id, secret_access_key=secret, session_token=token)
+
+
+def _ca_file(chosen: Namespace) -> str:
+    return str(Path(chosen.ca_file).expanduser().absolute()) if chosen.ca_file else ""
+
+
+# ---------------------------------------------------------------- how it is shown
+
+
+def _print_report(output: Output, name: str, report: TestReport) -> None:
+    if output.json:
+        checks = [{"name": each.name, "ok": each.ok, "detail": each.detail} for each in report.checks]
+        output.record("test", connection=name, ok=report.ok, checks=checks, advice=report.advice)
+        return
+    for each in report.checks:
+        sign, look = {True: ("✓", "good"), False: ("✗", "bad"), None: ("–", "quiet")}[each.ok]
+        output.say(f"{output.paint(sign, look)} {each.name:<6} {safe_text(each.detail)}".rstrip())
+    if report.advice:
+        output.say(safe_text(report.advice))
+
+
+def _source(credentials: Credentials) -> str:
+    match credentials:
+        case ProfileCredentials(profile=profile):
+            return f"profile {safe_text(profile)}"
+        case ChainCredentials():
+            return "AWS chain"
+        case AnonymousCredentials():
+            return "anonymous"
+        case SessionCredentials():
+            return "engine's memory"
+    return "keyring"
+
+
+def _fields(connection: Connection) -> dict[str, object]:
+    return {
+        "name": connection.name,
+        "endpoint": connection.endpoint,
+        "region": connection.region,
+        "addressing": connection.addressing,
+        "verify_tls": connection.verify_tls,
+        "keys": _source(connection.credentials),
+        "tested": iso(connection.tested_at),
+    }

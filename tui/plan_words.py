@@ -1,0 +1,171 @@
+"""A plan put into rows and sentences. Pure; all texts that come out are safe to show."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from core.model import Action, JobKind, JobState, JobView, PairPlan, PlanSummary, Tally
+from core.safe_text import safe_text
+from core.units import format_bytes, format_count, format_eta, format_rate
+from tui.widgets.spans import Line, Span
+
+ENOUGH_TO_JUDGE = 64 * 1024**2  # bytes that an earlier job must have moved before its rate says anything
+NAMED = 3  # places named one by one in a sentence
+
+
+@dataclass(frozen=True)
+class PlanRow:
+    """One line of the plan's table. `action` is None where no items stand behind it."""
+
+    label: str
+    tally: Tally
+    how: str
+    look: str = ""
+    action: Action | None = None
+
+
+def rows(plan: PlanSummary, kind: JobKind, deletes: bool) -> tuple[PlanRow, ...]:
+    """The five lines: always in this order, also where they are zero, because a zero is an answer too."""
+    moving = PlanRow("copy", plan.copy, methods(plan.pairs), "lead", Action.COPY)
+    if kind is JobKind.VERIFY:
+        moving = PlanRow("verify", plan.copy, "content is compared, nothing moves", "lead", Action.VERIFY)
+    made = [moving]
+    if kind is not JobKind.VERIFY:
+        how = "changed at the source" if plan.overwrite.count else "nothing at the target is replaced"
+        made.append(
+            PlanRow("overwrite", plan.overwrite, how, "warn" if plan.overwrite.count else "", Action.OVERWRITE)
+        )
+    made.append(PlanRow("skip", plan.skip, reasons(plan.skip_reasons)))
+    if plan.delete.count:
+        made.append(PlanRow("DELETE", plan.delete, share(plan), "bad", Action.DELETE))
+    elif kind is JobKind.SYNC:
+        how = "nothing extra was found" if deletes else "off: what only the target has stays"
+        made.append(PlanRow("delete", plan.delete, how))
+    if plan.cannot.count:
+        made.append(PlanRow("cannot", plan.cannot, reasons(plan.cannot_reasons), "warn", Action.CANNOT))
+    return tuple(made)
+
+
+def methods(pairs: Iterable[PairPlan]) -> str:
+    """How it is moved: "server side", "2 buckets server side, 1 through this machine"."""
+    words = {
+        "relay": "through this machine, not its disk",
+        "server side": "server side",
+        "download": "download",
+        "upload": "upload",
+        "local": "on this machine",
+    }
+    counted: dict[str, int] = {}
+    for pair in pairs:
+        if pair.method in words:
+            counted[pair.method] = counted.get(pair.method, 0) + 1
+    if len(counted) == 1:
+        return words[next(iter(counted))]
+    return ", ".join(f"{count} {words[method]}" for method, count in counted.items())
+
+
+def reasons(counted: Iterable[tuple[str, int]]) -> str:
+    """ "2 in Glacier, 1 key too long"; a single reason without its number."""
+    listed = list(counted)
+    if len(listed) == 1:
+        return safe_text(listed[0][0])
+    return ", ".join(f"{format_count(count)} {safe_text(reason)}" for reason, count in listed)
+
+
+def share(plan: PlanSummary) -> str:
+    """Which part of the target would be deleted: "0.02 % of the target"."""
+    total = sum(pair.target_total.count for pair in plan.pairs)
+    if not total:
+        return ""
+    percent = 100 * plan.delete.count / total
+    if plan.delete.count >= total:
+        return "everything the target has"
+    shown = f"{percent:.2f}" if percent < 1 else f"{percent:.1f}" if percent < 99.95 else "99.9"
+    shown = "under 0.01" if shown == "0.00" else shown
+    return f"{shown} % of the target"
+
+
+def short_hash(plan: PlanSummary) -> str:
+    """ "9f3a·21c7": enough to compare with one's eyes."""
+    return f"{plan.hash[:4]}·{plan.hash[4:8]}" if plan.hash else ""
+
+
+def new_buckets(plan: PlanSummary) -> list[str]:
+    """The target buckets that would be created, as places; not yet safe."""
+    places = [f"{pair.target.connection}:{pair.target.bucket}" for pair in plan.pairs if pair.creates_bucket]
+    return list(dict.fromkeys(places))
+
+
+def to_do(plan: PlanSummary) -> int:
+    """How many items a start would carry out. Creating a bucket counts as one."""
+    return plan.copy.count + plan.overwrite.count + plan.delete.count + len(new_buckets(plan))
+
+
+def notes(plan: PlanSummary, rate: tuple[float, int] | None) -> list[Line]:
+    """Buckets to be created, the time it may take, warnings."""
+    lines: list[Line] = []
+    created = new_buckets(plan)
+    if created:
+        verb = "does not exist and will be created" if len(created) == 1 else "do not exist and will be created"
+        lines.append((("  bucket ", "quiet"), (_named(created), "lead"), (f" {verb}", "quiet")))
+    moved = plan.copy.bytes + plan.overwrite.bytes
+    if rate is not None and moved:
+        speed, job = rate
+        seconds = format_eta(moved / speed)
+        lines.append(((f"  at {format_rate(speed)}, as in job {job}, about {seconds}", "quiet"),))
+    lines += [((f"  ! {safe_text(warning)}", "warn"),) for warning in plan.warnings]
+    return lines
+
+
+def earlier_rate(job: JobView, others: Iterable[JobView]) -> tuple[float, int] | None:
+    """Bytes a second of the newest finished job between the same ends by the same methods, and its number."""
+    ends = _ends(job)
+    for other in others:
+        moved, seconds = other.counts.bytes_done, other.active_seconds
+        done = other.state in (JobState.COMPLETED, JobState.PARTIAL)
+        if done and _ends(other) == ends and moved >= ENOUGH_TO_JUDGE and seconds >= 1:
+            return moved / seconds, other.id
+    return None
+
+
+def _ends(job: JobView) -> frozenset[tuple[str, str, str]]:
+    pairs = job.plan.pairs if job.plan is not None else ()
+    return frozenset((pair.source.connection, pair.target.connection, pair.method) for pair in pairs)
+
+
+def changes(plan: PlanSummary) -> str:
+    """The places that a start would change."""
+    places = [f"{pair.target.connection}:{pair.target.bucket}" if pair.target.kind == "s3" else pair.target.path
+              for pair in plan.pairs]  # fmt: skip
+    return _named(list(dict.fromkeys(places)))
+
+
+def _named(places: Sequence[str]) -> str:
+    shown = ", ".join(safe_text(place, 40) for place in places[:NAMED])
+    return f"{shown} and {len(places) - NAMED} more" if len(places) > NAMED else shown
+
+
+def yes_facts(plan: PlanSummary) -> list[Line]:
+    """What the dialog says before YES: what changes, in numbers, the worst last."""
+    lines: list[Line] = [(("This changes ", ""), (changes(plan), "lead"), (":", "")), ()]
+    listed: list[tuple[str, Tally, str, str]] = [
+        ("copy", plan.copy, "new there", ""),
+        ("overwrite", plan.overwrite, "what is there now is replaced", "warn"),
+        ("DELETE", plan.delete, share(plan), "bad"),
+    ]
+    for label, tally, note, look in listed:
+        if tally.count:
+            words: list[Span] = [
+                (f"  {label:<10}", look),
+                (f"{format_count(tally.count):>13}", look or "lead"),
+                (f"{format_bytes(tally.bytes):>11}", ""),
+                (f"   {note}", look if look == "bad" else "quiet"),
+            ]
+            lines.append(tuple(words))
+    created = new_buckets(plan)
+    if created:
+        lines.append((("  create    ", ""), (f"{len(created):>13}", "lead"),
+                      ("    buckets   " if len(created) > 1 else "     bucket   ", ""),
+                      (safe_text(_named(created), 30), "quiet")))  # fmt: skip
+    return lines

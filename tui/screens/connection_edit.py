@@ -1,0 +1,219 @@
+"""The form of one connection: what it is, where its secret comes from, and a test before it is saved."""
+
+from __future__ import annotations
+
+from textual.app import ComposeResult
+
+from core.errors import Code, HaulierError
+from core.messages import ConnectionList, SaveConnection, TestConnection, TestReport
+from core.model import Connection, SecretKeys
+from core.safe_text import safe_text
+from tui import connection_form
+from tui.actions import bindings
+from tui.screens.ask import QuestionScreen
+from tui.screens.connections import report_lines
+from tui.screens.frame import HaulierScreen
+from tui.widgets.form import Field, Form
+from tui.widgets.heading import Heading, Words
+from tui.widgets.rule import Rule
+
+Tested = tuple[Connection, SecretKeys | None]
+
+
+class ConnectionEditScreen(HaulierScreen):
+    """`replaces` is the name of the connection that is changed, empty for a new one."""
+
+    NAME = "connection_edit"
+    CRUMB = "connections  ›  edit"
+    BINDINGS = bindings("connection_edit")
+    DEFAULT_CSS = """
+    ConnectionEditScreen Form { height: auto; max-height: 1fr; }
+    ConnectionEditScreen #report { max-height: 8; }
+    """
+
+    def __init__(self, connection: Connection, replaces: str, known: ConnectionList) -> None:
+        super().__init__()
+        self._old = connection
+        self._replaces = replaces
+        self._known = known
+        self._tested: Tested | None = None  # what the last successful test was about
+        self._touched: set[str] = set()
+
+    def body(self) -> ComposeResult:
+        title = f"Change {safe_text(self._replaces, 40)}" if self._replaces else "A new connection"
+        yield Heading((title, "lead"))
+        yield Form(connection_form.asks(self._old, self._known))
+        yield Rule()
+        yield Words((("", ""),), id="more")
+        yield Words(id="report")
+
+    @property
+    def form(self) -> Form:
+        return self.query_one(Form)
+
+    @property
+    def _values(self) -> dict[str, str]:
+        return {field.ask.name: field.value for field in self.form.fields}
+
+    def on_mount(self) -> None:
+        self._show_fields()
+        self._say_meaning("verify_tls")
+        self.form.focus_first()
+
+    def _show_fields(self) -> None:
+        self.form.show_only(connection_form.fields_for(self._values, self._known))
+
+    def label_of(self, action: str) -> str:
+        return "next field" if action == "next_step" else ""
+
+    # ------------------------------------------------------------ while typing
+
+    def on_form_changed(self, event: Form.Changed) -> None:
+        self._touched.add(event.name)
+        if event.name in ("kind", "endpoint", "bucket"):
+            self._show_fields()
+        self._say_meaning(event.name)
+        self._say_problems(self._touched)
+        self._say_more(self.form.field(event.name))
+        self.query_one("#report", Words).say()
+
+    def on_form_entered(self, event: Form.Entered) -> None:
+        self._say_more(event.field)
+
+    def _say_more(self, field: Field) -> None:
+        """Below the form, what the field with the focus means, or in full what is wrong with it."""
+        words = (f" {field.error}", "bad") if field.error else (f" {field.ask.more}", "quiet")
+        self.query_one("#more", Words).say((words,))
+
+    def on_form_submitted(self) -> None:
+        self.form.action_step(1)
+
+    def _say_meaning(self, name: str) -> None:
+        field = self.form.field(name)
+        if field.ask.choices:
+            words, look = connection_form.meaning(name, field.value)
+            field.say(words, look)
+
+    def _say_problems(self, names: set[str]) -> bool:
+        """Say what is wrong beside these fields; whether all is well with the whole form."""
+        wrong = connection_form.problems(self._values, self._known, self._old, self._replaces)
+        for field in self.form.fields:
+            name = field.ask.name
+            if name in wrong and name in names:
+                field.say(wrong[name], "bad")
+            elif field.error and name not in wrong:
+                field.say("")
+                self._say_meaning(name)
+        return not wrong
+
+    # ------------------------------------------------------------ test and save
+
+    def action_test_draft(self) -> None:
+        if self._check():
+            self.run_worker(self._test(), group="work", exclusive=True, exit_on_error=False)
+
+    def action_save_connection(self) -> None:
+        if self._check():
+            self.run_worker(self._save(), group="work", exclusive=True, exit_on_error=False)
+
+    def _check(self) -> bool:
+        good = self._say_problems({field.ask.name for field in self.form.fields})
+        if not good:
+            self.form.focus_error()
+        return good
+
+    @property
+    def _draft(self) -> Tested:
+        return connection_form.connection_of(self._values, self._old), connection_form.keys_of(self._values)
+
+    async def _test(self) -> TestReport | None:
+        """Try the connection as it stands in the form, and show what came of it."""
+        connection, keys = self._draft
+        values = self._values
+        words = self.query_one("#report", Words)
+        words.say((), ((" Testing …", "key"), ("  reach, sign, list, read", "quiet")))
+        report = await self.haulier.ask(
+            TestConnection(
+                connection=connection,
+                keys=keys,
+                bucket=values["bucket"].strip(),
+                write=values["write"] == "yes",
+            )
+        )
+        if report is None:
+            words.say()
+            return None
+        if report.ok:
+            self._tested = (connection, keys)
+        words.say((), *report_lines(safe_text(connection.name, 40), report))
+        return report
+
+    async def _save(self) -> None:
+        """Save what was tested; an untested one only when the person says so again."""
+        untested = False
+        if self._tested != self._draft:
+            report = await self._test()
+            if report is None or not report.ok:
+                untested = await self._save_anyway()
+                if not untested:
+                    return
+        connection, keys = self._draft
+        command = SaveConnection(
+            connection=connection,
+            keys=keys,
+            replaces=self._replaces,
+            untested_ok=untested,
+            keys_in_memory=self._values["in_memory"] == "yes",
+        )
+        client = self.haulier.client
+        if client is None:
+            self.haulier.complain(HaulierError(Code.UNAVAILABLE, "The engine is away.", "r starts it again."))
+            return
+        try:
+            saved = await client.call(command)
+        except HaulierError as error:
+            self._refused(error)
+            return
+        self.haulier.tell(f"Saved {saved.name}.")
+        self.dismiss()
+
+    async def _save_anyway(self) -> bool:
+        return await self.app.push_screen_wait(
+            QuestionScreen(
+                "The test did not succeed. Save the connection untested?",
+                "It is marked as never tested. Jobs that use it may fail.",
+                "save it untested",
+                "go back to the form",
+            )
+        )
+
+    def _refused(self, error: HaulierError) -> None:
+        """Put the refusal beside the field it is about, when that is plain."""
+        words = error.message.lower()
+        for text, name in (
+            ("ca file", "ca_file"),
+            ("region", "region"),
+            ("endpoint", "endpoint"),
+            ("name", "name"),
+        ):
+            if text in words and error.code is Code.USAGE:
+                field = self.form.field(name)
+                field.say(safe_text(error.message), "bad")
+                field.control.focus()
+                return
+        self.haulier.complain(error)
+
+    # ------------------------------------------------------------ back
+
+    def action_back(self) -> None:
+        if not self._touched:
+            self.dismiss()
+            return
+        self.run_worker(self._leave(), group="leave", exclusive=True, exit_on_error=False)
+
+    async def _leave(self) -> None:
+        sure = await self.app.push_screen_wait(
+            QuestionScreen("Leave without saving?", "What was typed here is lost.", "leave", "stay here")
+        )
+        if sure:
+            self.dismiss()
