@@ -11,7 +11,7 @@ import botocore.exceptions as vendor
 
 from core.errors import BadCredentials
 from core.log import clean
-from core.model import ChainCredentials, Connection, ProfileCredentials, Value
+from core.model import AnonymousCredentials, ChainCredentials, Connection, ProfileCredentials, Value
 from core.safe_text import safe_text
 
 Blame = Literal["reach", "sign", "clock", "region", "denied", "missing", "not s3", "request"]
@@ -71,6 +71,7 @@ _DENIED = {
     "UnauthorizedAccess",
     "AccessDeniedException",
 }
+_UNSIGNED = {"UnsupportedAlgorithm", "MissingAuthenticationToken", "MissingSecurityHeader", "InvalidRequest"}
 _MISSING = {"NoSuchBucket", "NotFound", "NoSuchKey", "404"}
 
 
@@ -78,8 +79,10 @@ def explain(error: BaseException, connection: Connection, *, asked: str) -> Trou
     """The trouble behind an exception of a request; `asked` names what it was for: "the list of buckets"."""
     if isinstance(error, vendor.ClientError):
         return _answered(error.response, connection, asked)
-    if isinstance(error, BadCredentials) and isinstance(connection.credentials, ChainCredentials):
-        return _nothing_found()
+    if isinstance(error, BadCredentials) and isinstance(
+        connection.credentials, ChainCredentials | ProfileCredentials
+    ):
+        return _nothing_found(connection)
     if isinstance(error, BadCredentials):
         return Trouble(blame="sign", detail="the keys are not at hand", advice=error.message)
     if isinstance(error, vendor.ResponseStreamingError | vendor.HTTPClientError | vendor.ConnectionError):
@@ -140,6 +143,13 @@ def _answered(response: Any, connection: Connection, asked: str) -> Trouble:
         return not_s3()
     if code in _REGION:
         return wrong_region(str(error.get("Region") or headers.get("x-amz-bucket-region", "")), connection)
+    anonymous = isinstance(connection.credentials, AnonymousCredentials)
+    if anonymous and code in _DENIED | _UNSIGNED:
+        return Trouble(
+            blame="denied",
+            detail=f"{asked}: access denied without keys",
+            advice="It is not public. Choose keys for the connection.",
+        )
     if code in _DENIED:
         return Trouble(
             blame="denied",
@@ -202,7 +212,7 @@ def _no_credentials(error: BaseException, connection: Connection) -> Trouble | N
             advice="Check its name, AWS_CONFIG_FILE and AWS_SHARED_CREDENTIALS_FILE.",
         )
     if isinstance(error, vendor.NoCredentialsError):
-        return _nothing_found()
+        return _nothing_found(connection)
     if isinstance(error, vendor.PartialCredentialsError):
         return Trouble(
             blame="sign",
@@ -228,7 +238,13 @@ def _no_credentials(error: BaseException, connection: Connection) -> Trouble | N
     return None
 
 
-def _nothing_found() -> Trouble:
+def _nothing_found(connection: Connection) -> Trouble:
+    if isinstance(connection.credentials, ProfileCredentials):
+        return Trouble(
+            blame="sign",
+            detail="the AWS profile leads to no credentials",
+            advice=f"Put keys, a role or SSO into the profile. {_renew(connection)}",
+        )
     return Trouble(
         blame="sign",
         detail="the default AWS chain finds no credentials",

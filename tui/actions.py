@@ -127,7 +127,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("reload", "ctrl+r", "^r", "reload", "Read the list again; marks stay with their names.", LOOKING,
            ("buckets", "browse", "target", "folder"), in_footer=False),
     Action("filter", "slash", "/", "filter", "Type to narrow the list down; Esc clears it.", LOOKING,
-           ("jobs", "job", "log", "connections", "buckets", "target")),
+           ("jobs", "job", "log", "connections", "buckets", "browse", "target", "plan_items")),
     Action("next_step", "enter", "⏎", "next", "Go on with what is chosen.", CHOOSING,
            ("places", "buckets", "browse", "folder", "target", "options"), in_palette=False),
     # -- the plan

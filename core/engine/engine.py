@@ -186,7 +186,7 @@ class Engine:
             Ping: self._ping,
             ReadLog: self._read_log,
             ListConnections: self._in_thread(desk.list),
-            TestConnection: self._in_thread(desk.test),
+            TestConnection: self._test_connection,
             SaveConnection: self._save_connection,
             RemoveConnection: self._remove_connection,
             ImportProfiles: self._import_profiles,
@@ -226,6 +226,11 @@ class Engine:
         )
         return LogPage(notices=tuple(notices), last=last)
 
+    async def _test_connection(self, command: TestConnection) -> Any:
+        report = await asyncio.to_thread(self._desk.test, command)
+        self._connections_changed()  # a saved one that passed is noted as tested
+        return report
+
     async def _save_connection(self, command: SaveConnection) -> Any:
         saved = await asyncio.to_thread(
             self._desk.save, command, self._jobs.using(command.replaces or command.connection.name)
@@ -235,9 +240,10 @@ class Engine:
         return saved
 
     async def _remove_connection(self, command: RemoveConnection) -> Any:
-        done = await asyncio.to_thread(self._desk.remove, command, self._jobs.using(command.name))
-        self._connections_changed()
-        return done
+        try:
+            return await asyncio.to_thread(self._desk.remove, command, self._jobs.using(command.name))
+        finally:  # also when the connection went and its keys could not be removed
+            self._connections_changed()
 
     async def _import_profiles(self, command: ImportProfiles) -> Any:
         listed = await asyncio.to_thread(self._desk.import_profiles, command)

@@ -211,6 +211,8 @@ class Jobs:
             row = await self._row(command.job)
             if row.state is JobState.CANCELLED:
                 raise HaulierError(Code.REFUSED, f"job {row.id} was cancelled", "start a new one")
+            if not row.moving:
+                raise HaulierError(Code.REFUSED, f"job {row.id} was not started yet", "start it from its plan")
             run = self.runs.get(row.id)
             if run is not None:
                 await self._stop_run(run, Stop.PAUSE)

@@ -5,7 +5,6 @@ Every function works on plain stores and returns what it did; retrying, recordin
 
 from __future__ import annotations
 
-import hashlib
 import time
 from dataclasses import dataclass, field
 
@@ -14,18 +13,18 @@ from awscrt.checksums import crc64nvme
 
 from core.engine.large import LargeDownload, LargeItem, LargeServerSide, PartSpan
 from core.engine.limits import Bandwidth, MemoryBudget
-from core.engine.proof import CRC64, ETAG_MD5, SIZE_ONLY, crc64_base64, etag_of, is_md5, segment_size
+from core.engine.proof import CRC64, ETAG_MD5, SIZE_ONLY, crc64_base64, etag_of, is_md5, md5_of, segment_size
 from core.errors import FileTrouble, IntegrityTrouble, NetworkTrouble
 from core.model import Entry, Phase, WorkerView
 from core.stores.base import (
+    Body,
     CancelFlag,
-    ObjectInfo,
+    Metadata,
     PartReceipt,
     Receipt,
     ServerSideCopy,
     Source,
     Target,
-    WritesInPlace,
 )
 
 
@@ -87,12 +86,11 @@ class Means:
     storage_class: str
 
 
-def collect(source: Source, entry: Entry, offset: int, length: int, means: Means) -> tuple[bytes, ObjectInfo]:
-    """A range in memory. Counts it as moved while it arrives."""
+def collect(source: Source, entry: Entry, offset: int, length: int, means: Means) -> tuple[bytes, Body]:
+    """A range in memory, counted as moved while it arrives, and the body it came from, for its `info`."""
     slot = means.slot
     chunks: list[bytes] = []
     with source.read(entry, offset, length, cancelled=means.cancelled) as body:
-        info = body.info
         for chunk in body:
             chunks.append(bytes(chunk))
             count = len(chunk)
@@ -103,33 +101,51 @@ def collect(source: Source, entry: Entry, offset: int, length: int, means: Means
     data = chunks[0] if len(chunks) == 1 else b"".join(chunks)
     if len(data) != length:
         raise NetworkTrouble(f"{entry.key}: {len(data)} bytes arrived instead of {length}")
-    return data, info
+    return data, body
 
 
-def move_small(source: Source, entry: Entry, target: Target, key: str, means: Means) -> tuple[Receipt, str]:
-    """A whole item through memory. Returns the receipt and what was proven of the content."""
+def fetch_small(source: Source, entry: Entry, target: Target, key: str, means: Means) -> tuple[Receipt, str]:
+    """A whole item from any store into a file. Returns the receipt and what was proven of the content."""
     with means.memory.hold(max(entry.size, 1), means.cancelled):
-        data, info = collect(source, entry, 0, entry.size, means)
+        data, body = collect(source, entry, 0, entry.size, means)
         means.slot.phase = "finishing"
-        read_proof, md5 = _prove_read(data, entry, info)
-        if isinstance(target, WritesInPlace):
-            metadata = msgspec.structs.replace(info.metadata, modified=entry.modified or info.entry.modified)
-            return target.put(key, data, metadata), read_proof
-        md5 = md5 or hashlib.md5(data, usedforsecurity=False).hexdigest()
+        proof, _ = _prove_read(data, entry, body)
+        modified = entry.modified or body.info.entry.modified
+        return target.put(key, data, Metadata(modified=modified)), proof
+
+
+def send_small(source: Source, entry: Entry, target: Target, key: str, means: Means) -> tuple[Receipt, str]:
+    """A whole item from any store to an object store, with its metadata."""
+    with means.memory.hold(max(entry.size, 1), means.cancelled):
+        data, body = collect(source, entry, 0, entry.size, means)
+        means.slot.phase = "finishing"
+        info = body.info
+        if info.identity:  # a local file: read under our eyes, so the target's proof is the whole proof
+            read_proof, md5 = ETAG_MD5, ""
+        else:
+            read_proof, md5 = _prove_read(data, entry, body)
+        md5 = md5 or md5_of(data)
         metadata = msgspec.structs.replace(
             info.metadata,
             modified=info.metadata.modified or entry.modified,
             storage_class=means.storage_class or info.metadata.storage_class,
         )
         receipt = target.put(key, data, metadata, md5=md5)
-    write_proof = ETAG_MD5 if receipt.etag == md5 else SIZE_ONLY
-    if info.identity:  # a local file: read under our eyes, so the target's proof is the whole proof
-        return receipt, write_proof
-    return receipt, read_proof if write_proof == ETAG_MD5 else write_proof
+    return receipt, read_proof if receipt.etag == md5 else SIZE_ONLY
 
 
-def _prove_read(data: bytes, entry: Entry, info: ObjectInfo) -> tuple[str, str]:
-    """What the source's own digests say of what arrived: (proof, the MD5 when it was computed)."""
+def _prove_read(data: bytes, entry: Entry, body: Body) -> tuple[str, str]:
+    """What the source's own digests say of what arrived: (proof, the MD5 when it was computed).
+
+    The answer's headers are looked into only when the plain ETag does not settle it: that is the hot path.
+    """
+    if is_md5(entry.etag):
+        md5 = md5_of(data)
+        if md5 == entry.etag:
+            return ETAG_MD5, md5
+        if not body.info.opaque_etag:
+            raise IntegrityTrouble(f"{entry.key}: the content does not give the ETag {entry.etag}")
+    info = body.info
     stored = info.metadata.checksums.get("crc64nvme", "")
     if stored and crc64_base64(crc64nvme(data)) != stored:
         raise IntegrityTrouble(f"{entry.key}: CRC64NVME differs from the one the store keeps")
@@ -165,7 +181,7 @@ def move_part(large: LargeItem, span: PartSpan, means: Means) -> PartReceipt:
     with means.memory.hold(span.length, means.cancelled):
         data, _ = collect(large.source, large.entry, span.offset, span.length, means)
         slot.phase = "finishing"
-        md5 = hashlib.md5(data, usedforsecurity=False).hexdigest()
+        md5 = md5_of(data)
         return large.target.put_part(large.key, large.token, span.number, span.offset, data, md5=md5)
 
 

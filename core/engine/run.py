@@ -12,6 +12,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from enum import Enum
+from pathlib import Path
 from typing import NamedTuple
 
 import msgspec
@@ -28,7 +29,7 @@ from core.engine.large import (
     LargeUpload,
 )
 from core.engine.limits import Bandwidth, MemoryBudget
-from core.engine.move import Means, Slot, copy_small, move_part, move_small
+from core.engine.move import Means, Slot, copy_small, fetch_small, move_part, send_small
 from core.engine.planner import Planner
 from core.engine.proof import DELETED
 from core.engine.retry import next_delay, parse_policy
@@ -136,7 +137,7 @@ class JobRun:
         self.retries = 0
         self.throttles = 0
         self._committer = Committer(
-            self.job, journal, self.totals, self._unsettled, self._block, lambda _: None
+            self.job, journal, self.totals, self._unsettled, self._block, self._recorded
         )
         self._supervisor = threading.Thread(target=self._supervise, name=f"job-{self.job}", daemon=True)
         self.began = time.monotonic()
@@ -264,14 +265,14 @@ class JobRun:
         self._reports.ended(end)
 
     def _carry_out(self) -> RunEnd:
-        needs_plan = self._plan is None
-        if needs_plan:
+        if self._drain.is_set():
+            return self._stopped_end()  # cancelled before it began: nothing is made at the target
+        if self._plan is None:
             self._start_planning()
-            if not self.row.moving:
-                self._planned.wait()
-                self._raise_plan_error()
-                return RunEnd(JobState.PLANNED, plan=self._plan)
+        if not self.row.moving:
+            return self._planned_end()
         self._take_up_totals()
+        self._prepare_targets()
         self._open_stores()
         self._committer.start()
         try:
@@ -285,11 +286,22 @@ class JobRun:
             self._committer.close()
             for large in list(self._larges.values()):
                 large.close()
+            if self._planner is not None:
+                self._planned.wait()  # another run of this job must not meet this one's planner
         if self._blocked is not None:
             return _blocked_end(self._blocked)
         if self._drain.is_set():
             return self._stopped_end()
         return self._final_end()
+
+    def _planned_end(self) -> RunEnd:
+        """The plan is frozen, now or by an earlier run. Only `StartJob` makes a job move from here."""
+        if self._planner is not None:
+            self._planned.wait()
+            self._raise_plan_error()
+        if self._stop is Stop.CANCEL:
+            return self._stopped_end()
+        return RunEnd(JobState.PLANNED, plan=self._plan)
 
     def _stopped_end(self) -> RunEnd:
         if self._blocked is not None:
@@ -298,7 +310,7 @@ class JobRun:
             self._remove_partial_data()
             return RunEnd(JobState.CANCELLED, "cancelled; what is complete stays")
         if self._stop is Stop.LEAVE:
-            return RunEnd(self.row.state)
+            return RunEnd(JobState.RUNNING if self.row.moving else JobState.PLANNING)
         return RunEnd(JobState.PAUSED, "paused")
 
     def _final_end(self) -> RunEnd:
@@ -346,29 +358,33 @@ class JobRun:
 
     # ------------------------------------------------------------ stores
 
-    def _open_stores(self) -> None:
-        adhoc = self._spec.adhoc
-        for route in self._routes:
-            if self._spec.kind is not JobKind.VERIFY:
-                self._prepare_target(route)
-            self._sources.append(self._stores.source(route, adhoc))
-            target = self._stores.target(route, adhoc)
-            if isinstance(target, LocalFolder) and self._spec.kind is not JobKind.VERIFY:
-                target.ensure_root()
-            self._targets.append(target)
-
-    def _prepare_target(self, route: Route) -> None:
-        if not route.creates_bucket:
+    def _prepare_targets(self) -> None:
+        """Make the buckets and folders that the plan says are missing."""
+        if self._spec.kind is JobKind.VERIFY:
             return
+        for route in self._routes:
+            if route.target.kind == "local":
+                LocalFolder(Path(route.target_root)).ensure_root()
+            elif route.creates_bucket:
+                self._prepare_bucket(route)
+
+    def _prepare_bucket(self, route: Route) -> None:
         service = self._stores.service(route.target.connection, self._spec.adhoc)
         if not service.has_bucket(route.target.bucket):
             service.create_bucket(route.target.bucket)
             self._reports.notice(Level.INFO, f"bucket {route.target.bucket} created")
 
+    def _open_stores(self) -> None:
+        adhoc = self._spec.adhoc
+        for number, route in enumerate(self._routes):
+            self._sources.append(self._stores.source(route, adhoc))
+            writer = f"{self._journal.path}\0{self.job}\0{self.row.created!r}\0{number}"
+            self._targets.append(self._stores.target(route, adhoc, writer))
+
     def _close_stores(self, state: JobState) -> None:
         for target in self._targets:
             if isinstance(target, LocalFolder):
-                if state in (JobState.COMPLETED, JobState.CANCELLED):
+                if state.is_final:
                     target.clear_staging(self._journal.staged_tokens())
                 target.close()
         for source in self._sources:
@@ -509,7 +525,8 @@ class JobRun:
     def _move_whole(self, task: ItemTask, entry: Entry, means: Means, key: str) -> None:
         route = task.row.route
         target = self._targets[route]
-        receipt, proof = move_small(self._sources[route], entry, target, key, means)
+        move = fetch_small if isinstance(target, LocalFolder) else send_small
+        receipt, proof = move(self._sources[route], entry, target, key, means)
         self._end(Outcome(task.row, task.attempt, entry.size, proof, "", target, receipt))
 
     def _verify(self, task: ItemTask, entry: Entry, source: Store, target: Store, key: str) -> None:
@@ -565,8 +582,11 @@ class JobRun:
         self._end(Outcome(large.row, large.attempt, large.entry.size, proof, "", large.target, receipt))
 
     def _end(self, outcome: Outcome) -> None:
-        self._committer.add(outcome)
         self._queue.file_ended()
+        self._committer.add(outcome)
+
+    def _recorded(self, outcomes: list[Outcome]) -> None:
+        self._queue.files_recorded(len(outcomes))
 
     # ------------------------------------------------------------ when it goes wrong
 

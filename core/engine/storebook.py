@@ -46,12 +46,13 @@ class StoreBook:
             self._services.clear()
 
     def source(self, route: Route, adhoc: Connection | None) -> Store:
-        return self._open(route.source, route.source_root, adhoc)
+        return self._open(route.source, route.source_root, adhoc, "")
 
-    def target(self, route: Route, adhoc: Connection | None) -> Store:
-        return self._open(route.target, route.target_root, adhoc)
+    def target(self, route: Route, adhoc: Connection | None, writer: str = "") -> Store:
+        """`writer` names who writes there, the same after a restart and different from everybody else."""
+        return self._open(route.target, route.target_root, adhoc, writer)
 
-    def _open(self, place: Place, root: str, adhoc: Connection | None) -> Store:
+    def _open(self, place: Place, root: str, adhoc: Connection | None, writer: str) -> Store:
         if place.kind == "local":
-            return LocalFolder(Path(root))
+            return LocalFolder(Path(root), writer)
         return self.service(place.connection, adhoc).bucket(place.bucket)

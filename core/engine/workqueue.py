@@ -64,6 +64,7 @@ class WorkQueue:
         self._order = itertools.count()
         self._files, self._connections, self._parts, self._threads = files, connections, parts, threads
         self._files_active = 0
+        self._unrecorded = 0  # ended for the workers, but not yet settled: any of them may come back
         self._parts_active = 0
         self._tasks_active = 0
         self._ceiling = float("inf")  # tasks at once while throttled
@@ -155,6 +156,9 @@ class WorkQueue:
         if self._parts_active < self._parts:
             for _ in range(len(self._retry_parts)):
                 task = self._retry_parts.popleft()
+                if task.large.in_flight >= self._connections:
+                    self._retry_parts.append(task)
+                    continue
                 self._parts_active += 1
                 task.large.in_flight += 1
                 return task
@@ -185,6 +189,7 @@ class WorkQueue:
             and not self._delayed
             and not self._retry_parts
             and self._files_active == 0
+            and self._unrecorded == 0
         )
 
     # ------------------------------------------------------------ taking back
@@ -207,11 +212,20 @@ class WorkQueue:
         """An item was completed or given up: another may begin. `task_ended` follows and wakes who waits."""
         with self._changed:
             self._files_active -= 1
+            self._unrecorded += 1
+
+    def files_recorded(self, count: int) -> None:
+        """This many items that had ended are recorded for good."""
+        with self._changed:
+            self._unrecorded -= count
+            if self._is_done():
+                self._changed.notify_all()
 
     def reopen_file(self) -> None:
-        """An item that had ended must be worked on again after all."""
+        """An item that had ended was refused at its last step and must be worked on again."""
         with self._changed:
             self._files_active += 1
+            self._unrecorded -= 1
 
     def give_up_parts(self, large: LargeItem) -> None:
         """The item failed: none of its parts is handed out any more."""

@@ -1,7 +1,7 @@
 """This machine's files as a store: one folder, never left, final names only for whole files.
 
-- Partial data lives in `<root>/.haulier/`, under names made of a digest of the key, so that the same item
-  always finds (and overwrites) its own partial file and nothing else.
+- Partial data lives in `<root>/.haulier/`, under names made of digests of the writer and the key, so that the
+  same item always finds (and overwrites) its own partial file, and two jobs that write one name never share one.
 - A file gets its final name by rename, after its bytes are durable: `syncfs` once for a group where the
   kernel reports write errors through it (Linux 5.8+), else `fdatasync` per file; then the folders are synced.
 - Folders are opened component by component with O_NOFOLLOW from the root's descriptor: a symbolic link
@@ -19,6 +19,7 @@ import platform
 import shutil
 import stat as stat_modes
 import threading
+import time
 from collections import OrderedDict
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -46,6 +47,7 @@ from core.stores.base import (
 )
 
 STAGING = ".haulier"
+STALE = 48 * 3600.0  # seconds without a change after which a partial file that no job knows is nobody's
 CHUNK = 1 << 20
 PAGE = 1000
 _DISK_ERRNOS = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO}
@@ -88,6 +90,12 @@ def name_problem(key: str) -> str:
     if name.split("/", 1)[0] == STAGING:
         return "is the name of the folder for partial files"
     return ""
+
+
+def refuse_name(key: str) -> None:
+    """Raises FileTrouble for a key that is no path under a folder; nothing is ever written outside the root."""
+    if problem := name_problem(key):
+        raise FileTrouble(f"{key}: {problem}")
 
 
 def _kernel_reports_syncfs_errors() -> bool:
@@ -182,6 +190,11 @@ def _identity(status: os.stat_result) -> str:
     return f"{status.st_dev}:{status.st_ino}:{status.st_mtime_ns}:{status.st_size}"
 
 
+def _staged_of(receipt: Receipt) -> str:
+    """The name of the partial file in a receipt's token, which is "inode:name"."""
+    return receipt.token.partition(":")[2]
+
+
 class LocalStage:
     """An open partial file."""
 
@@ -220,11 +233,14 @@ class LocalFolder:
 
     limits = PartLimits(max_part=1 << 62, max_parts=1 << 31, max_whole=1 << 62, max_size=1 << 62)
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, writer: str = "") -> None:
+        """`writer` tells this writer's partial files from those of others in the same folder."""
         self.root = root
+        self._mark = hashlib.sha256(writer.encode()).hexdigest()[:12]
         self._folders = _Folders(root)
         self._unlistable: list[tuple[str, str]] = []
         self._incomplete = False
+        self._staging_fd = -1  # also in _folders; kept here to be read without its lock
         self._libc = ctypes.CDLL(None, use_errno=True) if _kernel_reports_syncfs_errors() else None
 
     def ensure_root(self) -> None:
@@ -237,6 +253,7 @@ class LocalFolder:
 
     def close(self) -> None:
         """Close descriptors and remove the folder for partial files when it is empty."""
+        self._staging_fd = -1
         self._folders.close()
         try:
             os.rmdir(self.root / STAGING)
@@ -383,7 +400,7 @@ class LocalFolder:
     # ------------------------------------------------------------ writing
 
     def _staged_name(self, key: str) -> str:
-        return hashlib.sha256(key.encode()).hexdigest()[:32] + ".part"
+        return f"{self._mark}-{hashlib.sha256(key.encode()).hexdigest()[:32]}.part"
 
     def _open_staged(self, name: str, flags: int) -> int:
         flags |= os.O_CLOEXEC | os.O_NOFOLLOW
@@ -395,16 +412,23 @@ class LocalFolder:
                 if not flags & os.O_CREAT:
                     raise
                 with self._folders.lock:  # another job of ours removed the folder, empty
+                    self._staging_fd = -1
                     self._folders.forget(STAGING)
         raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
 
     def _staging(self) -> int:
-        with self._folders.lock:
-            return self._folders.get(STAGING)
+        fd = self._staging_fd
+        if fd < 0:
+            with self._folders.lock:
+                fd = self._staging_fd = self._folders.get(STAGING)
+        return fd
 
     def put(self, key: str, data: memoryview | bytes, metadata: Metadata, *, md5: str = "") -> Receipt:
         del md5  # a file system has nobody to check it
+        refuse_name(key)
         if key.endswith("/"):
+            if len(data):
+                raise FileTrouble(f"{key}: a folder cannot hold bytes")
             return Receipt(key=key, size=0)  # a folder marker: `settle` makes the folder
         name = self._staged_name(key)
         try:
@@ -415,13 +439,15 @@ class LocalFolder:
                     view = view[os.write(fd, view) :]
                 if metadata.modified:
                     os.utime(fd, (metadata.modified, metadata.modified))
+                inode = os.fstat(fd).st_ino
             finally:
                 os.close(fd)
         except OSError as error:
             raise self._target_error(error, key) from error
-        return Receipt(key=key, size=len(data), token=name)
+        return Receipt(key=key, size=len(data), token=f"{inode}:{name}")
 
     def stage(self, key: str, size: int, metadata: Metadata) -> str:
+        refuse_name(key)
         name = self._staged_name(key)
         try:
             fd = self._open_staged(name, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
@@ -471,11 +497,12 @@ class LocalFolder:
             if float(modified):
                 os.utime(fd, (float(modified), float(modified)))
             os.fsync(fd)
+            inode = os.fstat(fd).st_ino
         except OSError as error:
             raise map_os_error(error, key) from error
         finally:
             os.close(fd)
-        return Receipt(key=key, size=size, token=name)
+        return Receipt(key=key, size=size, token=f"{inode}:{name}")
 
     def abort(self, key: str, token: str) -> None:
         name = token.partition(":")[2] or self._staged_name(key)
@@ -487,13 +514,18 @@ class LocalFolder:
             raise map_os_error(error, key) from error
 
     def clear_staging(self, keep: set[str]) -> None:
-        """Remove partial files whose token is not in `keep`, left by items that a kill interrupted."""
+        """Remove this writer's partial files whose token is not in `keep`, left by items that a kill
+        interrupted, and those of others that are stale."""
         kept = {token.partition(":")[2] for token in keep}
-        with suppress(FileNotFoundError):
-            for name in os.listdir(self.root / STAGING):
-                if name not in kept:
-                    with suppress(OSError):
-                        os.unlink(self.root / STAGING / name)
+        with suppress(OSError), os.scandir(self.root / STAGING) as entries:
+            for entry in entries:
+                if entry.name in kept:
+                    continue
+                with suppress(OSError):
+                    # The change time: the modification time is the source's.
+                    unchanged = time.time() - entry.stat(follow_symlinks=False).st_ctime
+                    if entry.name.startswith(f"{self._mark}-") or unchanged > STALE:
+                        os.unlink(entry.path)
 
     def settle(self, receipts: list[Receipt]) -> dict[str, Exception]:
         failed: dict[str, Exception] = {}
@@ -509,11 +541,16 @@ class LocalFolder:
             for receipt in receipts:
                 above, _, name = receipt.key.rpartition("/")
                 try:
+                    refuse_name(receipt.key)
                     folder = self._folders.get(above)
                     if name:
                         self._rename(receipt, folder, name)
                     touched.add(above)
+                except FileTrouble as error:
+                    failed[receipt.key] = error
                 except OSError as error:
+                    if isinstance(error, FileNotFoundError):
+                        self._folders.forget(above)  # perhaps the folder was removed under our descriptor
                     failed[receipt.key] = self._target_error(error, receipt.key)
             for above in touched:
                 try:
@@ -524,7 +561,7 @@ class LocalFolder:
         return failed
 
     def _sync_group(self, receipts: list[Receipt]) -> None:
-        staged = [receipt.token for receipt in receipts if receipt.token]
+        staged = [_staged_of(receipt) for receipt in receipts if receipt.token]
         if self._libc is not None and len(staged) > 4:
             with self._folders.lock:
                 folder = os.dup(self._folders.get(STAGING))
@@ -536,7 +573,10 @@ class LocalFolder:
                 os.close(folder)
             return
         for name in staged:
-            fd = self._open_staged(name, os.O_RDONLY)
+            try:
+                fd = self._open_staged(name, os.O_RDONLY)
+            except FileNotFoundError:
+                continue  # `_rename` finds out why
             try:
                 os.fdatasync(fd)
             finally:
@@ -545,10 +585,11 @@ class LocalFolder:
     def _rename(self, receipt: Receipt, folder: int, name: str) -> None:
         staging = self._folders.get(STAGING)
         try:
-            os.rename(receipt.token, name, src_dir_fd=staging, dst_dir_fd=folder)
+            os.rename(_staged_of(receipt), name, src_dir_fd=staging, dst_dir_fd=folder)
         except FileNotFoundError:
-            # Renamed before, and the record of it lost: right when the final name is there with this size.
-            if os.stat(name, dir_fd=folder, follow_symlinks=False).st_size != receipt.size:
+            # Renamed before, and the record of it lost: right when the final name is this very file.
+            there = os.stat(name, dir_fd=folder, follow_symlinks=False)
+            if (there.st_ino, there.st_size) != (int(receipt.token.partition(":")[0]), receipt.size):
                 raise
         except OSError as error:
             if error.errno != errno.EXDEV:
@@ -557,8 +598,9 @@ class LocalFolder:
 
     def _rename_across(self, receipt: Receipt, folder: int, name: str) -> None:
         """A mount inside the root: the bytes move into the final folder first, then take the name."""
-        passing = f".{receipt.token}"
-        source = self._open_staged_unlocked(receipt.token)
+        staged = _staged_of(receipt)
+        passing = f".{staged}"
+        source = self._open_staged_unlocked(staged)
         try:
             flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
             target = os.open(passing, flags, mode=0o666, dir_fd=folder)
@@ -568,10 +610,14 @@ class LocalFolder:
                 status = os.fstat(source)
                 os.utime(target, ns=(status.st_atime_ns, status.st_mtime_ns))
                 os.fsync(target)
+            os.rename(passing, name, src_dir_fd=folder, dst_dir_fd=folder)
+        except OSError:
+            with suppress(OSError):
+                os.unlink(passing, dir_fd=folder)
+            raise
         finally:
             os.close(source)
-        os.rename(passing, name, src_dir_fd=folder, dst_dir_fd=folder)
-        os.unlink(receipt.token, dir_fd=self._folders.get(STAGING))
+        os.unlink(staged, dir_fd=self._folders.get(STAGING))
 
     def _open_staged_unlocked(self, name: str) -> int:
         return os.open(name, os.O_RDONLY | os.O_CLOEXEC, dir_fd=self._folders.get(STAGING))
@@ -587,6 +633,7 @@ class LocalFolder:
     # ------------------------------------------------------------ deleting
 
     def delete(self, entry: Entry) -> None:
+        refuse_name(entry.key)
         path = self.root / entry.key
         above, _, name = entry.key.rpartition("/")
         with self._folders.lock:

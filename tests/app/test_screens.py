@@ -268,7 +268,7 @@ async def test_a_job_that_ends_shows_its_summary_on_the_board() -> None:
 
 
 async def test_the_engine_goes_away_and_comes_back() -> None:
-    """A banner says so and counts down; nothing looks live; what needs the engine is greyed; Enter starts it."""
+    """A banner says so and counts down; nothing looks live; Enter starts it again."""
     first, second = RecordedClient(), RecordedClient(boot_id="boot-2")
     async with running(first) as (app, pilot):
         tell_progress(first)

@@ -46,7 +46,7 @@ def shore(tmp_path: Path) -> Iterator[tuple[Path, S3Server, Path, S3Server]]:
     """Two servers with their folders: one full, one empty."""
     full, empty = tmp_path / "full", tmp_path / "empty"
     for number, bucket in enumerate(BUCKETS, start=1):
-        for name in ("one.bin", "deep/er/two.bin", "[bold]three[/] ü.txt"):
+        for name in ("one.bin", "deep/er/two.bin", "[b]three[@click=app.quit] ü.txt"):
             file = full / bucket / name
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_bytes(os.urandom(1000 * number) + name.encode())
@@ -152,7 +152,7 @@ async def test_from_connections_to_yes_to_the_board_and_back_again(
             assert not list(empty.iterdir())
             await pilot.press("enter")
             await on(app, pilot, PlanItemsScreen)
-            await until(pilot, lambda: "[bold]three[/] ü.txt" in text_of(app), PATIENCE)
+            await until(pilot, lambda: "[b]three[@click=app.quit] ü.txt" in text_of(app), PATIENCE)
             await pilot.press("escape", "s")
             await on(app, pilot, YesDialog)
             await until(pilot, lambda: app.screen.query_one("#answer").listens)  # type: ignore[attr-defined]
@@ -164,7 +164,9 @@ async def test_from_connections_to_yes_to_the_board_and_back_again(
         async with the_app(paths) as (app, pilot):
             await state_of_newest(app, pilot, JobState.COMPLETED)
             assert [one.name for one in app.view.connections] == ["dr", "lab"]
-    chosen = {name: data for name, data in tree(full).items() if name.split("/")[0] in ("alpha", "bravo", "delta")}
+    chosen = {
+        name: data for name, data in tree(full).items() if name.split("/")[0] in ("alpha", "bravo", "delta")
+    }
     assert tree(empty) == chosen
 
 
@@ -236,7 +238,7 @@ async def test_a_folder_found_by_looking_inside_comes_down_to_a_folder_that_is_c
         await pilot.press("right")
         await on(app, pilot, BrowseScreen)
         await until(pilot, lambda: "deep/" in text_of(app), PATIENCE)
-        await pilot.press("home", "right")
+        await pilot.press("slash", *"deep", "enter", "right")
         await until(pilot, lambda: "er/" in text_of(app) and "alpha/deep" in text_of(app), PATIENCE)
         await pilot.press("enter")
         await choose(pilot, app, "this machine")

@@ -106,6 +106,16 @@ def test_anonymous(moto_server: S3Server) -> None:
     assert outcome(report)["read"] is True
 
 
+def test_anonymous_where_nothing_is_public(rclone_server: S3Server) -> None:
+    """A server that wants signed requests says so in its own words; ours are that it is not public."""
+    connection = msgspec.structs.replace(rclone_server.connection(), credentials=AnonymousCredentials())
+    report = try_connection(connection, keys)
+    assert "Name a public bucket" in report.advice, report
+    report = try_connection(connection, keys, bucket=rclone_server.new_bucket())
+    assert "access denied without keys" in detail(report, "list"), report
+    assert "not public" in report.advice
+
+
 # ------------------------------------------------------------ keys
 
 
@@ -159,6 +169,15 @@ def test_a_profile_that_is_not_there(moto_server: S3Server) -> None:
     report = try_connection(at(moto_server.endpoint, credentials=ProfileCredentials(profile="nobody")), keys)
     assert outcome(report)["sign"] is False
     assert "profile is not in the AWS config files" in detail(report, "sign")
+
+
+def test_a_profile_without_credentials(moto_server: S3Server, isolated_home: Path) -> None:
+    """The profile is there and holds a region only."""
+    (isolated_home / ".aws").mkdir()
+    (isolated_home / ".aws/config").write_text("[profile p]\nregion = eu-west-1\n")
+    report = try_connection(at(moto_server.endpoint, credentials=ProfileCredentials(profile="p")), keys)
+    assert outcome(report)["sign"] is False
+    assert "leads to no credentials" in detail(report, "sign")
 
 
 def test_a_chain_that_finds_nothing(moto_server: S3Server) -> None:

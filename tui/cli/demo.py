@@ -22,10 +22,11 @@ from core.launch import attach
 from core.messages import ProvideKeys, SaveConnection, Shutdown, TestConnection
 from core.paths import Paths
 from tui.cli import program
+from tui.cli.chosen import settings_of
 from tui.cli.engine import STOP_SECONDS
 from tui.cli.interrupts import Ended
 from tui.cli.output import Output
-from tui.cli.session import Session, settings_of
+from tui.cli.session import Session
 
 _ENDING = (signal.SIGTERM, signal.SIGHUP)
 BUCKETS = ("archive-2023", "backups", "models")  # those that the headless demo copies from bucket to bucket

@@ -19,8 +19,8 @@ from core.paths import Paths
 from core.safe_text import safe_text
 from core.socket_client import SocketClient
 from core.units import format_bytes, format_duration
+from tui.cli.chosen import settings_of
 from tui.cli.output import Output, iso
-from tui.cli.session import settings_of
 
 NOT_RUNNING = 3  # as init scripts answer `status` (Linux Standard Base, "Init Script Actions")
 STOP_SECONDS = 45.0  # the engine gives parts in flight 30, and recording 10 more

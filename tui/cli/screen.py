@@ -5,8 +5,8 @@ from __future__ import annotations
 from argparse import Namespace
 
 from core.paths import Paths
+from tui.cli.chosen import settings_of
 from tui.cli.output import Output
-from tui.cli.session import settings_of
 
 
 def open_app(chosen: Namespace, output: Output) -> int:

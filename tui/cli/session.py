@@ -20,8 +20,9 @@ from core.messages import Command, ListConnections, ProvideKeys
 from core.model import ADHOC_S3, RESERVED_NAMES, Connection, Place, SecretKeys, SessionCredentials
 from core.paths import Paths
 from core.places import adhoc_from_environment, parse_place
-from core.settings import SETTING_NAMES, Settings, load_settings
+from core.settings import Settings
 from core.socket_client import SocketClient
+from tui.cli.chosen import settings_of
 
 R = TypeVar("R")
 
@@ -145,9 +146,3 @@ class Session:
 def open_session(chosen: Namespace, *, start: bool = True) -> Session:
     """A session for these arguments in this process's environment. Raises HaulierError (usage)."""
     return Session(settings_of(chosen), os.environ, start=start)
-
-
-def settings_of(chosen: Namespace) -> Settings:
-    """Settings with the flags of this command line. Raises HaulierError (usage)."""
-    flags = {name: getattr(chosen, name, None) for name in SETTING_NAMES}
-    return load_settings(flags, os.environ, Path.home())

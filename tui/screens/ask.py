@@ -73,7 +73,9 @@ class ValueScreen(ModalScreen[int | None]):
         self._say(self._refusal(event.value))
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
-        if not self._refusal(event.value):
+        if refusal := self._refusal(event.value):
+            self._say(refusal)
+        else:
             self.dismiss(self._parse(event.value))
 
     def action_leave_it(self) -> None:

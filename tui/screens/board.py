@@ -70,6 +70,7 @@ class BoardScreen(JobActions):
         if job is None:
             return
         ended = job.state.is_final
+        self.set_class(ended, "-ended")
         table, results = self.query_one(WorkerTable), self.query_one("#results")
         table.display, results.display = not ended, ended
         if ended:

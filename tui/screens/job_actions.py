@@ -96,7 +96,7 @@ class JobActions(HaulierScreen):
                 f"Bandwidth of job {job.id}",
                 now,
                 'Bytes a second, as "50MiB" or "1.5 GiB". Empty: no limit.',
-                parse_rate,
+                _limit,
             ),
             set_limit,
         )
@@ -163,6 +163,11 @@ class JobActions(HaulierScreen):
     def action_show_log(self) -> None:
         job = self.job
         self.haulier.open_log(job.id if job is not None else 0)
+
+
+def _limit(text: str) -> int:
+    """Nothing typed is no limit."""
+    return parse_rate(text) if text.strip() else 0
 
 
 def _possible(action: str, job: JobView, failed: int) -> bool:

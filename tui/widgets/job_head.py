@@ -84,6 +84,8 @@ def progress_line(view: ViewState, job: JobView, width: int) -> list[Span]:
 def curve_lines(view: ViewState, job: JobView, width: int, height: int) -> list[list[Span]]:
     """The job's throughput, newest at the right, and what its workers are at."""
     rates = view.job_rates.get(job.id, ())
+    if not rates:
+        return []
     room = max(20, min(len(rates), width // 2) if width < 100 else width * 3 // 5)
     drawn = curve(rates, room, height)
     minutes = len(rates) * SECONDS_A_SAMPLE / 60

@@ -16,33 +16,36 @@ NAME_WIDTH = 12
 def summary(view: ViewState, job: JobView, width: int) -> list[Line]:
     """The lines, for a widget `width` cells wide."""
     lines: list[Line] = []
-    now = clock.now()
     asked = f"{job.spec.kind}" + (
-        " with deletion of what the source does not have" if job.spec.options.delete else ""
+        ", and delete what the source does not have" if job.spec.options.delete else ""
     )
     lines.append(_row("asked for", asked))
+    side = width // 2 - 8
     for pair in job.spec.pairs[:8]:
-        side = width // 2 - 8
         lines.append(_row("", f"{safe_text(str(pair.source), side)} → {safe_text(str(pair.target), side)}"))
     if len(job.spec.pairs) > 8:
         lines.append(_row("", f"and {len(job.spec.pairs) - 8} more", "quiet"))
     if options := option_words(job.spec.options):
         lines.append(_row("options", options))
-    when = [f"made {format_when(job.created, now)}"]
-    if job.started:
-        when.append(f"started {format_when(job.started, now)}")
-    if job.finished:
-        when.append(f"ended {format_when(job.finished, now)}")
-    if job.active_seconds:
-        when.append(f"at work {format_eta(job.active_seconds)}")
-    lines.append(_row("time", " · ".join(when), "quiet"))
+    lines.append(_row("time", time_words(job, clock.now()), "quiet"))
     if job.reason:
         look = "bad" if job.state in (JobState.FAILED, JobState.BLOCKED) else "warn"
         lines.append(_row("why", safe_text(job.reason, width - NAME_WIDTH - 3), look))
         if job.hint:
             lines.append(_row("", safe_text(job.hint, width - NAME_WIDTH - 3), "quiet"))
-    lines += [(), *plan_lines(job, width), (), *result_lines(view, job)]
-    return lines
+    return [*lines, (), *result_lines(view, job), (), *plan_lines(job, width)]
+
+
+def time_words(job: JobView, now: float) -> str:
+    """ "made 21:04 · started 21:06 · ended 22:31 · at work 1 h 20 min"."""
+    words = [f"made {format_when(job.created, now)}"]
+    if job.started:
+        words.append(f"started {format_when(job.started, now)}")
+    if job.finished:
+        words.append(f"ended {format_when(job.finished, now)}")
+    if job.active_seconds:
+        words.append(f"at work {format_eta(job.active_seconds)}")
+    return " · ".join(words)
 
 
 def option_words(options: JobOptions) -> str:

@@ -8,6 +8,7 @@ from typing import NamedTuple
 from core.model import WorkerView
 from core.safe_text import safe_text
 from core.units import format_bytes, format_rate
+from tui.names import short_name
 from tui.widgets.curve import bar
 from tui.widgets.spans import Line
 from tui.widgets.table import ACROSS, Column, LineTable
@@ -116,7 +117,7 @@ class WorkerTable(LineTable[WorkerRow]):
             "index": number,
             "key": (
                 *((((f"{safe_text(row.note, 30)}  ", "warn"),)) if row.note else ()),
-                (safe_text(row.key, widths["key"] - (min(len(row.note), 30) + 2 if row.note else 0)), ""),
+                (short_name(row.key, widths["key"] - (min(len(row.note), 30) + 2 if row.note else 0)), ""),
             ),
             "part": ((row.part, "quiet"),),
             "done": ((filled, "bar"), (rest, "rest"), (percent, "")),

@@ -7,6 +7,7 @@ every answer is compared, Content-Range is believed and checked, and the status 
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from types import TracebackType
@@ -22,7 +23,9 @@ from core.stores.s3.headers import all_headers, object_info, whole_number
 from core.stores.s3.signing import Header
 from core.stores.s3.wire import Wire, header_of, unexpected_end
 
-CHUNK = 1 << 20
+MAX_CHUNK = 1 << 20
+MIN_CHUNK = 1 << 14
+FAST, SLOW = 0.05, 0.25  # seconds that a chunk may take before the next one is larger or smaller
 SMALL = 1 << 20  # up to here an answer is read in one go
 _CONTENT_RANGE = re.compile(r"bytes (\d{1,19})-(\d{1,19})/(\d{1,19}|\*)\Z")
 
@@ -64,7 +67,11 @@ class SmallBody(Answered):
 
 
 class StreamedBody(Answered):
-    """Bytes that are still arriving; exactly `length` of them or an error."""
+    """Bytes that are still arriving; exactly `length` of them or an error.
+
+    The reader waits until a chunk is full, so its size follows the pace: on a slow line progress and a
+    cancellation would otherwise come in steps of a mebibyte.
+    """
 
     def __init__(
         self, response: SyncResponse, entry: Entry, length: int, doing: Doing, cancelled: CancelFlag
@@ -78,10 +85,17 @@ class StreamedBody(Answered):
         reader = self._response.body_reader
         cancelled = self._cancelled
         left = self._length
+        size = MAX_CHUNK // 4
         while left > 0:
             if cancelled.is_set():
                 raise Cancelled
-            piece = reader.read(CHUNK)
+            began = time.monotonic()
+            piece = reader.read(size)
+            took = time.monotonic() - began
+            if took < FAST:
+                size = min(size * 2, MAX_CHUNK)
+            elif took > SLOW:
+                size = max(size // 2, MIN_CHUNK)
             if piece is None:
                 raise unexpected_end(self._doing, self._length - left, self._length)
             left -= len(piece)

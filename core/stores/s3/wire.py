@@ -46,7 +46,7 @@ SLOWEST_UPLOAD = 8 * 1024  # bytes per second below which an upload is given up
 UPLOAD_GRACE = 120  # seconds for the answer after the last byte
 SERVER_SIDE_SECONDS = 1200  # the server copies up to 5 GiB before it answers
 MAX_ERROR = 64 * 1024
-STREAM_BUFFER = 1 << 20
+STREAM_BUFFER = 1 << 16  # pyreqwest fills it before it hands over the answer; more is not faster
 
 Body = bytes | memoryview
 MOVED = frozenset({301, 302, 307, 308, 400})

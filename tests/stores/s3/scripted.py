@@ -36,6 +36,7 @@ class Script:
     scheme: str
     replies: list[Reply]
     requests: list[Request] = field(default_factory=list)
+    after: Callable[[socket.socket], None] = lambda _: None  # sends what a test wants to send at its own pace
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     @property
@@ -99,6 +100,7 @@ def handle(connection: socket.socket, script: Script, tls: ssl.SSLContext | None
         request = read_request(connection)
         if request is not None:
             connection.sendall(script.answer(request))
+            script.after(connection)
 
 
 def read_request(connection: socket.socket) -> Request | None:

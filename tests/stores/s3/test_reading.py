@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import socket
 import threading
 
 import pytest
 
 from core.errors import FileTrouble, NetworkTrouble, SourceChanged
 from core.model import Entry
+from core.stores.base import Metadata
 from core.stores.s3 import RangesUnsupported
 from tests.stores.s3.scripted import bucket_on, http, serving
 
@@ -121,3 +123,43 @@ def test_metadata_of_a_body() -> None:
     assert info.metadata.user == {"mtime": "1.25"}
     assert info.metadata.modified == 1.25
     assert info.metadata.checksums == {"sha256": "abc="}
+
+
+def test_a_slow_line_gives_small_chunks() -> None:
+    """Progress and cancellation do not wait for a mebibyte."""
+    entry = Entry(key="k", size=2 * MIB, etag="e")
+    gate = threading.Event()
+
+    with serving(http(200, b"", ETag=QUOTED, Content_Length=str(entry.size))) as script:
+        piece = b"x" * (32 << 10)
+
+        def trickle(connection: socket.socket) -> None:
+            for _ in range(entry.size // len(piece)):
+                connection.sendall(piece)
+                gate.wait(0.04)  # the pace of the line, about 800 KiB/s
+
+        script.after = trickle
+        with bucket_on(script) as bucket, bucket.read(entry, 0, entry.size, cancelled=gate) as body:
+            sizes = [len(chunk) for chunk in body]
+    assert sum(sizes) == entry.size
+    assert min(sizes[1:]) <= 128 << 10
+
+
+def test_proxies_of_the_environment_are_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Both planes go through HTTP_PROXY, and not to hosts in NO_PROXY."""
+    with serving(http(200, b"", ETag=QUOTED)) as proxy:
+        monkeypatch.setenv("HTTP_PROXY", proxy.endpoint)
+        monkeypatch.setenv("http_proxy", proxy.endpoint)
+        with bucket_on(proxy, endpoint="http://s3.example.invalid") as bucket:
+            bucket.put("k", b"1", Metadata())
+            bucket.service.has_bucket("b")
+        assert [request.target for request in proxy.requests] == [
+            "http://s3.example.invalid/b/k",
+            "http://s3.example.invalid/b",
+        ]
+        monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+        monkeypatch.setenv("no_proxy", "127.0.0.1")
+        with serving(http(200, b"", ETag=QUOTED)) as direct, bucket_on(direct) as bucket:
+            bucket.put("k", b"1", Metadata())
+            bucket.service.has_bucket("b")
+        assert len(direct.requests) == 2

@@ -1,0 +1,76 @@
+"""Lines about jobs and workers: what they say and that they fit."""
+
+from __future__ import annotations
+
+import io
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from core.model import Counts, JobKind, JobProgress, JobSpec, JobState, JobView, Pair, Place, WorkerView
+from core.safe_text import cell_width
+from tui.cli.job_lines import progress_line, summary_line, worker_line
+from tui.cli.live import LiveBlock, plain
+
+HERE = Place(kind="local", path="/x/")
+
+
+def job(state: JobState, counts: Counts) -> JobView:
+    spec = JobSpec(kind=JobKind.COPY, pairs=(Pair(source=HERE, target=HERE),))
+    return JobView(id=7, spec=spec, state=state, title="", counts=counts, active_seconds=12.4)
+
+
+@given(
+    st.integers(20, 300),
+    st.text(alphabet=st.characters()),
+    st.integers(0, 10_000),
+    st.integers(0, 2**45),
+    st.text(),
+)
+def test_worker_line_fits(width: int, key: str, part: int, size: int, note: str) -> None:
+    """A worker's line is never wider than the terminal and holds nothing a terminal obeys."""
+    view = WorkerView(
+        index=49, key=key, part=part, parts=part, done=size // 2, size=size, rate=1e9, attempt=3, note=note
+    )
+    line = worker_line(view, width)
+    assert cell_width(line) <= width
+    assert "\x1b" not in line
+    assert "\n" not in line
+
+
+def test_progress_says_what_is_known() -> None:
+    """While the listing goes on totals are at-least, and no end is promised; later there is one."""
+    counts = Counts(listing=True, files_done=312, files_total=5040, bytes_done=2**30, bytes_total=2**32)
+    running = job(JobState.RUNNING, counts)
+    progress = JobProgress(job=7, state=JobState.RUNNING, counts=counts, rate=2.0**20)
+    line = progress_line(running, progress)
+    assert line == "job 7 running: 312/≥5 040 files · 1.0 GiB/≥4.0 GiB · 1.0 MiB/s · listing"
+    counts = Counts(files_done=1, files_total=2, bytes_total=10, files_failed=1, to_delete=3, retries=2)
+    progress = JobProgress(
+        job=7, state=JobState.RUNNING, counts=counts, eta_low=30, eta_high=90, waiting="network away\x1b"
+    )
+    assert progress_line(running, progress) == (
+        "job 7 running: 1/2 files · 0 B/10 B · 0 B/s · 30 s – 1 min 30 s left · 0/3 deleted · 1 failed"
+        " · 2 retries · network away␛"
+    )
+
+
+def test_summary() -> None:
+    """The summary block of features.md 7.4 in one line, with deletions and proofs where there are any."""
+    counts = Counts(files_done=5012, files_skipped=3, files_total=5012, bytes_done=1288490189)
+    assert summary_line(job(JobState.COMPLETED, counts)) == (
+        "✓ Success 5012 / ⊘ Skipped 3 / ✗ Failed 0 / Total 5015 — 1.2 GiB in 00:00:12"
+    )
+
+
+def test_block_is_drawn_over_itself() -> None:
+    """A frame goes up by the lines of the last one, erases line ends and what is below, in one piece."""
+    stream = io.StringIO()
+    stream.fileno = lambda: -1  # type: ignore[method-assign]
+    block = LiveBlock(stream)
+    block.draw([plain("one"), plain("two")])
+    block.draw([plain("three")])
+    block.clear()
+    assert (
+        stream.getvalue() == "\rone\x1b[K\r\ntwo\x1b[K\r\n\x1b[J\x1b[2A\rthree\x1b[K\r\n\x1b[J\x1b[1A\r\x1b[J"
+    )
