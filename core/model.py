@@ -370,6 +370,7 @@ class JobProgress(Value, frozen=True, kw_only=True):
     workers_wanted: int = 0
     connections_wanted: int = 0
     bandwidth: int = 0
+    active_seconds: float = 0.0  # as of this sample; the job's own value is of the last change of its state
 
 
 class DiskView(Value, frozen=True, kw_only=True):

@@ -128,10 +128,10 @@ class HaulierApp(App[None]):
         start_new_job(self)
 
     def add_connection(self) -> None:
-        """Go to the connections and begin a new one there."""
-        from tui.screens.connections import ConnectionsScreen
+        """Open the form for a new connection."""
+        from tui.screens.connection_edit import add_connection
 
-        self._go(ConnectionsScreen())
+        self.run_worker(add_connection(self), exclusive=True, group="connection", exit_on_error=False)
 
     def open_log(self, job_id: int = 0) -> None:
         self._go(LogScreen(job_id))

@@ -30,7 +30,7 @@ NO_TLS = "others could read and change it"
 def asks(connection: Connection, known: ConnectionList) -> list[Ask]:
     """All fields, filled with this connection. Stored keys are never shown."""
     credentials = connection.credentials
-    stored = isinstance(credentials, KeyringCredentials | SessionCredentials)
+    stored = kind_of(credentials) == TYPED and connection.name not in known.locked
     keys_mean = "empty: the stored ones stay" if stored else f"kept in: {safe_text(known.keeps_secrets_in)}"
     found = ", ".join(safe_text(name, 20) for name in known.profiles[:3])
     return [
@@ -218,7 +218,7 @@ def problems(
 
 def _problems_of_keys(values: Mapping[str, str], known: ConnectionList, old: Connection) -> dict[str, str]:
     key_id, hidden = values["key_id"].strip(), values["secret"].strip()
-    if not key_id and not hidden and kind_of(old.credentials) == TYPED:
+    if not key_id and not hidden and kind_of(old.credentials) == TYPED and old.name not in known.locked:
         return {}
     wrong: dict[str, str] = {}
     if not key_id:

@@ -266,7 +266,11 @@ def _words(patterns: tuple[str, ...]) -> str:
 
 
 def _size(n: int, none: int = 0) -> str:
-    return "" if n == none else format_bytes(n).replace(" ", "")
+    """The size as a person would type it; in plain bytes where that would round it."""
+    if n == none:
+        return ""
+    short = format_bytes(n).replace(" ", "")
+    return short if parse_size(short) == n else str(n)
 
 
 def _number(n: int) -> str:

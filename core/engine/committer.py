@@ -8,7 +8,6 @@ A kill between any two steps leaves items pending that are done again, or rename
 from __future__ import annotations
 
 import logging
-import sqlite3
 import threading
 import time
 from collections import deque
@@ -99,8 +98,8 @@ class Committer:
             try:
                 while self._commit_group():
                     pass
-            except sqlite3.Error as error:
-                self._on_trouble(DiskTrouble(f"the journal {self._journal.path} cannot be written: {error}"))
+            except DiskTrouble as error:  # the journal's
+                self._on_trouble(error)
             except Exception as error:
                 log.exception("recording failed")
                 self._on_trouble(DiskTrouble(f"recording failed: {error}"))

@@ -17,11 +17,11 @@ from core.connection_desk import ConnectionDesk
 from core.connections import ConnectionRegistry
 from core.engine.jobs import Jobs
 from core.engine.journal import Journal
-from core.engine.limits import MemoryBudget
-from core.engine.looking import Looking
+from core.engine.limits import Bandwidth, MemoryBudget, Shared
+from core.engine.looking import Looking, as_refusal
 from core.engine.storebook import StoreBook
 from core.engine.ticker import Ticker
-from core.errors import Code, HaulierError
+from core.errors import Code, HaulierError, TransferError
 from core.events import EventHub
 from core.messages import (
     PROTOCOL,
@@ -64,7 +64,7 @@ from core.settings import Settings
 log = logging.getLogger(__name__)
 R = TypeVar("R")
 
-BUFFERS = 160 * 1024 * 1024  # bytes that all workers may hold at once
+BUFFERS = 96 * 1024 * 1024  # bytes that all workers may hold at once
 SHOWN_NOTICES = 200
 
 
@@ -79,7 +79,7 @@ class Engine:
         self._vault = SecretVault()
         self._registry = ConnectionRegistry(paths.connections)
         self._desk = ConnectionDesk(self._registry, self._vault)
-        self._stores = StoreBook(self._registry.get, self._vault.keys)
+        self._stores = StoreBook(self._registry.get, self._vault.keys, settings.stall_timeout)
         self._looking = Looking(self._stores)
         self._notices: list[Notice] = []
         self._tasks: set[asyncio.Task[Any]] = set()
@@ -102,7 +102,7 @@ class Engine:
         self._jobs = Jobs(
             self._journal,
             self._stores,
-            MemoryBudget(BUFFERS),
+            Shared(MemoryBudget(BUFFERS), Bandwidth(self._settings.bandwidth)),
             publish=lambda view: self._hub.publish(lambda seq: JobChanged(seq=seq, job=view)),
             forgotten=lambda job: self._hub.publish(lambda seq: JobForgotten(seq=seq, job=job)),
             notice=self.notice,
@@ -178,7 +178,10 @@ class Engine:
         handler = self._handlers.get(type(command))
         if handler is None:
             raise HaulierError(Code.UNAVAILABLE, f"this engine does not know {type(command).__name__}")
-        return cast(R, await handler(command))
+        try:
+            return cast(R, await handler(command))
+        except TransferError as error:
+            raise as_refusal(error) from error
 
     def _make_handlers(self) -> dict[type, Callable[[Any], Awaitable[Any]]]:
         jobs, desk, looking = self._jobs, self._desk, self._looking

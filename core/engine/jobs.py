@@ -12,13 +12,13 @@ from typing import Any
 import msgspec
 
 from core.engine.journal import JobRow, Journal
-from core.engine.limits import MemoryBudget
+from core.engine.limits import Shared
 from core.engine.planner import make_title
 from core.engine.retry import parse_policy
 from core.engine.run import JobRun, Reports, RunEnd, Stop
 from core.engine.storebook import StoreBook
 from core.engine.tuning import MOST_THREADS, Tuning
-from core.errors import Code, HaulierError
+from core.errors import Code, DiskTrouble, HaulierError
 from core.messages import (
     AttemptPage,
     CancelJob,
@@ -54,15 +54,16 @@ class Jobs:
         self,
         journal: Journal,
         stores: StoreBook,
-        memory: MemoryBudget,
+        shared: Shared,
         publish: Callable[[JobView], None],
         forgotten: Callable[[int], None],
         notice: Callable[[Level, str, int], None],
     ) -> None:
-        self._journal, self._stores, self._memory = journal, stores, memory
+        self._journal, self._stores, self._shared = journal, stores, shared
         self._publish, self._forgotten, self._notice = publish, forgotten, notice
         self._views: dict[int, JobView] = {}
         self._locks: dict[int, asyncio.Lock] = {}
+        self._records: dict[int, asyncio.Lock] = {}
         self._ended: dict[int, asyncio.Event] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self.runs: dict[int, JobRun] = {}
@@ -164,6 +165,8 @@ class Jobs:
                     f"job {row.id} writes to S3 or deletes: not confirmed",
                     "type YES, in capitals (on the command line --confirm YES)",
                 )
+            if row.id in self.runs:  # the planning run is recording its end
+                await self._ended[row.id].wait()
             row = await self._set(row.id, state=JobState.RUNNING, moving=True, started=time.time())
             self._start_run(row)
             return self.view(row.id)
@@ -181,7 +184,7 @@ class Jobs:
     async def resume(self, command: ResumeJob) -> JobView:
         async with self._lock(command.job):
             row = await self._row(command.job)
-            if row.state in (JobState.RUNNING, JobState.PLANNING, JobState.PLANNED):
+            if row.id in self.runs or row.state is JobState.PLANNED:
                 return self.view(row.id)
             if row.state is JobState.FAILED:
                 return await self._again(row)
@@ -201,9 +204,13 @@ class Jobs:
             if row.state.is_final:
                 return self.view(row.id)
             run = self.runs.get(row.id)
-            if run is None:
-                run = self._start_run(row, first=Stop.CANCEL)
-            await self._stop_run(run, Stop.CANCEL)
+            if run is not None:
+                await self._stop_run(run, Stop.CANCEL)
+            if not self._views[
+                row.id
+            ].state.is_final:  # nothing runs, or it had just stopped for another reason
+                run = self._start_run(await self._row(row.id), first=Stop.CANCEL)
+                await self._stop_run(run, Stop.CANCEL)
             return self.view(row.id)
 
     async def retry(self, command: RetryJob) -> JobView:
@@ -233,6 +240,7 @@ class Jobs:
             await asyncio.to_thread(self._journal.forget_job, row.id)
             self._views.pop(row.id, None)
         self._locks.pop(command.job, None)
+        self._records.pop(command.job, None)
         self._forgotten(command.job)
         return Done()
 
@@ -304,7 +312,7 @@ class Jobs:
             changed=lambda: self._from_thread(loop, self._touched, job),
             ended=lambda end: self._from_thread(loop, self._run_ended, job, end),
         )
-        run = JobRun(row, self._journal, self._stores, self._memory, Tuning.of(row.spec.options), reports)
+        run = JobRun(row, self._journal, self._stores, self._shared, Tuning.of(row.spec.options), reports)
         self.runs[job] = run
         self._ended[job] = asyncio.Event()
         if first is not Stop.NO:
@@ -332,15 +340,14 @@ class Jobs:
             self._spawn(self._refresh(job))
 
     async def _refresh(self, job: int) -> None:
-        row = await asyncio.to_thread(self._journal.job, job)
-        run = self.runs.get(job)
-        if run is None:
-            return
-        state = row.state
-        if state is JobState.PLANNING and row.moving:
-            row = await asyncio.to_thread(self._journal.update_job, job, state=JobState.RUNNING)
-        self._views[job] = await self._view_of(row)
-        self._publish(self.view(job))
+        async with self._recording(job):  # else a late RUNNING could be written over the end
+            if job not in self.runs:
+                return
+            row = await asyncio.to_thread(self._journal.job, job)
+            if row.state is JobState.PLANNING and row.moving:
+                row = await asyncio.to_thread(self._journal.update_job, job, state=JobState.RUNNING)
+            self._views[job] = await self._view_of(row)
+            self._publish(self.view(job))
 
     def _run_ended(self, job: int, end: RunEnd) -> None:
         self._spawn(self._record_end(job, end))
@@ -351,33 +358,41 @@ class Jobs:
         task.add_done_callback(self._tasks.discard)
 
     async def _record_end(self, job: int, end: RunEnd) -> None:
-        run = self.runs[job]
-        try:
-            counts = run.counts()
-            row = await asyncio.to_thread(self._journal.job, job)
-            changes: dict[str, Any] = {
-                "state": end.state,
-                "reason": end.reason,
-                "hint": end.hint,
-                "counts": counts,
-                "blocker": end.blocker,
-            }
-            changes["active_seconds"] = row.active_seconds + time.monotonic() - run.began
-            if end.state.is_final:
-                changes["finished"] = time.time()
-            if end.state is JobState.FAILED and row.plan is None and not row.moving:
-                changes["counts"] = msgspec.structs.replace(counts, listing=False)
-            if end.plan is not None:
-                changes["plan"] = end.plan
-            row = await asyncio.to_thread(self._journal.update_job, job, **changes)
-            del self.runs[job]
-            self._views[job] = await self._view_of(row)
+        async with self._recording(job):
+            try:
+                await self._record(job, end)
+            except DiskTrouble as error:  # the run's last group could not be recorded either
+                self._views[job] = msgspec.structs.replace(
+                    self.view(job), state=JobState.BLOCKED, reason=error.message, hint="free space, then resume"
+                )
+            finally:
+                self.runs.pop(job, None)
+                self._ended[job].set()
+            view = self._views[job]
             if not self._closing:
-                self._tell_end(self._views[job])
-            self._publish(self._views[job])
-        finally:
-            self.runs.pop(job, None)
-            self._ended[job].set()
+                self._tell_end(view)
+            self._publish(view)
+
+    async def _record(self, job: int, end: RunEnd) -> None:
+        run = self.runs[job]
+        counts = run.counts()
+        row = await asyncio.to_thread(self._journal.job, job)
+        changes: dict[str, Any] = {
+            "state": end.state,
+            "reason": end.reason,
+            "hint": end.hint,
+            "counts": counts,
+            "blocker": end.blocker,
+        }
+        changes["active_seconds"] = row.active_seconds + time.monotonic() - run.began
+        if end.state.is_final:
+            changes["finished"] = time.time()
+        if end.state is JobState.FAILED and row.plan is None and not row.moving:
+            changes["counts"] = msgspec.structs.replace(counts, listing=False)
+        if end.plan is not None:
+            changes["plan"] = end.plan
+        row = await asyncio.to_thread(self._journal.update_job, job, **changes)
+        self._views[job] = await self._view_of(row)
 
     def _tell_end(self, view: JobView) -> None:
         counts = view.counts
@@ -437,6 +452,10 @@ class Jobs:
 
     def _lock(self, job: int) -> asyncio.Lock:
         return self._locks.setdefault(job, asyncio.Lock())
+
+    def _recording(self, job: int) -> asyncio.Lock:
+        """Held while a job's state is read and written without a command's lock."""
+        return self._records.setdefault(job, asyncio.Lock())
 
     async def _row(self, job: int) -> JobRow:
         return await asyncio.to_thread(self._journal.job, job)

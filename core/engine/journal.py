@@ -12,14 +12,14 @@ import sqlite3
 import threading
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
 from core.engine.route import Route
-from core.errors import Code, HaulierError
+from core.errors import Code, DiskTrouble, HaulierError
 from core.model import (
     Action,
     AttemptView,
@@ -123,17 +123,9 @@ class Journal:
         self._lock = threading.Lock()
         self._read_lock = threading.Lock()
         try:
+            if path.exists() and path.stat().st_size:
+                self._look()
             self._writer = self._connect()
-            version = self._writer.execute("PRAGMA user_version").fetchone()[0]
-            if version > SCHEMA_VERSION:
-                raise HaulierError(
-                    Code.UNAVAILABLE,
-                    f"the journal {path} was written by a newer haulier (format {version})",
-                    "use that version, or another metadata folder (--metadata-dir)",
-                )
-            damage = self._writer.execute("PRAGMA quick_check(1)").fetchone()[0]
-            if damage != "ok":
-                raise sqlite3.DatabaseError(damage)
             self._writer.executescript(_SCHEMA.read_text())
             self._writer.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
             self._writer.commit()
@@ -145,6 +137,21 @@ class Journal:
                 "nothing was changed; move the file away (with its -wal and -shm) to begin with an empty one, "
                 "or choose another folder with --metadata-dir",
             ) from error
+
+    def _look(self) -> None:
+        """Raise when the file is damaged or too new, without writing to it: a connection that may write would
+        carry its -wal into the file when it is closed."""
+        with closing(sqlite3.connect(f"{self.path.resolve().as_uri()}?mode=ro", uri=True)) as reader:
+            version = reader.execute("PRAGMA user_version").fetchone()[0]
+            if version > SCHEMA_VERSION:
+                raise HaulierError(
+                    Code.UNAVAILABLE,
+                    f"the journal {self.path} was written by a newer haulier (format {version})",
+                    "use that version, or another metadata folder (--metadata-dir)",
+                )
+            damage = reader.execute("PRAGMA quick_check(1)").fetchone()[0]
+            if damage != "ok":
+                raise sqlite3.DatabaseError(damage)
 
     def _connect(self) -> sqlite3.Connection:
         connection = sqlite3.connect(self.path, timeout=30, isolation_level=None, check_same_thread=False)
@@ -160,15 +167,18 @@ class Journal:
 
     @contextmanager
     def write(self) -> Iterator[sqlite3.Connection]:
-        """One transaction; durable when the block is left. Raises sqlite3.Error when the disk is full."""
+        """One transaction; durable when the block is left. Raises DiskTrouble when it cannot be written."""
         with self._lock:
-            self._writer.execute("BEGIN IMMEDIATE")
             try:
+                self._writer.execute("BEGIN IMMEDIATE")
                 yield self._writer
-            except BaseException:
-                self._writer.execute("ROLLBACK")
+                self._writer.execute("COMMIT")
+            except BaseException as error:
+                if self._writer.in_transaction:  # SQLite ends it by itself when the disk is full
+                    self._writer.execute("ROLLBACK")
+                if isinstance(error, sqlite3.OperationalError):
+                    raise DiskTrouble(f"the journal {self.path} cannot be written: {error}") from error
                 raise
-            self._writer.execute("COMMIT")
 
     def _rows(self, sql: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         with self._read_lock:

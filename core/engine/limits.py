@@ -6,26 +6,34 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 
 from core.stores.base import CancelFlag, Cancelled
 
 
 class Bandwidth:
-    """A rate in bytes per second that may change at any time; 0 means none.
+    """A rate in bytes per second that may change at any time; 0 means none. `above` limits its bytes as well.
 
     Virtual scheduling (GCRA, ITU-T I.371): each taker is told when its bytes may have passed and waits until
     then, so that many workers share the rate without a refill thread.
     """
 
-    def __init__(self, rate: int = 0) -> None:
+    def __init__(self, rate: int = 0, above: Bandwidth | None = None) -> None:
         self._rate = rate
+        self._above = above
         self._free_at = 0.0
         self._lock = threading.Lock()
         self._changed = threading.Event()
 
     @property
     def rate(self) -> int:
+        """This limit's own rate."""
         return self._rate
+
+    @property
+    def limits(self) -> bool:
+        """Whether `take` could ever make anybody wait; asked per chunk, before it is called."""
+        return self._rate != 0 or (self._above is not None and self._above.limits)
 
     def set(self, rate: int) -> None:
         """Takes effect at once, also for those that wait."""
@@ -37,6 +45,8 @@ class Bandwidth:
 
     def take(self, count: int, cancelled: CancelFlag) -> None:
         """Return when `count` bytes may have passed. Raises Cancelled."""
+        if self._above is not None:
+            self._above.take(count, cancelled)
         if self._rate == 0:
             return
         with self._lock:
@@ -76,3 +86,11 @@ class MemoryBudget:
             with self._freed:
                 self._left += count
                 self._freed.notify_all()
+
+
+@dataclass(frozen=True)
+class Shared:
+    """What all jobs of the engine share."""
+
+    memory: MemoryBudget
+    bandwidth: Bandwidth

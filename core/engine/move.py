@@ -96,7 +96,7 @@ def collect(source: Source, entry: Entry, offset: int, length: int, means: Means
             count = len(chunk)
             slot.done += count
             slot.moved += count
-            if means.bandwidth.rate:
+            if means.bandwidth.limits:
                 means.bandwidth.take(count, means.cancelled)
     data = chunks[0] if len(chunks) == 1 else b"".join(chunks)
     if len(data) != length:
@@ -214,7 +214,7 @@ def _download_part(large: LargeDownload, span: PartSpan, means: Means) -> PartRe
                 position += count
                 slot.done += count
                 slot.moved += count
-                if bandwidth.rate:
+                if bandwidth.limits:
                     bandwidth.take(count, means.cancelled)
         if position - span.offset != span.length:
             raise NetworkTrouble(

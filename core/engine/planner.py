@@ -8,7 +8,6 @@ covers the job's spec and every item in order, so a start names exactly what was
 from __future__ import annotations
 
 import hashlib
-import queue
 import sqlite3
 import threading
 from collections import Counter
@@ -22,9 +21,11 @@ import msgspec
 from core.engine.compare import Decision, FileFolderClash, OutOfOrder, Sameness, merge, ordered
 from core.engine.content import same_content
 from core.engine.journal import Journal
+from core.engine.listing import FIRST_TRIES, Pages, ahead, patient_pages
+from core.engine.retry import parse_policy
 from core.engine.route import Route
 from core.engine.storebook import Store, StoreBook
-from core.errors import NotFound, TransferError
+from core.errors import Code, HaulierError, NotFound, TransferError
 from core.filters import Filters
 from core.model import (
     Action,
@@ -39,7 +40,6 @@ from core.model import (
     PlanSummary,
     Tally,
 )
-from core.stores.base import CancelFlag
 from core.stores.local import LocalFolder, name_problem
 
 GROUP = 1000  # items written to the journal in one transaction
@@ -90,6 +90,16 @@ class _Known:
         return self._next == (route, name)
 
 
+class _KnownByName:
+    """The same, asked for in any order."""
+
+    def __init__(self, items: set[tuple[int, str]]) -> None:
+        self._items = items
+
+    def has(self, route: int, name: str) -> bool:
+        return (route, name) in self._items
+
+
 class _PairCount(NamedTuple):
     actions: dict[Action, _Counting]
     skip: _Counting
@@ -124,15 +134,21 @@ class Planner:
         spec: JobSpec,
         journal: Journal,
         stores: StoreBook,
-        cancelled: CancelFlag,
+        cancelled: threading.Event,
         on_items: Callable[[], None],
+        on_wait: Callable[[TransferError, float], None],
     ) -> None:
+        """`on_items` is called when items were written, `on_wait` when a listing failed and will be tried again
+        after so many seconds."""
         self._job = job
         self._spec = spec
         self._journal = journal
         self._stores = stores
         self._cancelled = cancelled
         self._on_items = on_items
+        self._on_wait = on_wait
+        self._policy = parse_policy(spec.options.retry)
+        self._first_tries = FIRST_TRIES
         self._filters = Filters(spec.options.include, spec.options.exclude)
         self._rows: list[tuple[int, Action, Entry, str]] = []
         self._next_id = 1
@@ -140,7 +156,7 @@ class Planner:
         self._skip_reasons: Counter[str] = Counter()
         self._cannot_reasons: Counter[str] = Counter()
         self._warnings: list[str] = []
-        self._known: _Known | None = None
+        self._known: _Known | _KnownByName | None = None
         self.found = Running()
         self.routes: tuple[Route, ...] = ()
 
@@ -152,6 +168,7 @@ class Planner:
         """
         self._journal.drop_impossible(self._job)  # found again by the comparison
         self._known = _Known(self._journal.known_items(self._job))
+        self._first_tries = 0  # these places were there before
         self._next_id = self._journal.last_item(self._job) + 1
 
     @property
@@ -272,9 +289,10 @@ class Planner:
         source = self._stores.source(route, self._adhoc)
         target = self._stores.target(route, self._adhoc)
         try:
-            for decision in self._decide(route, source, target, counts):
+            for decision in self._decide(number, route, source, target, counts):
                 self._note(number, decision, counts)
-            self._note_unlistable(number, source, counts)
+            for key, why in self._unlistable:
+                self._note(number, Decision(Action.CANNOT, Entry(key=key), why), counts)
         finally:
             for store in (source, target):
                 if isinstance(store, LocalFolder):
@@ -293,16 +311,18 @@ class Planner:
             creates_bucket=route.creates_bucket,
         )
 
-    def _decide(self, route: Route, source: Store, target: Store, counts: _PairCount) -> Iterator[Decision]:
+    def _decide(
+        self, number: int, route: Route, source: Store, target: Store, counts: _PairCount
+    ) -> Iterator[Decision]:
+        self._unlistable: list[tuple[str, str]] = []
         if route.single:
             yield from self._decide_single(route, source, target)
             return
         deletes: list[Decision] = []
+        self._find_nesting(route)
         judge = _Judge(self._spec, route, source, target)
         present = _absolute_to_relative(self._target_pages(route, target), route.target_prefix)
-        wanted = _absolute_to_relative(
-            _ahead(source.pages(route.source_prefix, cancelled=self._cancelled)), route.source_prefix
-        )
+        wanted = _absolute_to_relative(self._pages(source, route.source_prefix), route.source_prefix)
         last = ""
         try:
             for mine, theirs in merge(ordered("source", self._wanted(wanted)), ordered("target", present)):
@@ -315,13 +335,57 @@ class Planner:
                     yield from self._extra(theirs, deletes)
         except OutOfOrder as trouble:
             self._warn(f"{trouble}; compared through an index instead, nothing will be deleted")
-            yield from self._decide_by_index(route, source, target, judge, after=last)
+            source.take_unlistable()  # the second listing finds them again
+            yield from self._decide_by_index(number, route, source, target, judge, after=last)
             return
+        finally:
+            self._unlistable = _without_prefix(source.take_unlistable(), route.source_prefix)
         if deletes and self._deletions_are_safe(source, target):
-            yield from deletes
+            yield from self._unless_unlistable(deletes)
+
+    def _unless_unlistable(self, deletes: list[Decision]) -> Iterator[Decision]:
+        """What could not be read at the source may well be there: its copy at the target stays."""
+        there = {key.rstrip("/") for key, _ in self._unlistable}
+        kept = 0
+        for decision in deletes:
+            key = decision.entry.key
+            if there and any(key == name or key.startswith(name + "/") for name in there):
+                kept += 1
+                continue
+            yield decision
+        if kept:
+            self._warn(f"{kept} files stay at the target: what has their names at the source cannot be read")
+
+    def _find_nesting(self, route: Route) -> None:
+        """One place inside the other: the target is no part of what is copied into it (with items moving while
+        the listing runs that would never end), and the source is no extra of its target."""
+        self._not_source = self._not_extra = ""
+        if not self._one_store(route) or self._spec.kind is JobKind.VERIFY:
+            return
+        source, target = (
+            _full_prefix(route.source_root, route.source_prefix),
+            _full_prefix(route.target_root, route.target_prefix),
+        )
+        if source == target:
+            raise HaulierError(Code.USAGE, f"{route.source} and {route.target} are the same place")
+        if target.startswith(source):
+            self._not_source = target.removeprefix(source)
+            self._warn(f"{route.target} lies inside {route.source}: what is there is not copied into itself")
+        elif source.startswith(target):
+            self._not_extra = source.removeprefix(target)
+
+    def _one_store(self, route: Route) -> bool:
+        source, target = route.source, route.target
+        if source.kind == "local" or target.kind == "local":
+            return source.kind == target.kind
+        here = self._stores.connection(target.connection, self._adhoc)
+        there = self._stores.connection(source.connection, self._adhoc)
+        return source.bucket == target.bucket and here.endpoint.rstrip("/") == there.endpoint.rstrip("/")
 
     def _extra(self, theirs: Entry, deletes: list[Decision]) -> Iterator[Decision]:
         """Something that only the target has."""
+        if self._not_extra and theirs.key.startswith(self._not_extra):
+            return
         if self._spec.kind is JobKind.VERIFY:
             yield Decision(Action.CANNOT, theirs, "missing at the source")
         elif self._spec.kind is JobKind.SYNC and self._spec.options.delete:
@@ -348,14 +412,17 @@ class Planner:
             yield _Judge(self._spec, route, source, target).decide(entry, there)
 
     def _decide_by_index(
-        self, route: Route, source: Store, target: Store, judge: _Judge, after: str
+        self, number: int, route: Route, source: Store, target: Store, judge: _Judge, after: str
     ) -> Iterator[Decision]:
         """The same without trust in order: the target's listing goes into a table on disk, asked per name.
 
-        Entries decided before the disorder showed are not decided again.
+        Items written before the disorder showed, up to the name `after`, are not decided again.
         """
         folder = self._journal.path.parent
-        decided = {name for (name,) in self._decided_names()} if after else set()
+        self._flush()
+        written = {name for at, name in self._journal.known_items(self._job) if at == number}
+        decided = {name for name in written if after and name <= after}
+        in_order, self._known = self._known, _KnownByName({(number, name) for name in written - decided})
         with closing(sqlite3.connect(folder / f"compare-{self._job}.sqlite3")) as db:
             db.execute("DROP TABLE IF EXISTS there")
             db.execute(
@@ -379,13 +446,15 @@ class Planner:
                 there = Entry(key=entry.key, size=row[0], etag=row[1], modified=row[2]) if row else None
                 yield judge.decide(entry, there)
         (folder / f"compare-{self._job}.sqlite3").unlink(missing_ok=True)
+        self._known = in_order
 
-    def _decided_names(self) -> Iterable[tuple[str]]:
-        self._flush()
-        after = 0
-        while page := self._journal.pending_items(self._job, after, GROUP, deletions=False):
-            yield from ((row.name,) for row in page)
-            after = page[-1].id
+    def _pages(self, store: Store, prefix: str) -> Pages:
+        def after(key: str) -> Pages:
+            return store.pages(prefix, start_after=key, cancelled=self._cancelled)
+
+        return ahead(
+            patient_pages(after, self._policy, self._cancelled, self._on_wait, first_tries=self._first_tries)
+        )
 
     def _target_pages(self, route: Route, target: Store) -> Iterator[list[Entry]]:
         if route.creates_bucket:
@@ -395,13 +464,15 @@ class Planner:
                 return iter(())
             if not target.root.is_dir():
                 raise NotFound(f"{target.root}: is not a folder")
-        return _ahead(target.pages(route.target_prefix, cancelled=self._cancelled))
+        return self._pages(target, route.target_prefix)
 
     def _wanted(self, entries: Iterable[Entry]) -> Iterator[Entry]:
         for entry in entries:
             self.found.listed += 1
             if not entry.key:
                 continue  # the marker of the source folder itself
+            if self._not_source and entry.key.startswith(self._not_source):
+                continue
             if self._filters.wants(entry.key):
                 yield entry
 
@@ -429,11 +500,6 @@ class Planner:
         self._rows.append((route, decision.action, entry, decision.why))
         if len(self._rows) >= GROUP or (self._next_id == 1 and len(self._rows) >= 64):
             self._flush()
-
-    def _note_unlistable(self, route: int, source: Store, counts: _PairCount) -> None:
-        if isinstance(source, LocalFolder):
-            for key, why in source.take_unlistable():
-                self._note(route, Decision(Action.CANNOT, Entry(key=key), why), counts)
 
     def _flush(self) -> None:
         if self._rows:
@@ -494,6 +560,15 @@ class _Judge:
         return same_content(self._source, source_entry, self._target, target_entry).equal
 
 
+def _full_prefix(root: str, prefix: str) -> str:
+    """Where a route's names begin, for comparing places of one store: links in local paths resolved."""
+    return f"{Path(root).resolve()}/".replace("//", "/") if root else prefix
+
+
+def _without_prefix(unlistable: list[tuple[str, str]], prefix: str) -> list[tuple[str, str]]:
+    return [(key.removeprefix(prefix), why) for key, why in unlistable]
+
+
 def _absolute_to_relative(pages: Iterable[list[Entry]], prefix: str) -> Iterator[Entry]:
     if not prefix:
         for page in pages:
@@ -503,40 +578,6 @@ def _absolute_to_relative(pages: Iterable[list[Entry]], prefix: str) -> Iterator
     for page in pages:
         for entry in page:
             yield msgspec.structs.replace(entry, key=entry.key[cut:])
-
-
-def _ahead(pages: Iterator[list[Entry]]) -> Iterator[list[Entry]]:
-    """The same pages, the next two fetched while this one is worked on."""
-    ready: queue.Queue[list[Entry] | BaseException | None] = queue.Queue(maxsize=2)
-    left = threading.Event()
-
-    def put(thing: list[Entry] | BaseException | None) -> bool:
-        while not left.is_set():
-            try:
-                ready.put(thing, timeout=0.2)
-            except queue.Full:
-                continue
-            return True
-        return False
-
-    def fetch() -> None:
-        try:
-            for page in pages:
-                if not put(page):
-                    return
-        except BaseException as error:  # noqa: BLE001 - handed over to the reader, who raises it
-            put(error)
-            return
-        put(None)
-
-    threading.Thread(target=fetch, name="listing", daemon=True).start()
-    try:
-        while (thing := ready.get()) is not None:
-            if isinstance(thing, BaseException):
-                raise thing
-            yield thing
-    finally:
-        left.set()
 
 
 __all__ = ["Planner", "Running", "TransferError", "make_title"]

@@ -12,8 +12,9 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from enum import Enum
+from functools import partial
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import msgspec
 
@@ -28,7 +29,7 @@ from core.engine.large import (
     LargeServerSide,
     LargeUpload,
 )
-from core.engine.limits import Bandwidth, MemoryBudget
+from core.engine.limits import Bandwidth, Shared
 from core.engine.move import Means, Slot, copy_small, fetch_small, move_part, send_small
 from core.engine.planner import Planner
 from core.engine.proof import DELETED
@@ -43,6 +44,7 @@ from core.errors import (
     ErrorClass,
     FatalTrouble,
     HaulierError,
+    NetworkTrouble,
     NotFound,
     SourceChanged,
     StageLost,
@@ -64,8 +66,11 @@ from core.model import (
 from core.safe_text import safe_text
 from core.stores.base import Cancelled
 from core.stores.local import LocalFolder
+from core.stores.s3 import CopyUnsupported
 
 log = logging.getLogger(__name__)
+
+T = TypeVar("T")
 
 FEED = 2000  # items read from the journal at once
 
@@ -105,17 +110,18 @@ class JobRun:
         row: JobRow,
         journal: Journal,
         stores: StoreBook,
-        memory: MemoryBudget,
+        shared: Shared,
         tuning: Tuning,
         reports: Reports,
     ) -> None:
         self.row = row
         self.job = row.id
         self._spec, self._options = row.spec, row.spec.options
-        self._journal, self._stores, self._memory, self._reports = journal, stores, memory, reports
+        self._journal, self._stores, self._reports = journal, stores, reports
+        self._memory = shared.memory
         self._policy = parse_policy(self._options.retry)
         self.tuning = tuning
-        self.bandwidth = Bandwidth(tuning.bandwidth)
+        self.bandwidth = Bandwidth(tuning.bandwidth, shared.bandwidth)
         self._drain = threading.Event()  # take nothing new
         self._cancelled = threading.Event()  # drop what is in flight
         self._stop = Stop.NO
@@ -133,6 +139,8 @@ class JobRun:
         self._threads: list[threading.Thread] = []
         self._threads_lock = threading.Lock()
         self._larges: dict[int, LargeItem] = {}
+        self._retired: list[LargeItem] = []
+        self._relayed: set[int] = set()  # routes that the service does not copy by itself after all
         self.totals = Totals()
         self.retries = 0
         self.throttles = 0
@@ -271,20 +279,23 @@ class JobRun:
             self._start_planning()
         if not self.row.moving:
             return self._planned_end()
-        self._take_up_totals()
-        self._prepare_targets()
-        self._open_stores()
         self._committer.start()
         try:
+            self._take_up_totals()
+            self._prepare_targets()
+            self._open_stores()
             self._move_phase(deletions=False)
             if not self._drain.is_set():
                 self._raise_plan_error()
                 if self._plan is not None and self._plan.delete.count:
                     self._queue = self._new_queue()
                     self._move_phase(deletions=True)
+        except BaseException:
+            self._drain.set()  # the planner must not go on alone
+            raise
         finally:
             self._committer.close()
-            for large in list(self._larges.values()):
+            for large in [*self._larges.values(), *self._retired]:
                 large.close()
             if self._planner is not None:
                 self._planned.wait()  # another run of this job must not meet this one's planner
@@ -326,8 +337,16 @@ class JobRun:
     # ------------------------------------------------------------ planning
 
     def _start_planning(self) -> None:
-        planner = Planner(self.job, self._spec, self._journal, self._stores, self._drain, self._items_came.set)
-        self._routes = planner.resolve()
+        planner = Planner(
+            self.job,
+            self._spec,
+            self._journal,
+            self._stores,
+            self._drain,
+            on_items=self._items_came.set,
+            on_wait=self._note_wait,
+        )
+        self._routes = self._patiently(planner.resolve) if self.row.routes else planner.resolve()
         self._journal.update_job(self.job, routes=self._routes)
         if self.row.moving:
             planner.continue_from_journal()
@@ -352,6 +371,25 @@ class JobRun:
             self._items_came.set()
             self._reports.changed()
 
+    def _patiently(self, work: Callable[[], T]) -> T:
+        """Carry it out; when the network fails, wait and try again as the job's policy says."""
+        began, attempt = time.monotonic(), 1
+        while True:
+            try:
+                return work()
+            except (NetworkTrouble, Throttled) as error:
+                delay = next_delay(self._policy, error, attempt, time.monotonic() - began)
+                if delay is None:
+                    raise
+                self._note_wait(error, delay)
+                if self._drain.wait(delay):
+                    raise Cancelled from error
+                attempt += 1
+
+    def _note_wait(self, error: TransferError, delay: float) -> None:
+        self.retries += 1
+        self._reports.notice(Level.WARNING, f"{safe_text(error.message)}, trying again in {delay:.0f} s")
+
     def _raise_plan_error(self) -> None:
         if self._plan_error is not None:
             raise self._plan_error
@@ -366,7 +404,7 @@ class JobRun:
             if route.target.kind == "local":
                 LocalFolder(Path(route.target_root)).ensure_root()
             elif route.creates_bucket:
-                self._prepare_bucket(route)
+                self._patiently(partial(self._prepare_bucket, route))
 
     def _prepare_bucket(self, route: Route) -> None:
         service = self._stores.service(route.target.connection, self._spec.adhoc)
@@ -477,6 +515,8 @@ class JobRun:
                     self._do_item(task, means)
             except Cancelled:
                 pass  # stays pending in the journal
+            except CopyUnsupported as error:
+                self._relay_instead(task, error)
             except TransferError as error:
                 self._failed(task, error)
             except HaulierError as error:
@@ -504,7 +544,7 @@ class JobRun:
         if row.action is Action.VERIFY:
             self._verify(task, entry, source, target, key)
             return
-        if route.method == "server side":
+        if route.method == "server side" and row.route not in self._relayed:
             if entry.size <= target.limits.max_whole:
                 receipt, proof = copy_small(source, entry, target, key, means)
                 self._end(Outcome(row, task.attempt, entry.size, proof, "", target, receipt))
@@ -638,12 +678,8 @@ class JobRun:
         """The source is not what it was (or the partial data is gone): the item begins again, never mixed."""
         if isinstance(task, PartTask):
             large = task.large
-            with large.lock:
-                if large.failed:
-                    return
-                large.failed = True
-            self._queue.give_up_parts(large)
-            self._larges.pop(large.row.id, None)
+            if not self._retire(large):
+                return
             large.target.abort(large.key, large.token)
             task = ItemTask(large.row, large.attempt, large.first_failed or time.monotonic())
         row = task.row
@@ -671,15 +707,37 @@ class JobRun:
         self.retries += 1
         self._queue.delay(task, min(delay, 1.0), "source changed")
 
-    def _give_up(self, task: Task, message: str) -> None:
+    def _relay_instead(self, task: Task, error: CopyUnsupported) -> None:
+        """The service cannot copy this by itself: from here on the route's bytes go through this machine."""
+        row = task.row if isinstance(task, ItemTask) else task.large.row
+        if row.route not in self._relayed:
+            self._relayed.add(row.route)
+            self._reports.notice(
+                Level.WARNING, f"{safe_text(error.message)}: copied through this machine instead"
+            )
         if isinstance(task, PartTask):
             large = task.large
-            with large.lock:
-                if large.failed:
-                    return
-                large.failed = True
-            self._queue.give_up_parts(large)
-            self._larges.pop(large.row.id, None)
+            if not self._retire(large):
+                return
+            large.target.abort(large.key, large.token)
+            task = ItemTask(row, large.attempt, large.first_failed)
+        self._journal.drop_transfer(self.job, row.id)
+        self._queue.delay(task, 0.0, "copied through this machine")
+
+    def _retire(self, large: LargeItem) -> bool:
+        """Take a large item off the way; False when another worker did it already."""
+        with large.lock:
+            if large.failed:
+                return False
+            large.failed = True
+        self._queue.give_up_parts(large)
+        self._larges.pop(large.row.id, None)
+        self._retired.append(large)  # its descriptors are closed when no worker can hold them any more
+        return True
+
+    def _give_up(self, task: Task, message: str) -> None:
+        if isinstance(task, PartTask) and not self._retire(task.large):
+            return
         row = task.row if isinstance(task, ItemTask) else task.large.row
         text = safe_text(message)
         self._reports.notice(Level.WARNING, f"{safe_text(row.name, 80)}: {text}, not tried again")

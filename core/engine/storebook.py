@@ -16,10 +16,14 @@ Store = LocalFolder | S3Bucket
 
 
 class StoreBook:
-    """`find` gives a saved connection by name (raises HaulierError), `keys` the secret of a reference."""
+    """`find` gives a saved connection by name (raises HaulierError), `keys` the secret of a reference,
+    `stall_timeout` after how many silent seconds a connection counts as broken."""
 
-    def __init__(self, find: Callable[[str], Connection], keys: Callable[[str], SecretKeys]) -> None:
+    def __init__(
+        self, find: Callable[[str], Connection], keys: Callable[[str], SecretKeys], stall_timeout: float = 60.0
+    ) -> None:
         self._find = find
+        self._stall_timeout = stall_timeout
         self._keys = keys
         self._services: dict[Connection, S3Service] = {}
         self._lock = threading.Lock()
@@ -37,7 +41,7 @@ class StoreBook:
         with self._lock:
             service = self._services.get(connection)
             if service is None:
-                service = self._services[connection] = S3Service(connection, self._keys)
+                service = self._services[connection] = S3Service(connection, self._keys, self._stall_timeout)
             return service
 
     def forget_services(self) -> None:

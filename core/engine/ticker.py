@@ -101,6 +101,7 @@ class Ticker:
                     workers_wanted=limits["files"],
                     connections_wanted=limits["connections"],
                     bandwidth=run.bandwidth.rate,
+                    active_seconds=run.row.active_seconds + now - run.began,
                 )
             )
             run.sample_slots(now)

@@ -1,7 +1,7 @@
 """This machine's files as a store: one folder, never left, final names only for whole files.
 
-- Partial data lives in `<root>/.haulier/`, under names made of digests of the writer and the key, so that the
-  same item always finds (and overwrites) its own partial file, and two jobs that write one name never share one.
+- Partial data lives in `<root>/.haulier/`, under names made of digests of the writer and the key: the same
+  item always finds (and overwrites) its own partial file, and two jobs that write one name never share one.
 - A file gets its final name by rename, after its bytes are durable: `syncfs` once for a group where the
   kernel reports write errors through it (Linux 5.8+), else `fdatasync` per file; then the folders are synced.
 - Folders are opened component by component with O_NOFOLLOW from the root's descriptor: a symbolic link

@@ -49,13 +49,10 @@ def text_of(app: App[None]) -> str:
     return "\n".join(strip.text for strip in app.screen._compositor.render_strips())
 
 
-def tell_progress(client: RecordedClient, samples: int = 1) -> None:
-    """Let the engine send samples of a believable curve."""
-    for number in range(samples):
+def tell_progress(client: RecordedClient, samples: int = 1, first: int = 0) -> None:
+    """Let the engine send samples number `first` and following of a believable curve."""
+    for number in range(first, first + samples):
         sample = recorded_progress()
         rate = (300 + 100 * math.sin(number / 9) + 60 * math.sin(number / 2)) * MIB
-        client.say(
-            msgspec.structs.replace(
-                sample, rate=rate, jobs=(msgspec.structs.replace(sample.jobs[0], rate=rate),)
-            )
-        )
+        jobs = (msgspec.structs.replace(sample.jobs[0], rate=rate),)
+        client.say(msgspec.structs.replace(sample, rate=rate, jobs=jobs))

@@ -32,7 +32,9 @@ def test_pages_come_as_they_are_looked_at() -> None:
     items = server.items
     assert len(items) == 1
     assert items[0] is None
-    assert items[0].id == 0
+    first = items[0]
+    assert first is not None
+    assert first.id == 0
     assert len(items) == 11
     position = 0
     while position < len(items):

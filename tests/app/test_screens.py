@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 import pytest
+from textual.strip import Strip
 from textual.widgets import Input
 
 from core.errors import Code, HaulierError
@@ -466,7 +467,12 @@ async def test_only_changed_worker_lines_are_drawn_again(monkeypatch: pytest.Mon
         table = app.screen.query_one(WorkerTable)
         drawn: list[int] = []
         render_line = table.render_line
-        monkeypatch.setattr(table, "render_line", lambda y: drawn.append(y) or render_line(y))
+
+        def counted(y: int) -> Strip:
+            drawn.append(y)
+            return render_line(y)
+
+        monkeypatch.setattr(table, "render_line", counted)
         moved = list(still.workers)
         moved[4] = msgspec.structs.replace(moved[4], done=moved[4].done + MIB)
         client.say(msgspec.structs.replace(still, workers=tuple(moved)))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pytest
@@ -32,14 +33,18 @@ def still(fixed_clock: None) -> None:
     """All pictures are of one moment."""
 
 
+def _more_than(app: Any, samples: int) -> bool:
+    return bool(app.view.samples > samples)
+
+
 def driven(client: RecordedClient, keys: tuple[str, ...]) -> Callable[[Pilot[None]], Any]:
     async def drive(pilot: Pilot[None]) -> None:
         app: Any = pilot.app
         await until(pilot, lambda: app.view.link is Link.UP)
-        for _ in range(40):  # one at a time: a slow reader would be given fewer
+        for number in range(120):  # one at a time: a slow reader would be given fewer
             before = app.view.samples
-            tell_progress(client)
-            await until(pilot, lambda before=before: app.view.samples > before)
+            tell_progress(client, first=number)
+            await until(pilot, partial(_more_than, app, before))
         await pilot.press(*keys)
         await pilot.pause(0.3)
         for one in pilot.app.screen.query("Input"):

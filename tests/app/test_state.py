@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import msgspec
 import pytest
 from hypothesis import given
@@ -35,7 +37,7 @@ from tui.state import (
 HELLO = Hello(protocol=1, build="b", pid=1, boot_id="one")
 
 
-def attached(**changes: object) -> ViewState:
+def attached(**changes: Any) -> ViewState:
     return reduce(ViewState(), Attached(HELLO, a_snapshot(**changes), 100.0))
 
 

@@ -155,7 +155,7 @@ async def test_from_connections_to_yes_to_the_board_and_back_again(
             await until(pilot, lambda: "[b]three[@click=app.quit] ü.txt" in text_of(app), PATIENCE)
             await pilot.press("escape", "s")
             await on(app, pilot, YesDialog)
-            await until(pilot, lambda: app.screen.query_one("#answer").listens)  # type: ignore[attr-defined]
+            await until(pilot, lambda: isinstance(app.screen, YesDialog) and app.screen.listens)
             await pilot.press("enter")
             assert isinstance(app.screen, YesDialog)
             await pilot.press("Y", "E", "S", "enter")
@@ -214,7 +214,7 @@ async def test_a_sync_that_deletes_lists_the_deletions_and_esc_leaves_everything
         await until(pilot, lambda: "asks for YES" in text_of(app), PATIENCE)
         await pilot.press("s")
         await on(app, pilot, YesDialog)
-        await until(pilot, lambda: app.screen.query_one("#answer").listens)  # type: ignore[attr-defined]
+        await until(pilot, lambda: isinstance(app.screen, YesDialog) and app.screen.listens)
         await pilot.press("Y", "E", "S", "enter")
         await on(app, pilot, BoardScreen)
         await state_of_newest(app, pilot, JobState.COMPLETED)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -14,11 +16,12 @@ from tests.cli.program import Program, finish
 
 
 @pytest.fixture
-def own_tmp(haulier: Program, tmp_path: Path) -> Path:
-    """Where the demo makes its folder."""
+def own_tmp(haulier: Program) -> Iterator[Path]:
+    """Where the demo makes its folder, and nothing else is."""
     folder = Path(tempfile.mkdtemp(prefix="h-", dir="/tmp"))  # short: sockets have short addresses
     haulier.extra["TMPDIR"] = str(folder)
-    return folder
+    yield folder
+    shutil.rmtree(folder)
 
 
 def running_in(folder: Path) -> list[str]:

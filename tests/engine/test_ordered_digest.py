@@ -77,9 +77,7 @@ def test_failed_parts_do_not_count(
 
 
 @given(objects(), st.data())
-def test_parts_overlap_in_time(
-    made: tuple[bytes, int, bool, list[PartSpan]], draw: st.DataObject
-) -> None:
+def test_parts_overlap_in_time(made: tuple[bytes, int, bool, list[PartSpan]], draw: st.DataObject) -> None:
     """Several parts on their way at once, ending in another order than they began."""
     data, segment, whole, spans = made
     etag = etag_of(data, segment, whole)

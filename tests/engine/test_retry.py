@@ -38,7 +38,7 @@ def test_patient_ends_with_its_budget() -> None:
 
 
 def test_classes_have_their_own_ends() -> None:
-    """File errors: three tries in all. Digests and changes: four. Fatal errors are never the item's to retry."""
+    """File errors: three tries in all. Digests and changes: four. Fatal ones are not the item's to retry."""
     assert delays("patient", FileTrouble("404"), 4) == [5, 10, None, None]
     assert delays("patient", IntegrityTrouble("md5"), 5) == [5, 10, 30, None, None]
     assert delays("patient", SourceChanged("new"), 5) == [5, 10, 30, None, None]

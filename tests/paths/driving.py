@@ -131,7 +131,9 @@ class Haulier:
 
     async def ends(self, job: int, state: JobState = JobState.COMPLETED, seconds: float = SECONDS) -> JobView:
         """Wait for the end, which must be `state`."""
-        view = await self.reaches(job, lambda v: v.state.is_final or v.state is state, f"end ({state})", seconds)
+        view = await self.reaches(
+            job, lambda v: v.state.is_final or v.state is state, f"end ({state})", seconds
+        )
         assert view.state is state, f"{view.state}: {view.reason}; {await self.errors(job)}"
         return view
 

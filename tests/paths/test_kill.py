@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -33,7 +35,7 @@ BANDWIDTH = 30 * MIB
 # Parts that one kill may cost: two in flight, and one that was there but not yet recorded.
 LOST_PARTS = 3
 MOST_MOVED = SIZE + KILLS * LOST_PARTS * PART + 2 * MIB
-LIMITS = {"workers": 1, "connections": 2, "part_size": PART, "bandwidth": BANDWIDTH}
+LIMITS: dict[str, Any] = {"workers": 1, "connections": 2, "part_size": PART, "bandwidth": BANDWIDTH}
 
 
 @pytest.fixture(params=["moto", "rclone"])
@@ -42,11 +44,15 @@ def server(request: pytest.FixtureRequest) -> S3Server:
     return found
 
 
+def more_parts(haulier: Haulier, wanted: int, _view: JobView) -> bool:
+    return len(haulier.recorded_parts()) >= wanted
+
+
 async def killed_on_the_way(haulier: Haulier, job: int) -> JobView:
     """Kill the engine each time more parts are recorded; what was recorded is still known afterwards."""
     before: set[int] = set()
-    for _ in range(KILLS):
-        await haulier.reaches(job, lambda _: len(haulier.recorded_parts()) >= len(before) + 3, "more parts")
+    for turn in range(1, KILLS + 1):
+        await haulier.reaches(job, partial(more_parts, haulier, len(before) + 3), f"more parts, turn {turn}")
         await haulier.kill()
         recorded = set(haulier.recorded_parts())
         assert recorded >= before, "a part that was recorded is gone"
@@ -97,9 +103,7 @@ async def test_upload(haulier: Haulier, server: S3Server, tmp_path: Path) -> Non
     assert tree(big.parent) == {"big.bin": sha256(big)}
 
 
-async def test_relay(
-    haulier: Haulier, moto_server: S3Server, rclone_server: S3Server, tmp_path: Path
-) -> None:
+async def test_relay(haulier: Haulier, moto_server: S3Server, rclone_server: S3Server, tmp_path: Path) -> None:
     """From one service to another through memory, killed three times; nothing touches the disk here."""
     source, target = rclone_server.new_bucket(), moto_server.new_bucket()
     put_all(rclone_server, source, [("big.bin", noise(SIZE))])

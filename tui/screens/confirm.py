@@ -107,6 +107,11 @@ class YesDialog(ModalScreen[bool]):
         self.call_after_refresh(self.call_after_refresh, self.field.listen)
 
     @property
+    def listens(self) -> bool:
+        """Whether the dialog stands on the screen and keys count."""
+        return self.is_mounted and self.field.listens
+
+    @property
     def field(self) -> TypedOnly:
         return self.query_one(TypedOnly)
 

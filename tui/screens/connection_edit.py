@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from textual.app import ComposeResult
 
 from core.errors import Code, HaulierError
-from core.messages import ConnectionList, SaveConnection, TestConnection, TestReport
+from core.messages import ConnectionList, ListConnections, SaveConnection, TestConnection, TestReport
 from core.model import Connection, SecretKeys
 from core.safe_text import safe_text
 from tui import connection_form
@@ -17,7 +19,17 @@ from tui.widgets.form import Field, Form
 from tui.widgets.heading import Heading, Words
 from tui.widgets.rule import Rule
 
+if TYPE_CHECKING:
+    from tui.app import HaulierApp
+
 Tested = tuple[Connection, SecretKeys | None]
+
+
+async def add_connection(app: HaulierApp) -> None:
+    """Open the form for a new connection on top of whatever is shown."""
+    known = await app.ask(ListConnections())
+    if known is not None:
+        app.push_screen(ConnectionEditScreen(Connection(name=""), "", known))
 
 
 class ConnectionEditScreen(HaulierScreen):

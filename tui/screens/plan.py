@@ -240,7 +240,10 @@ class PlanScreen(HaulierScreen):
     async def _start(self) -> None:
         """Ask for YES where the plan needs it, then name the plan that was shown to the engine."""
         job, client = self.job, self.haulier.client
-        if job is None or job.plan is None or client is None:
+        if job is None or job.plan is None:
+            return
+        if client is None:
+            self.haulier.complain(HaulierError(Code.UNAVAILABLE, "The engine is away: nothing was started."))
             return
         plan = job.plan
         self._busy = True

@@ -27,6 +27,7 @@ from tui.state import Link, ViewState
 from tui.widgets.filter_bar import FilterBar
 from tui.widgets.form import Ask, Form
 from tui.widgets.heading import Heading, Words, wrapped
+from tui.widgets.rule import Rule
 from tui.widgets.spans import Line
 from tui.widgets.table import Column, LineTable
 
@@ -64,7 +65,6 @@ class TargetScreen(HaulierScreen):
     DEFAULT_CSS = """
     TargetScreen Form { height: auto; max-height: 3; }
     TargetScreen Form { margin: 1 0; }
-    TargetScreen #preview { margin-bottom: 1; }
     """
 
     def __init__(
@@ -85,6 +85,7 @@ class TargetScreen(HaulierScreen):
         yield Form(self._asks())
         yield _Buckets()
         yield FilterBar()
+        yield Rule("what goes where")
         yield Words(id="preview")
 
     def _asks(self) -> list[Ask]:

@@ -18,6 +18,7 @@ from tui.widgets.spans import Line
 from tui.widgets.table import GAP, Column, LineTable
 
 DOT_WIDTH = 1
+COUNT_WIDTH = 10
 
 
 @dataclass(frozen=True)
@@ -46,7 +47,7 @@ class BucketList(LineTable[int]):
         Column("number", "#", 4, right=True),
         Column("name", "bucket", 14, grow=1),
         Column("bytes", "bytes", 10, right=True),
-        Column("count", "objects", 10, right=True),
+        Column("count", "objects", COUNT_WIDTH, right=True),
         Column("created", "created", 10, from_width=66),
         Column("region", "region", 14, from_width=76),
     )
@@ -114,7 +115,7 @@ class BucketList(LineTable[int]):
         more = "" if measured.complete else "≥ "
         return {
             "bytes": ((more + format_bytes(measured.total.bytes), ""),),
-            "count": ((more + _count(measured.total.count), "quiet"),),
+            "count": ((_fitting(more, measured.total.count), "quiet"),),
         }
 
     def on_click(self, event: events.Click) -> None:
@@ -123,8 +124,9 @@ class BucketList(LineTable[int]):
             self.post_message(self.DotClicked(self.rows[row]))
 
 
-def _count(count: int) -> str:
-    return format_count(count) if count < 10_000_000 else short_count(count)
+def _fitting(more: str, count: int) -> str:
+    whole = more + format_count(count)
+    return whole if len(whole) <= COUNT_WIDTH else more + short_count(count)
 
 
 def _date(created: float) -> str:

@@ -16,10 +16,8 @@ NAME_WIDTH = 12
 def summary(view: ViewState, job: JobView, width: int) -> list[Line]:
     """The lines, for a widget `width` cells wide."""
     lines: list[Line] = []
-    asked = f"{job.spec.kind}" + (
-        ", and delete what the source does not have" if job.spec.options.delete else ""
-    )
-    lines.append(_row("asked for", asked))
+    deletes = ", and delete what the source does not have" if job.spec.options.delete else ""
+    lines.append(_row("asked for", f"{job.spec.kind}{deletes}"))
     side = width // 2 - 8
     for pair in job.spec.pairs[:8]:
         lines.append(_row("", f"{safe_text(str(pair.source), side)} → {safe_text(str(pair.target), side)}"))

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from core.model import JobState
 from core.units import format_when
 from tui.job_words import bytes_of, eta_of, files_of, glyph_of, rate_or_word, title_of, when_of
-from tui.state import ViewState
+from tui.state import Link, ViewState
 from tui.widgets.spans import Line, Span
 from tui.widgets.table import Column, LineTable
 
@@ -34,7 +34,9 @@ def row_of(view: ViewState, job_id: int, now: float, *, roomy: bool) -> JobRow:
     if job is None:
         raise KeyError(job_id)
     counts = view.counts(job)
-    if job.state is JobState.RUNNING or job.state is JobState.PLANNING:
+    if view.link is not Link.UP and not job.state.is_final:
+        last = "–"
+    elif job.state is JobState.RUNNING or job.state is JobState.PLANNING:
         last = eta_of(view.live(job), counts, roomy=roomy)
     elif job.state is JobState.PARTIAL:
         last = "R retry"

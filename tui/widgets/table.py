@@ -24,7 +24,8 @@ from tui.widgets.spans import Line, Looks, Span, fitted, width_of
 Row = TypeVar("Row")
 
 ACROSS = "*"  # the name of a cell that takes the place of all columns but the first
-GAP = 2  # cells between columns
+GAP = 2  # cells between columns, but 1 in a table that is short of room
+SHORT = 96  # cells below which a table is short of room
 ROOMY = 130  # cells from which columns take their `wide` width
 
 
@@ -79,6 +80,7 @@ class LineTable(Looks, ScrollView, Generic[Row], can_focus=True):
         self._rows: Sequence[Row] = ()
         self._layout: tuple[tuple[Column, int], ...] = ()
         self._layout_width = 0
+        self._gap = ""
 
     # -- what a subclass says
 
@@ -166,7 +168,8 @@ class LineTable(Looks, ScrollView, Generic[Row], can_focus=True):
         width = self._layout_width - 2  # a cell for the cursor's mark, one at the end
         shown = [column for column in self.COLUMNS if column.from_width <= width]
         widths = [column.wide if column.wide and width >= ROOMY else column.width for column in shown]
-        spare = width - sum(widths) - GAP * (len(shown) - 1)
+        self._gap = " " * (GAP if width >= SHORT else 1)
+        spare = width - sum(widths) - len(self._gap) * (len(shown) - 1)
         shares = sum(column.grow for column in shown)
         layout: list[tuple[Column, int]] = []
         for column, size in zip(shown, widths, strict=True):
@@ -201,7 +204,7 @@ class LineTable(Looks, ScrollView, Generic[Row], can_focus=True):
         line_spans: list[Span] = [(mark, "key" if on_cursor else "")]
         for position, (column, size) in enumerate(self._layout):
             if position:
-                line_spans.append((" " * GAP, ""))
+                line_spans.append((self._gap, ""))
             if position == 1 and ACROSS in cells:
                 line_spans += fitted(cells[ACROSS], width - width_of(line_spans) - 1)
                 break
@@ -212,7 +215,7 @@ class LineTable(Looks, ScrollView, Generic[Row], can_focus=True):
         line: list[Span] = [(" ", "")]
         for position, (column, size) in enumerate(self._layout):
             if position:
-                line.append((" " * GAP, ""))
+                line.append((self._gap, ""))
             line += fitted([(column.title, "head")], size, right=column.right)
         return line
 

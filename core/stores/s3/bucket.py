@@ -120,13 +120,16 @@ class S3Bucket:
             return self._dotted.head(key, checksums=checksums)
         doing = Doing("look at", self.name, key)
         headers = [("x-amz-checksum-mode", "ENABLED")] if checksums else []
+        region = self.service.control.region_of(self.name)
         try:
             response = self._wire.ask(doing, "HEAD", headers=headers)
         except NotFound:
             raise
         except FileTrouble as refusal:
             self._explain(doing, refusal)
-            raise
+            if self.service.control.region_of(self.name) == region:
+                raise
+            response = self._wire.ask(doing, "HEAD", headers=headers)  # the explanation was a wrong region
         told = all_headers(response)
         if told is None:  # a header that is not text; boto3 reads those
             return self._dotted.head(key, checksums=checksums)

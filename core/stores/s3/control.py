@@ -19,7 +19,15 @@ from botocore.config import Config
 from botocore.configprovider import ConfiguredEndpointProvider
 from botocore.exceptions import BotoCoreError, ClientError
 
-from core.errors import BadCredentials, FatalTrouble, FileTrouble, NoPermission, NotFound, TargetRefused
+from core.errors import (
+    BadCredentials,
+    FatalTrouble,
+    FileTrouble,
+    NoPermission,
+    NotFound,
+    TargetRefused,
+    TransferError,
+)
 from core.model import (
     AnonymousCredentials,
     BucketInfo,
@@ -32,7 +40,7 @@ from core.model import (
 )
 from core.stores.s3.addressing import DEFAULT_REGION, Endpoint, is_region, parse_endpoint
 from core.stores.s3.certificates import certificates
-from core.stores.s3.errors import Doing, from_botocore, refusal_of_client_error
+from core.stores.s3.errors import Doing, Refusal, from_botocore, refusal_of_client_error
 from core.stores.s3.signing import FrozenKeys
 
 CONNECT_SECONDS = 10
@@ -136,7 +144,9 @@ class Control:
 
     @property
     def home_region(self) -> str:
-        """Where buckets are looked for first."""
+        """Where buckets are looked for first: what the connection says, unless the server said otherwise."""
+        if learnt := self._regions.get(""):
+            return learnt
         uses_files = isinstance(self.connection.credentials, ProfileCredentials | ChainCredentials)
         configured = self.session().region_name if uses_files and not self.connection.region else ""
         region = self.connection.region or self.endpoint.region_in_name or configured or DEFAULT_REGION
@@ -146,7 +156,9 @@ class Control:
         """The region to sign with: what was learnt of the bucket, else the home region."""
         region = self._regions.get(bucket)
         if region is None:
-            region = self._regions[bucket] = self.home_region
+            region = self.home_region
+            if bucket:
+                self._regions[bucket] = region
         return region
 
     def learn_region(self, bucket: str, region: str) -> None:
@@ -197,51 +209,76 @@ class Control:
 
     def list_buckets(self) -> list[BucketInfo]:
         """All buckets that these credentials own, in the order of their names."""
-        client = self.client()
         found: list[BucketInfo] = []
-        with self.asking(Doing("list buckets")):
-            answer = client.list_buckets()
-            while True:
-                for bucket in answer.get("Buckets", []):
-                    created = bucket.get("CreationDate")
-                    found.append(
-                        BucketInfo(
-                            name=bucket["Name"],
-                            created=created.timestamp() if created else 0.0,
-                            region=bucket.get("BucketRegion", ""),
-                        )
+        answer = self._in_its_region(Doing("list buckets"), lambda client: client.list_buckets())
+        while True:
+            for bucket in answer.get("Buckets", []):
+                created = bucket.get("CreationDate")
+                found.append(
+                    BucketInfo(
+                        name=bucket["Name"],
+                        created=created.timestamp() if created else 0.0,
+                        region=bucket.get("BucketRegion", ""),
                     )
-                token = answer.get("ContinuationToken")
-                if not token:
-                    break
-                answer = client.list_buckets(ContinuationToken=token)
-        return sorted(found, key=lambda bucket: bucket.name)
+                )
+            token = answer.get("ContinuationToken")
+            if not token:
+                return sorted(found, key=lambda bucket: bucket.name)
+            with self.asking(Doing("list buckets")):
+                answer = self.client().list_buckets(ContinuationToken=token)
 
     def has_bucket(self, name: str) -> bool:
         """Whether the bucket exists. Raises NoPermission when it does but may not be looked at."""
         try:
-            with self.asking(Doing("look for", name)):
-                self.client(name).head_bucket(Bucket=name)
+            self._in_its_region(Doing("look for", name), lambda client: client.head_bucket(Bucket=name))
         except NotFound:
             return False
         return True
 
     def find_region(self, name: str) -> str:
         """The bucket's region as the server tells it, learnt for later. Raises NotFound, NoPermission."""
-        doing = Doing("look for", name)
-        client = self.client(name)
         try:
-            answer = client.head_bucket(Bucket=name)
+            answer = self._in_its_region(
+                Doing("look for", name), lambda client: client.head_bucket(Bucket=name)
+            )
             region = answer.get("BucketRegion", "")
-        except ClientError as error:
-            # A bucket elsewhere, or one that may not be listed, still says where it is.
-            region = refusal_of_client_error(error).region
+        except NoPermission as error:  # a bucket that may not be looked at still says where it is
+            region = refusal_behind(error).region
             if not region:
-                raise from_botocore(error, doing) from error
-        except BotoCoreError as error:
-            raise from_botocore(error, doing) from error
+                raise
         self.learn_region(name, region)
         return self.region_of(name)
+
+    def _in_its_region(self, doing: Doing, call: Callable[[Any], Any]) -> Any:
+        """What `call` gives; asked once more when the server says, or says if asked, that the region is wrong.
+
+        botocore does this for many requests to buckets, but neither for the list of buckets nor for a HEAD
+        that is refused without a word.
+        """
+        client = self.client(doing.bucket)
+        try:
+            with self.asking(doing):
+                return call(client)
+        except TransferError as error:
+            region = self._other_region(refusal_behind(error), doing.bucket)
+            if not region:
+                raise
+        self.learn_region(doing.bucket, region)
+        with self.asking(doing):
+            return call(self.client(doing.bucket))
+
+    def _other_region(self, refusal: Refusal, bucket: str) -> str:
+        """The region that a refused request should have been made in; empty when that is not what is wrong."""
+        if refusal.status == 400 and not refusal.code and bucket:
+            try:
+                told = self.client(bucket).get_bucket_location(Bucket=bucket)
+                refusal = Refusal(status=400, region=told.get("LocationConstraint") or DEFAULT_REGION)
+            except ClientError as error:
+                refusal = refusal_of_client_error(error)
+            except BotoCoreError:
+                return ""
+        wrong = refusal.status in {301, 307, 400} and refusal.region != self.region_of(bucket)
+        return refusal.region if wrong and is_region(refusal.region) else ""
 
     def create_bucket(self, name: str) -> None:
         """Create the bucket in the home region. One that is there already and ours is no error."""
@@ -252,7 +289,7 @@ class Control:
             with self.asking(Doing("create bucket", name, writes=True)):
                 self.client().create_bucket(Bucket=name, **extra)
         except FileTrouble as error:
-            code = refusal_code(error)
+            code = refusal_behind(error).code
             if code == "BucketAlreadyOwnedByYou" or (code == "BucketAlreadyExists" and self._may_use(name)):
                 return
             if code in {"BucketAlreadyExists", "InvalidBucketName"}:
@@ -279,10 +316,10 @@ class Control:
             self._clients.clear()
 
 
-def refusal_code(error: BaseException) -> str:
-    """The S3 code behind a TransferError that boto3 caused; empty when there is none."""
+def refusal_behind(error: BaseException) -> Refusal:
+    """The server's refusal behind a TransferError that boto3 caused; an empty one when there is none."""
     cause = error.__cause__
-    return refusal_of_client_error(cause).code if isinstance(cause, ClientError) else ""
+    return refusal_of_client_error(cause) if isinstance(cause, ClientError) else Refusal(status=0)
 
 
 def _session_without_profile() -> Any:

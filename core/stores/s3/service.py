@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from datetime import timedelta
 
 from core.model import BucketInfo, Connection, SecretKeys
 from core.stores.s3.bucket import S3Bucket
@@ -15,10 +16,14 @@ from core.stores.s3.wire import Wire
 class S3Service:
     """Implements base.Buckets. Cheap to make: nothing is read or connected before the first request.
 
-    `keys` finds typed keys by their reference and may raise BadCredentials. Called from many threads.
+    `keys` finds typed keys by their reference and may raise BadCredentials. `stall_timeout` is how many
+    seconds a connection may be silent. Called from many threads.
     """
 
-    def __init__(self, connection: Connection, keys: Callable[[str], SecretKeys]) -> None:
+    def __init__(
+        self, connection: Connection, keys: Callable[[str], SecretKeys], stall_timeout: float = 60.0
+    ) -> None:
+        self._stall_timeout = stall_timeout
         self.connection = connection
         self.control = Control(connection, keys)
         self._lock = threading.Lock()
@@ -63,6 +68,7 @@ class S3Service:
                         control.region_of,
                         control.learn_region,
                         control.forget_credentials,
+                        timedelta(seconds=self._stall_timeout),
                     )
         return self._wire
 

@@ -63,6 +63,7 @@ class Wire:
         region_of: Callable[[str], str],
         learn_region: Callable[[str, str], None],
         forget_credentials: Callable[[], None],
+        stall: timedelta = READ_TIMEOUT,
     ) -> None:
         self._endpoint = endpoint
         self._signer = signer
@@ -70,10 +71,10 @@ class Wire:
         self._learn_region = learn_region
         self._forget_credentials = forget_credentials
         self._locations: dict[tuple[str, str], Location] = {}
-        self._down = base_client(connection).read_timeout(READ_TIMEOUT).build()
+        self._down = base_client(connection).read_timeout(stall).build()
         up = base_client(connection)
         if sys.platform == "linux":
-            up = up.tcp_user_timeout(READ_TIMEOUT)
+            up = up.tcp_user_timeout(stall)
         self._up = up.build()
 
     def ask(

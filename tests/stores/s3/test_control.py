@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from core.errors import BadCredentials, FatalTrouble
@@ -159,3 +161,22 @@ def test_tags_of_a_stat(moto_server: S3Server) -> None:
     assert (info.tag_count, info.metadata.tags) in [(1, {"a": "1"}), (0, {})]  # moto counts them on GET only
     assert json.dumps(service.control.tags(bucket.name, "k")) == '{"a": "1"}'
     service.close()
+
+
+def test_a_wrong_region_is_put_right(versitygw_server: S3Server) -> None:
+    """Every first request finds the server's region by itself, also those that botocore does not redirect."""
+    name = versitygw_server.new_bucket()
+    connection = msgspec.structs.replace(versitygw_server.connection(), region="eu-west-1")
+    firsts: list[Callable[[S3Service], object]] = [
+        lambda service: service.list_buckets(),
+        lambda service: service.has_bucket(name),
+        lambda service: service.find_region(name),
+        lambda service: service.bucket(name).stage("k", 1, Metadata()),
+        lambda service: service.bucket(name).put("k", b"x", Metadata()),
+        lambda service: service.bucket(name).stat("k"),
+    ]
+    for first in firsts:
+        service = S3Service(connection, versitygw_server.keys_for)
+        assert first(service)
+        service.bucket(name).put("k", b"x", Metadata())
+        service.close()

@@ -1,0 +1,49 @@
+"""Options as typed, and back."""
+
+from __future__ import annotations
+
+import pytest
+
+from core.model import Compare, JobKind, JobOptions
+from tui.option_fields import asks, fields_for, read
+
+
+def typed(options: JobOptions, kind: JobKind = JobKind.SYNC) -> dict[str, str]:
+    return {ask.name: ask.value for ask in asks(kind, options)}
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        JobOptions(),
+        JobOptions(
+            include=("*.json", "logs/", "with space", "it's"), exclude=("*.tmp",), workers=12, connections=4,
+            part_size=64 * 1024**2, bandwidth=50 * 1024**2, compare=Compare.CHECKSUM, skip_smaller_than=1024,
+            storage_class="GLACIER", on_unfinished="clean", server_side=False, delete=True, retry="quick",
+            reserve=10 * 1024**3 + 1,
+        ),
+    ],
+)  # fmt: skip
+def test_what_the_form_shows_reads_back_as_the_same_options(options: JobOptions) -> None:
+    """Going back and forth through the form changes nothing."""
+    kind, again, wrong = read(typed(options))
+    assert (kind, again, wrong) == (JobKind.SYNC, options, {})
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [("workers", "0"), ("workers", "many"), ("workers", "³"), ("connections", "65"), ("bandwidth", "fast"),
+     ("part_size", "1MiB"), ("skip_smaller_than", "-1"), ("include", "'open"), ("reserve", "half")],
+)  # fmt: skip
+def test_a_wrong_value_is_named_at_its_field(name: str, text: str) -> None:
+    """The words stand beside the field that they are about, and nowhere else."""
+    _, _, wrong = read({**typed(JobOptions()), name: text})
+    assert list(wrong) == [name]
+
+
+def test_deleting_is_off_and_belongs_to_sync_alone() -> None:
+    """The default keeps what only the target has; a copy never deletes, whatever a hidden field says."""
+    assert typed(JobOptions())["delete"] == "no"
+    _, options, _ = read({"kind": "copy", "delete": "yes"})
+    assert options.delete is False
+    assert "delete" not in fields_for(JobKind.COPY, from_s3=True, to_s3=True, to_disk=False)

@@ -1,0 +1,221 @@
+"""`python -m tests.screenshots`: pictures of the screens during a real run, into screenshots/.
+
+Two S3 servers with sample data, a real engine, real jobs; the app is driven by its keys. Nothing is drawn
+that the program did not do. Takes about a minute; needs the extra `demo`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import os
+import re
+import sys
+import time
+import uuid
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from textual.pilot import Pilot
+
+from core.client import EngineClient
+from core.demo import Demo
+from core.launch import connect
+from core.messages import (
+    GetJob,
+    PauseJob,
+    PlanJob,
+    ProvideKeys,
+    SaveConnection,
+    Shutdown,
+    StartJob,
+    TestConnection,
+    TuneJob,
+)
+from core.model import JobKind, JobOptions, JobSpec, JobState, JobView, Pair, Place
+from tests.app.driving import text_of, until
+from tests.svg_spaces import with_tight_text
+from tui.app import HaulierApp
+from tui.screens.confirm import YesDialog
+from tui.screens.connections import ConnectionsScreen
+from tui.start import LocalEngine
+from tui.state import Link
+
+FOLDER = Path(__file__).parent.parent / "screenshots"
+SIZE = (104, 30)
+MIB = 1024**2
+PATIENCE = 60.0
+FILES, FILE_SIZE = 22, 48 * MIB
+RATE = 14 * MIB
+
+
+def add_large_files(folder: Path) -> None:
+    """A bucket of files large enough to be watched while they move in parts."""
+    block = os.urandom(MIB)
+    bucket = folder / "media"
+    bucket.mkdir()
+    for number in range(1, FILES + 1):
+        with (bucket / f"2026-11-{number:02}-camera-{1 + number % 4}.mkv").open("wb") as file:
+            for _ in range(FILE_SIZE // MIB):
+                file.write(block)
+            file.write(bytes([number]))
+
+
+class Jobs:
+    """Real jobs of the engine, in the states that the pictures need."""
+
+    def __init__(self, client: EngineClient, demo: Demo) -> None:
+        self._client = client
+        self._eu, self._dr = (endpoint.name for endpoint in demo.endpoints)
+        self._downloads = demo.downloads
+
+    async def make(self) -> None:
+        await self._run(self._to_dr("archive-2023"))
+        await self._run(self._to_disk("logs-app"))
+        await self._run(self._compare("backups"))
+        paused = await self._start(self._to_dr("models", JobOptions(bandwidth=MIB)))
+        await self._client.call(PauseJob(job=paused.id))
+        await self._plan(self._sync("backups"))
+        self.watched = (await self._start(self._to_dr("media", JobOptions(bandwidth=RATE, workers=8)))).id
+
+    async def vary(self) -> None:
+        """A limit that changes in waves: a curve worth looking at."""
+        started = time.monotonic()
+        while True:
+            wave = math.sin((time.monotonic() - started) / 2.3) + 0.4 * math.sin(time.monotonic() - started)
+            await self._client.call(TuneJob(job=self.watched, bandwidth=int(RATE * (1 + 0.3 * wave))))
+            await asyncio.sleep(1.0)
+
+    async def settle(self) -> None:
+        """A round limit to be seen in the pictures."""
+        await self._client.call(TuneJob(job=self.watched, bandwidth=RATE))
+
+    def _place(self, connection: str, bucket: str) -> Place:
+        return Place(kind="s3", connection=connection, bucket=bucket)
+
+    def _to_dr(self, bucket: str, options: JobOptions | None = None) -> JobSpec:
+        pair = Pair(source=self._place(self._eu, bucket), target=self._place(self._dr, bucket))
+        return JobSpec(kind=JobKind.COPY, pairs=(pair,), options=options or JobOptions())
+
+    def _to_disk(self, bucket: str) -> JobSpec:
+        target = Place(kind="local", path=f"{self._downloads / bucket}/")
+        pair = Pair(source=self._place(self._eu, bucket), target=target)
+        return JobSpec(kind=JobKind.COPY, pairs=(pair,))
+
+    def _sync(self, bucket: str) -> JobSpec:
+        pair = Pair(source=self._place(self._eu, bucket), target=self._place(self._dr, bucket))
+        return JobSpec(kind=JobKind.SYNC, pairs=(pair,), options=JobOptions(delete=True))
+
+    def _compare(self, bucket: str) -> JobSpec:
+        pair = Pair(source=self._place(self._eu, bucket), target=self._place(self._dr, bucket))
+        return JobSpec(kind=JobKind.VERIFY, pairs=(pair,))
+
+    async def _plan(self, spec: JobSpec) -> JobView:
+        job = await self._client.call(PlanJob(spec=spec, key=uuid.uuid4().hex))
+        return await self._until(job.id, lambda job: job.state is not JobState.PLANNING)
+
+    async def _start(self, spec: JobSpec) -> JobView:
+        job = await self._plan(spec)
+        if job.state is not JobState.PLANNED or job.plan is None:
+            return job
+        return await self._client.call(StartJob(job=job.id, plan_hash=job.plan.hash, confirm="YES"))
+
+    async def _run(self, spec: JobSpec) -> None:
+        job = await self._start(spec)
+        await self._until(job.id, lambda job: job.state.is_final)
+
+    async def _until(self, job_id: int, holds: Callable[[JobView], bool]) -> JobView:
+        async with asyncio.timeout(PATIENCE):
+            while not holds(job := await self._client.call(GetJob(job=job_id))):
+                await asyncio.sleep(0.05)
+        return job
+
+
+def save(app: HaulierApp, name: str) -> None:
+    """The picture, readable without fonts from elsewhere."""
+    svg = re.sub(r"@font-face \{.*?\}\s*", "", app.export_screenshot(title="haulier"), flags=re.DOTALL)
+    svg = svg.replace("Fira Code, monospace", "Fira Code, DejaVu Sans Mono, monospace")
+    (FOLDER / f"{name}.svg").write_text(with_tight_text(svg), encoding="utf-8")
+    print(f"screenshots/{name}.svg")
+
+
+async def take(app: HaulierApp, pilot: Pilot[None], jobs: Jobs) -> None:
+    """Walk through the screens by their keys."""
+
+    async def shows(words: str) -> None:
+        await until(pilot, lambda: words in text_of(app), PATIENCE)
+        await pilot.pause(0.6)
+
+    await until(pilot, lambda: app.view.link is Link.UP and len(app.view.rates) > 64, PATIENCE)
+    await jobs.settle()
+    await pilot.pause(1.5)
+    save(app, "jobs")
+    await pilot.press("question_mark")
+    await shows("Keys of this screen")
+    save(app, "help")
+    await pilot.press("escape", "enter")
+    await shows("per file")
+    await pilot.pause(1.0)
+    save(app, "board")
+    await pilot.press("escape", "down", "enter")
+    await shows("DELETE")
+    save(app, "plan")
+    await pilot.press("s")
+    await until(pilot, lambda: isinstance(app.screen, YesDialog), PATIENCE)
+    await pilot.pause(0.5)
+    save(app, "confirm")
+    await pilot.press("escape", "escape")
+    await pilot.press("home", "i")
+    await shows("downloading")
+    save(app, "job")
+    await pilot.press("escape", "home", "C")
+    await until(pilot, lambda: isinstance(app.screen, ConnectionsScreen), PATIENCE)
+    await shows("demo-eu")
+    save(app, "connections")
+    await pilot.press("down", "enter")
+    await shows("models")
+    await pilot.press("s", *"1-4", "space", "circumflex_accent", "2")
+    await pilot.pause(3.0)
+    save(app, "buckets")
+    await pilot.press("escape", "escape", "escape", "escape")
+    app.open_log()
+    await shows("lines")
+    save(app, "log")
+
+
+@asynccontextmanager
+async def engine_of(demo: Demo) -> AsyncIterator[EngineClient]:
+    """The demo's engine with its two connections, stopped at the end."""
+    client = await connect(demo.paths)
+    try:
+        for endpoint in demo.endpoints:
+            await client.call(ProvideKeys(ref=endpoint.ref, keys=endpoint.keys))
+            await client.call(TestConnection(connection=endpoint.connection))
+            await client.call(SaveConnection(connection=endpoint.connection, untested_ok=True))
+        yield client
+        await client.call(Shutdown(drain=False))
+        await client.wait_closed()
+    finally:
+        await client.close()
+
+
+async def photograph() -> None:
+    FOLDER.mkdir(exist_ok=True)
+    with Demo.start() as demo:
+        os.environ.update(demo.environment)
+        add_large_files(demo.endpoints[0].folder)
+        async with engine_of(demo) as client:
+            jobs = Jobs(client, demo)
+            await jobs.make()
+            waves = asyncio.create_task(jobs.vary())
+            app = HaulierApp(LocalEngine(demo.paths))
+            app.theme = "haulier-dark"
+            async with app.run_test(size=SIZE) as pilot:
+                asyncio.get_running_loop().call_later(30, waves.cancel)
+                await take(app, pilot, jobs)
+            waves.cancel()
+
+
+if __name__ == "__main__":
+    sys.exit(asyncio.run(photograph()))
