@@ -193,6 +193,16 @@ def engine_command(paths: Paths, module: str = ENGINE_MODULE) -> list[str]:
     return [sys.executable, "-P", "-m", module, *arguments]
 
 
+# Part buffers go back to the system when they are freed, instead of staying with one of many threads: measured
+# with 12 streams of 8 MiB, 93 MiB resident instead of 177. mimalloc is the HTTP client's, malloc Python's.
+_ALLOCATORS = {
+    "MIMALLOC_PURGE_DELAY": "0",
+    "MIMALLOC_ARENA_EAGER_COMMIT": "0",
+    "MALLOC_ARENA_MAX": "2",
+    "MALLOC_MMAP_THRESHOLD_": "4194304",
+}
+
+
 def engine_environment(environ: Mapping[str, str]) -> dict[str, str]:
     """What the engine inherits. It finds this very code, also when it is run from a source folder."""
     kept = {name: value for name, value in environ.items() if name not in _NOT_FOR_THE_ENGINE}
@@ -200,7 +210,7 @@ def engine_environment(environ: Mapping[str, str]) -> dict[str, str]:
     # An installed package is found anyway; its folder must not come before the standard library.
     if root.name not in ("site-packages", "dist-packages"):
         kept["PYTHONPATH"] = os.pathsep.join(filter(None, (os.fspath(root), environ.get("PYTHONPATH", ""))))
-    return kept
+    return {**_ALLOCATORS, **kept}
 
 
 def outliving_prefix(environ: Mapping[str, str], configuration: Path = Path("/etc/systemd")) -> list[str]:

@@ -7,11 +7,9 @@ that the program did not do. Takes about a minute; needs the extra `demo`.
 from __future__ import annotations
 
 import asyncio
-import math
 import os
 import re
 import sys
-import time
 import uuid
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -46,7 +44,7 @@ FOLDER = Path(__file__).parent.parent / "screenshots"
 SIZE = (104, 30)
 MIB = 1024**2
 PATIENCE = 60.0
-FILES, FILE_SIZE = 22, 48 * MIB
+FILES, FILE_SIZE = 30, 48 * MIB
 RATE = 14 * MIB
 
 
@@ -77,19 +75,15 @@ class Jobs:
         paused = await self._start(self._to_dr("models", JobOptions(bandwidth=MIB)))
         await self._client.call(PauseJob(job=paused.id))
         await self._plan(self._sync("backups"))
-        self.watched = (await self._start(self._to_dr("media", JobOptions(bandwidth=RATE, workers=8)))).id
+        self.watched = (
+            await self._start(self._to_dr("media", JobOptions(bandwidth=RATE, workers=4, connections=3)))
+        ).id
 
     async def vary(self) -> None:
-        """A limit that changes in waves: a curve worth looking at."""
-        started = time.monotonic()
-        while True:
-            wave = math.sin((time.monotonic() - started) / 2.3) + 0.4 * math.sin(time.monotonic() - started)
-            await self._client.call(TuneJob(job=self.watched, bandwidth=int(RATE * (1 + 0.3 * wave))))
-            await asyncio.sleep(1.0)
-
-    async def settle(self) -> None:
-        """A round limit to be seen in the pictures."""
-        await self._client.call(TuneJob(job=self.watched, bandwidth=RATE))
+        """A limit that is changed now and then, as a person would: a curve worth looking at."""
+        for factor in (1.0, 1.3, 0.9, 0.7, 1.2, 1.0):
+            await self._client.call(TuneJob(job=self.watched, bandwidth=int(RATE * factor)))
+            await asyncio.sleep(6.0)
 
     def _place(self, connection: str, bucket: str) -> Place:
         return Place(kind="s3", connection=connection, bucket=bucket)
@@ -140,7 +134,7 @@ def save(app: HaulierApp, name: str) -> None:
     print(f"screenshots/{name}.svg")
 
 
-async def take(app: HaulierApp, pilot: Pilot[None], jobs: Jobs) -> None:
+async def take(app: HaulierApp, pilot: Pilot[None]) -> None:
     """Walk through the screens by their keys."""
 
     async def shows(words: str) -> None:
@@ -148,8 +142,6 @@ async def take(app: HaulierApp, pilot: Pilot[None], jobs: Jobs) -> None:
         await pilot.pause(0.6)
 
     await until(pilot, lambda: app.view.link is Link.UP and len(app.view.rates) > 64, PATIENCE)
-    await jobs.settle()
-    await pilot.pause(1.5)
     save(app, "jobs")
     await pilot.press("question_mark")
     await shows("Keys of this screen")
@@ -212,8 +204,7 @@ async def photograph() -> None:
             app = HaulierApp(LocalEngine(demo.paths))
             app.theme = "haulier-dark"
             async with app.run_test(size=SIZE) as pilot:
-                asyncio.get_running_loop().call_later(30, waves.cancel)
-                await take(app, pilot, jobs)
+                await take(app, pilot)
             waves.cancel()
 
 

@@ -10,6 +10,7 @@ from textual import events
 from textual.app import App
 from textual.reactive import reactive
 from textual.screen import Screen
+from textual.worker import Worker, WorkerState
 
 from core.build import build_name
 from core.errors import Code, HaulierError
@@ -81,6 +82,19 @@ class HaulierApp(App[None]):
         """Show an error: what happened, and the way out."""
         text = "\n".join(safe_text(part, 300) for part in (error.message, error.hint) if part)
         self.notify(text, severity="error", timeout=8, markup=False)
+
+    def own_defect(self, error: BaseException) -> None:
+        """Say that this program itself went wrong; what the engine does is not touched by it."""
+        self.log.error(error)
+        self.complain(
+            HaulierError(
+                Code.FAILED, f"A defect of this screen: {type(error).__name__}: {error}", "The engine keeps working."
+            )
+        )
+
+    def on_worker_state_changed(self, event: Worker.StateChanged) -> None:
+        if event.state is WorkerState.ERROR and event.worker.error is not None:
+            self.own_defect(event.worker.error)
 
     def tell(self, text: str) -> None:
         """Show that something was done. `text` may come from outside."""

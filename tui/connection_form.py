@@ -114,7 +114,7 @@ def asks(connection: Connection, known: ConnectionList) -> list[Ask]:
             "secret key",
             "not shown while typed",
             hidden=True,
-            more=f"It goes to: {safe_text(known.keeps_secrets_in)}. Never to a file, a log or a command line.",
+            more=f"Goes to: {safe_text(known.keeps_secrets_in)}. Never to a file or a log.",
         ),
         Ask(
             "token",
@@ -126,7 +126,7 @@ def asks(connection: Connection, known: ConnectionList) -> list[Ask]:
         Ask(
             "in_memory",
             "no keyring here",
-            "keys would be lost when the engine stops",
+            "lost when the engine stops",
             "no",
             (("no", "do not keep keys"), ("yes", "in memory only")),
             more=f"{safe_text(known.keeps_secrets_in)}. After its restart they are asked for again.",

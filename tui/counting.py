@@ -21,6 +21,7 @@ class Counter:
     def __init__(self, connection: str) -> None:
         self._connection = connection
         self.measured: dict[str, Measurement] = {}
+        self.version = 0  # rises with every change that is worth drawing
         self._thorough: set[str] = set()
         self._running: set[str] = set()
 
@@ -35,6 +36,7 @@ class Counter:
         name = self._wanted(tuple(marked), visible)
         if name is not None:
             self._running.add(name)
+            self.version += 1
         return name
 
     def _wanted(self, marked: tuple[str, ...], visible: Iterable[str]) -> str | None:
@@ -63,10 +65,12 @@ class Counter:
             self.measured[name] = Measurement(trouble=short_trouble(error.message))
         finally:
             self._running.discard(name)
+            self.version += 1
 
     def forget(self) -> None:
         """Count everything anew."""
         self.measured.clear()
+        self.version += 1
         self._thorough.clear()
 
 

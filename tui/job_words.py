@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from core.model import Counts, JobProgress, JobState, JobView
+from core.model import Counts, JobKind, JobProgress, JobState, JobView
 from core.safe_text import cell_width, safe_text
 from core.units import format_bytes, format_count, format_eta, format_rate, format_when, short_count
 from tui.names import short_name
@@ -130,7 +130,8 @@ def rate_or_word(view: ViewState, job: JobView) -> Span:
         case JobState.PLANNING:
             return ("planning", "key")
         case JobState.PARTIAL:
-            return (f"{short_count(counts.files_failed)} failed", "warn")
+            word = "differ" if job.spec.kind is JobKind.VERIFY else "failed"
+            return (f"{short_count(counts.files_failed)} {word}", "warn")
         case JobState.COMPLETED:
             return ("verified" if is_verified(job) else "done", "good")
         case _:

@@ -112,9 +112,6 @@ class ViewState:
     rate: float = 0.0
     rates: tuple[float, ...] = ()  # of all jobs together, oldest first
     job_rates: Mapping[int, tuple[float, ...]] = field(default_factory=lambda: MappingProxyType({}))
-    clocked: Mapping[int, float] = field(
-        default_factory=lambda: MappingProxyType({})
-    )  # when a job was last told
     samples: int = 0  # progress messages heard, so that a curve knows when to move
 
     def job(self, job_id: int) -> JobView | None:
@@ -133,9 +130,11 @@ class ViewState:
 
     def running_seconds(self, job: JobView, now: float) -> float:
         """How long a job has been at work, without pauses. `now` is monotonic."""
-        if self.link is not Link.UP or job.state not in MOVING:
+        progress = self.progress.get(job.id)
+        if progress is None:
             return job.active_seconds
-        return job.active_seconds + max(0.0, now - self.clocked.get(job.id, now))
+        told = max(job.active_seconds, progress.active_seconds)
+        return told + max(0.0, now - self.heard_at) if self.live(job) is not None else told
 
     @property
     def active_jobs(self) -> tuple[JobView, ...]:
@@ -181,7 +180,7 @@ def reduce(view: ViewState, happening: Happening) -> ViewState:
                 return view
             if event.seq != view.seq + 1:
                 return replace(view, gap=True)
-            return replace(_heard(view, event, at), seq=event.seq, heard_at=at)
+            return replace(_heard(view, event), seq=event.seq, heard_at=at)
         case Lost(reason=reason, hint=hint, retry_at=retry_at):
             return replace(
                 view,
@@ -222,7 +221,6 @@ def _attached(view: ViewState, news: Attached) -> ViewState:
         workers=view.workers if same_engine else (),
         connections=snapshot.connections,
         notices=snapshot.notices[-KEPT_NOTICES:],
-        clocked=MappingProxyType({job.id: news.at for job in snapshot.jobs}),
     )
 
 
@@ -233,14 +231,13 @@ def with_older(view: ViewState, jobs: Iterable[JobView]) -> ViewState:
     return replace(view, jobs=tuple(sorted((*view.jobs, *more), key=lambda job: -job.id))) if more else view
 
 
-def _heard(view: ViewState, event: LosslessEvent, at: float) -> ViewState:
+def _heard(view: ViewState, event: LosslessEvent) -> ViewState:
     match event:
         case JobChanged(job=job):
             return replace(
                 view,
                 jobs=_with_job(view.jobs, job),
                 progress=_settled(view.progress, job),
-                clocked=MappingProxyType({**view.clocked, job.id: at}),
             )
         case JobForgotten(job=gone):
             return replace(

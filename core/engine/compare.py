@@ -11,6 +11,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
+from core.engine.proof import is_md5, part_count
 from core.model import Action, Compare, Entry
 
 
@@ -66,10 +67,16 @@ def not_older(target: float, source: float) -> bool:
     return target > source - step
 
 
+def same_etag(one: str, other: str) -> bool:
+    """Whether two ETags are the same digest; equal ETags of any other shape prove nothing."""
+    return one == other and (is_md5(one) or part_count(one) > 0)
+
+
 class Sameness:
     """Whether a target entry already is what the source entry would make of it.
 
-    TIME: sizes equal and the target not older than the source. SIZE: sizes equal. CHECKSUM: sizes equal and
+    TIME: sizes equal and the target not older than the source, or both with one and the same MD5 as ETag (a
+    server may show another time than that of the upload). SIZE: sizes equal. CHECKSUM: sizes equal and
     `same_content` says so; it answers None when that cannot be known, which means: not the same.
     """
 
@@ -85,7 +92,9 @@ class Sameness:
             case Compare.SIZE:
                 return "same size"
             case Compare.TIME:
-                return "same size and time" if not_older(target.modified, source.modified) else ""
+                if not_older(target.modified, source.modified):
+                    return "same size and time"
+                return "same content" if same_etag(source.etag, target.etag) else ""
             case Compare.CHECKSUM:
                 return "same content" if self._same_content(source, target) else ""
 

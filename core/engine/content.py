@@ -10,6 +10,7 @@ import hashlib
 import threading
 from typing import NamedTuple
 
+from core.engine.compare import same_etag
 from core.engine.proof import ETAG_MD5, SHA256, composite, is_md5, part_count, segment_size
 from core.model import Entry
 from core.stores.base import CancelFlag, Source
@@ -35,7 +36,7 @@ def same_content(
     if mine.size != theirs.size:
         return Verdict(False, "size only")
     if mine.etag and theirs.etag:
-        if mine.etag == theirs.etag and (is_md5(mine.etag) or part_count(mine.etag)):
+        if same_etag(mine.etag, theirs.etag):
             return Verdict(True, ETAG_MD5)
         if is_md5(mine.etag) and is_md5(theirs.etag):
             return Verdict(False, ETAG_MD5)

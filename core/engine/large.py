@@ -17,7 +17,7 @@ import msgspec
 from awscrt.checksums import combine_crc64nvme, crc64nvme
 
 from core.engine.journal import ItemRow, TransferRow
-from core.engine.ordered_digest import OrderedDigest
+from core.engine.ordered_digest import OrderedDigest, PassingDigest
 from core.engine.proof import (
     CRC64,
     ETAG_MD5,
@@ -25,6 +25,7 @@ from core.engine.proof import (
     SIZE_ONLY,
     composite,
     crc64_base64,
+    is_md5,
     part_count,
     segment_size,
 )
@@ -255,6 +256,12 @@ class LargeUpload(LargeItem):
             wanted = same
         self.part_size = part_size_for(size, wanted or default_part_size(size), limits)
         self.spans = spans_of(size, self.part_size)
+        self.passing: PassingDigest | None = None
+
+    def opened(self) -> None:
+        provable = is_md5(self.entry.etag) and not self.info.opaque_etag and not self.info.identity
+        if provable and not self.receipts:  # of a relay taken up again, the first parts have passed already
+            self.passing = PassingDigest()
 
     def take_up(self, recorded: TransferRow, cancelled: CancelFlag) -> None:
         there = {part.number: part for part in self.target.staged_parts(self.key, recorded.token)}
@@ -281,16 +288,19 @@ class LargeUpload(LargeItem):
 
     def finish(self) -> tuple[Receipt, str]:
         parts = self.ordered_receipts()
+        passed = self.passing.etag(self.entry.size) if self.passing is not None else ""
+        if passed and passed != self.entry.etag:
+            raise IntegrityTrouble(f"{self.key}: the content does not give the ETag {self.entry.etag}")
         receipt = self.target.commit(self.key, self.token, parts, self.entry.size)
-        return receipt, self._prove(parts, receipt)
+        return receipt, self._prove(parts, receipt, source_proven=passed == self.entry.etag)
 
-    def _prove(self, parts: list[PartReceipt], receipt: Receipt) -> str:
+    def _prove(self, parts: list[PartReceipt], receipt: Receipt, *, source_proven: bool) -> str:
         """The target's ETag recomputed from what was sent; for a relay the source's own as well."""
         etag = composite([bytes.fromhex(part.md5) for part in parts])
         sent = receipt.etag == etag or all(part.etag == part.md5 for part in parts)
         if not sent:
             return SIZE_ONLY
-        if self.info.identity:
+        if self.info.identity or source_proven:
             return ETAG_MD5
         return ETAG_MD5 if self.entry.etag == etag else SIZE_ONLY
 

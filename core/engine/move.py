@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 import msgspec
 from awscrt.checksums import crc64nvme
 
-from core.engine.large import LargeDownload, LargeItem, LargeServerSide, PartSpan
+from core.engine.large import LargeDownload, LargeItem, LargeServerSide, LargeUpload, PartSpan
 from core.engine.limits import Bandwidth, MemoryBudget
 from core.engine.proof import CRC64, ETAG_MD5, SIZE_ONLY, crc64_base64, etag_of, is_md5, md5_of, segment_size
 from core.errors import FileTrouble, IntegrityTrouble, NetworkTrouble
@@ -86,22 +86,31 @@ class Means:
     storage_class: str
 
 
-def collect(source: Source, entry: Entry, offset: int, length: int, means: Means) -> tuple[bytes, Body]:
+def collect(
+    source: Source, entry: Entry, offset: int, length: int, means: Means
+) -> tuple[bytes | memoryview, Body]:
     """A range in memory, counted as moved while it arrives, and the body it came from, for its `info`."""
     slot = means.slot
-    chunks: list[bytes] = []
+    small = b""
+    whole: memoryview | None = None  # one buffer for what comes in several chunks: nothing is held twice
+    position = 0
     with source.read(entry, offset, length, cancelled=means.cancelled) as body:
         for chunk in body:
-            chunks.append(bytes(chunk))
             count = len(chunk)
+            if count == length:
+                small = bytes(chunk)
+            else:
+                if whole is None:
+                    whole = memoryview(bytearray(length))
+                whole[position : position + count] = chunk
+            position += count
             slot.done += count
             slot.moved += count
             if means.bandwidth.limits:
                 means.bandwidth.take(count, means.cancelled)
-    data = chunks[0] if len(chunks) == 1 else b"".join(chunks)
-    if len(data) != length:
-        raise NetworkTrouble(f"{entry.key}: {len(data)} bytes arrived instead of {length}")
-    return data, body
+    if position != length:
+        raise NetworkTrouble(f"{entry.key}: {position} bytes arrived instead of {length}")
+    return small if whole is None else whole, body
 
 
 def fetch_small(source: Source, entry: Entry, target: Target, key: str, means: Means) -> tuple[Receipt, str]:
@@ -134,7 +143,7 @@ def send_small(source: Source, entry: Entry, target: Target, key: str, means: Me
     return receipt, read_proof if receipt.etag == md5 else SIZE_ONLY
 
 
-def _prove_read(data: bytes, entry: Entry, body: Body) -> tuple[str, str]:
+def _prove_read(data: bytes | memoryview, entry: Entry, body: Body) -> tuple[str, str]:
     """What the source's own digests say of what arrived: (proof, the MD5 when it was computed).
 
     The answer's headers are looked into only when the plain ETag does not settle it: that is the hot path.
@@ -182,7 +191,11 @@ def move_part(large: LargeItem, span: PartSpan, means: Means) -> PartReceipt:
         data, _ = collect(large.source, large.entry, span.offset, span.length, means)
         slot.phase = "finishing"
         md5 = md5_of(data)
-        return large.target.put_part(large.key, large.token, span.number, span.offset, data, md5=md5)
+        receipt = large.target.put_part(large.key, large.token, span.number, span.offset, data, md5=md5)
+        if isinstance(large, LargeUpload) and large.passing is not None:
+            slot.phase = "hashing"
+            large.passing.absorb(span.offset, data)
+        return receipt
 
 
 def _copy_part(large: LargeItem, span: PartSpan, means: Means) -> PartReceipt:

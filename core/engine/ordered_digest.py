@@ -113,3 +113,35 @@ class OrderedDigest:
         if is_md5(self._etag):
             return self._segments[0].md5.hexdigest()
         return composite([segment.md5.digest() for segment in self._segments])
+
+
+class PassingDigest:
+    """The MD5 of an object whose parts only pass through memory (a relay) and cannot be read back.
+
+    Each worker hands in its part once it is at the target, and waits for the parts before it. A part that does
+    not come soon (it waits for a retry) ends the digest: then the content is simply not proven this way.
+    """
+
+    def __init__(self, patience: float = 5.0) -> None:
+        self._patience = patience
+        self._md5 = hashlib.md5(usedforsecurity=False)
+        self._position = 0
+        self._given_up = False
+        self._moved = threading.Condition()
+
+    def absorb(self, offset: int, data: memoryview | bytes) -> None:
+        """Hash the part at `offset` when its turn comes."""
+        with self._moved:
+            self._moved.wait_for(lambda: self._given_up or self._position == offset, self._patience)
+            if self._given_up or self._position != offset:
+                self._given_up = True
+                self._moved.notify_all()
+                return
+        self._md5.update(data)  # outside the lock: nobody else can be at this position
+        with self._moved:
+            self._position += len(data)
+            self._moved.notify_all()
+
+    def etag(self, size: int) -> str:
+        """The MD5 in hex, or "" when parts are missing from it."""
+        return self._md5.hexdigest() if self._position == size and not self._given_up else ""

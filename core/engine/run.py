@@ -45,6 +45,7 @@ from core.errors import (
     FatalTrouble,
     HaulierError,
     NetworkTrouble,
+    NoPermission,
     NotFound,
     SourceChanged,
     StageLost,
@@ -72,6 +73,9 @@ log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
+# One quick try before the policy's delays: a single 500, or an idle connection that was just closed by the
+# other side (RFC 9112, 9.3.1), is no outage, and 5 s for it would be felt in every run.
+STUMBLE = 0.25  # seconds
 FEED = 2000  # items read from the journal at once
 
 
@@ -257,11 +261,14 @@ class JobRun:
 
     def _supervise(self) -> None:
         try:
-            end = self._carry_out()
-        except Cancelled:
-            end = self._stopped_end()
+            try:
+                end = self._carry_out()
+            except Cancelled:
+                end = self._stopped_end()
         except FatalTrouble as error:
             end = _blocked_end(error)
+        except NoPermission as error:  # not of one object: of a listing or a bucket as a whole
+            end = RunEnd(JobState.BLOCKED, safe_text(error.message), _NOT_ALLOWED, blocker="credentials")
         except TransferError as error:
             end = RunEnd(JobState.FAILED, safe_text(error.message))
         except HaulierError as error:
@@ -269,8 +276,10 @@ class JobRun:
         except Exception as error:
             log.exception("job %d ended by a defect", self.job)
             end = RunEnd(JobState.FAILED, f"internal error: {error}", "please report it, with the engine's log")
-        self._close_stores(end.state)
-        self._reports.ended(end)
+        try:
+            self._close_stores(end.state)
+        finally:
+            self._reports.ended(end)
 
     def _carry_out(self) -> RunEnd:
         if self._drain.is_set():
@@ -282,6 +291,7 @@ class JobRun:
         self._committer.start()
         try:
             self._take_up_totals()
+            self._await_items()
             self._prepare_targets()
             self._open_stores()
             self._move_phase(deletions=False)
@@ -291,7 +301,8 @@ class JobRun:
                     self._queue = self._new_queue()
                     self._move_phase(deletions=True)
         except BaseException:
-            self._drain.set()  # the planner must not go on alone
+            self._drain.set()  # neither the planner nor the workers must go on alone
+            self._queue.stop()
             raise
         finally:
             self._committer.close()
@@ -395,6 +406,13 @@ class JobRun:
             raise self._plan_error
 
     # ------------------------------------------------------------ stores
+
+    def _await_items(self) -> None:
+        """Nothing is made at a target before the source was found to be there."""
+        while self._planner is not None and not self._items_came.wait(1.0):
+            pass
+        if self._planned.is_set():
+            self._raise_plan_error()
 
     def _prepare_targets(self) -> None:
         """Make the buckets and folders that the plan says are missing."""
@@ -515,18 +533,32 @@ class JobRun:
                     self._do_item(task, means)
             except Cancelled:
                 pass  # stays pending in the journal
-            except CopyUnsupported as error:
-                self._relay_instead(task, error)
-            except TransferError as error:
-                self._failed(task, error)
-            except HaulierError as error:
-                self._block(FatalTrouble(error.message))
-            except Exception as error:
-                log.exception("a worker met a defect")
-                self._give_up(task, f"internal error: {error}")
+            except Exception as error:  # noqa: BLE001 - judged there
+                self._met(task, error)
             finally:
                 slot.idle()
-                queue.task_ended(task)
+                last_part = queue.task_ended(task)
+                if isinstance(task, PartTask) and last_part and task.large.failed:
+                    task.large.close()
+
+    def _met(self, task: Task, error: Exception) -> None:
+        """What a worker's error means for its task. Trouble on the way there stops the job: a worker that died
+        of it would leave the job waiting for its task for ever."""
+        try:
+            if isinstance(error, CopyUnsupported):
+                self._relay_instead(task, error)
+            elif isinstance(error, TransferError):
+                self._failed(task, error)
+            elif isinstance(error, HaulierError):
+                self._block(FatalTrouble(error.message))
+            else:
+                log.error("a worker met a defect", exc_info=error)
+                self._give_up(task, f"internal error: {error}")
+        except TransferError as worse:
+            self._block(worse)
+        except Exception as worse:
+            log.exception("a worker met a defect")
+            self._block(FatalTrouble(f"internal error: {worse}"))
 
     def _do_item(self, task: ItemTask, means: Means) -> None:
         row = task.row
@@ -598,6 +630,8 @@ class JobRun:
         means.slot.begin(large.row.id, large.row.name, task.span.length, task.attempt)
         receipt = move_part(large, task.span, means)
         with large.lock:
+            if large.failed:
+                return  # begun again meanwhile: this part belongs to nothing any more
             large.receipts[task.span.number] = receipt
             means.slot.done = 0
             mine = large.complete and not large.finishing
@@ -614,12 +648,19 @@ class JobRun:
             self._larges.pop(large.row.id, None)
             large.close()
             if error.error_class in (ErrorClass.INTEGRITY, ErrorClass.CHANGED):
-                large.target.abort(large.key, large.token)
+                self._abort(large)
                 self._journal.drop_transfer(self.job, large.row.id)
             self._failed(ItemTask(large.row, large.attempt, large.first_failed), error)
             return
         self._larges.pop(large.row.id, None)
         self._end(Outcome(large.row, large.attempt, large.entry.size, proof, "", large.target, receipt))
+
+    def _abort(self, large: LargeItem) -> None:
+        try:
+            large.target.abort(large.key, large.token)
+        except TransferError as error:
+            name, why = safe_text(large.row.name), safe_text(error.message)
+            self._reports.notice(Level.WARNING, f"{name}: partial data left behind: {why}")
 
     def _end(self, outcome: Outcome) -> None:
         self._queue.file_ended()
@@ -665,7 +706,11 @@ class JobRun:
         if isinstance(error, Throttled):
             self.throttles += 1
             self._queue.throttled()
-        delay = next_delay(self._policy, error, task.attempt, now - first)
+        delay: float | None
+        if isinstance(error, NetworkTrouble) and not task.stumbles:
+            delay, task.stumbles = STUMBLE, 1
+        else:
+            delay = next_delay(self._policy, error, task.attempt - task.stumbles, now - first)
         self._note_attempt(row, error, -1.0 if delay is None else delay)
         if delay is None:
             self._give_up(task, error.message)
@@ -680,7 +725,7 @@ class JobRun:
             large = task.large
             if not self._retire(large):
                 return
-            large.target.abort(large.key, large.token)
+            self._abort(large)
             task = ItemTask(large.row, large.attempt, large.first_failed or time.monotonic())
         row = task.row
         self._journal.drop_transfer(self.job, row.id)
@@ -719,7 +764,7 @@ class JobRun:
             large = task.large
             if not self._retire(large):
                 return
-            large.target.abort(large.key, large.token)
+            self._abort(large)
             task = ItemTask(row, large.attempt, large.first_failed)
         self._journal.drop_transfer(self.job, row.id)
         self._queue.delay(task, 0.0, "copied through this machine")
@@ -761,6 +806,9 @@ _WAYS_OUT = {
     DiskTrouble: ("disk", "free space or mend the disk, then resume the job"),
     TargetRefused: ("target", "create the target or get permission to write there, then resume the job"),
 }
+
+
+_NOT_ALLOWED = "mend the connection's credentials or what they are allowed, then resume the job"
 
 
 def _blocked_end(error: FatalTrouble) -> RunEnd:

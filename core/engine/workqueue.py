@@ -27,6 +27,7 @@ class ItemTask:
     row: ItemRow
     attempt: int = 1
     first_tried: float = 0.0  # monotonic, 0 before the first try
+    stumbles: int = 0  # quick tries that the retry policy does not count
 
 
 @dataclass(eq=False)
@@ -36,6 +37,7 @@ class PartTask:
     large: LargeItem
     span: PartSpan
     attempt: int = 1
+    stumbles: int = 0
 
 
 Task = ItemTask | PartTask
@@ -194,8 +196,8 @@ class WorkQueue:
 
     # ------------------------------------------------------------ taking back
 
-    def task_ended(self, task: Task) -> None:
-        """The worker is done with this task, whatever came of it."""
+    def task_ended(self, task: Task) -> bool:
+        """The worker is done with this task, whatever came of it. Whether no part of its item is on its way."""
         with self._changed:
             self._tasks_active -= 1
             if isinstance(task, PartTask):
@@ -207,6 +209,7 @@ class WorkQueue:
                     self._ceiling = float("inf")
             if self._is_done():
                 self._changed.notify_all()  # otherwise the worker itself takes what has become possible
+            return not isinstance(task, PartTask) or task.large.in_flight == 0
 
     def file_ended(self) -> None:
         """An item was completed or given up: another may begin. `task_ended` follows and wakes who waits."""

@@ -36,7 +36,10 @@ def agree(picker: BucketPicker) -> None:
     """The box's words, the marks and the dots on the screen are one thing."""
     assert set(parse(picker.box.value, picker.marks.names).chosen) == picker.marks.chosen
     seen = {int(row[2]) - 1: row[1] == "●" for row in _ROW.finditer(text_of(picker.app))}
-    assert seen == {picker.table.rows[row]: picker.table.rows[row] in picker.marks.chosen for row in picker.table.visible_rows}
+    assert seen == {
+        picker.table.rows[row]: picker.table.rows[row] in picker.marks.chosen
+        for row in picker.table.visible_rows
+    }
 
 
 async def test_typing_changes_the_dots_and_dots_rewrite_the_box() -> None:

@@ -34,7 +34,14 @@ async def test_it_opens_empty_and_says_what_will_change() -> None:
     """The numbers of the plan, the place that changes, the share of the target that goes; an empty field."""
     async with asked() as (app, _, answers):
         text = text_of(app)
-        for part in ("This changes dr:logs-app", "1 204 331", "12 008", "412", "1.3 GiB", "0.02 % of the target"):
+        for part in (
+            "This changes dr:logs-app",
+            "1 204 331",
+            "12 008",
+            "412",
+            "1.3 GiB",
+            "0.02 % of the target",
+        ):
             assert part in text
         assert app.screen.query_one(TypedOnly).value == ""
         assert answers == []
@@ -95,7 +102,14 @@ async def test_keys_pressed_before_it_stood_on_the_screen_do_not_count() -> None
 
 @pytest.mark.parametrize(
     ("before", "pasted", "after"),
-    [("", "YES", "YES"), ("", "YES\n", ""), ("", "rm -rf YES", ""), ("", "yes", ""), ("Y", "YES", "Y"), ("Y", "ES", "Y")],
+    [
+        ("", "YES", "YES"),
+        ("", "YES\n", ""),
+        ("", "rm -rf YES", ""),
+        ("", "yes", ""),
+        ("Y", "YES", "Y"),
+        ("Y", "ES", "Y"),
+    ],
 )
 async def test_a_paste_counts_only_as_exactly_the_word_into_the_empty_field(
     before: str, pasted: str, after: str

@@ -67,10 +67,10 @@ async def test_home_shows_jobs_and_the_engine() -> None:
         text = text_of(app)
         for words in (
             "engine ● pid 4121",
-            "▶    7",
-            "‖    6",
-            "!    5",
-            "✓    4",
+            "▶   7",
+            "‖   6",
+            "!   5",
+            "✓   4",
             "paused",
             "blocked",
             "verified",
@@ -479,3 +479,23 @@ async def test_only_changed_worker_lines_are_drawn_again(monkeypatch: pytest.Mon
         await until(pilot, lambda: bool(drawn))
         await pilot.pause(0.1)
         assert len(drawn) <= 2, drawn
+
+
+async def test_screens_do_not_pile_up() -> None:
+    """Going back and forth between a job's screens keeps one of each, and Esc leads home."""
+    async with running() as (app, pilot):
+        for _ in range(3):
+            await pilot.press("enter" if isinstance(app.screen, JobsScreen) else "b")
+            await until(pilot, lambda: isinstance(app.screen, BoardScreen))
+            await pilot.press("i")
+            await until(pilot, lambda: isinstance(app.screen, JobScreen))
+            await pilot.press("l")
+            await until(pilot, lambda: isinstance(app.screen, LogScreen))
+            await pilot.press("escape")
+            await until(pilot, lambda: isinstance(app.screen, JobScreen))
+            assert len(app.screen_stack) <= 3
+        await pilot.press("escape")
+        await until(pilot, lambda: not isinstance(app.screen, JobScreen))
+        await pilot.press("escape")
+        await until(pilot, lambda: isinstance(app.screen, JobsScreen))
+        assert len(app.screen_stack) == 1

@@ -98,6 +98,22 @@ def test_cut_times_are_not_older(target: float, source: float, same: bool) -> No
     assert bool(Sameness(Compare.TIME, lambda _a, _b: None).why_same(a, b)) == same
 
 
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        ("d41d8cd98f00b204e9800998ecf8427e", "d41d8cd98f00b204e9800998ecf8427e", True),
+        ("d41d8cd98f00b204e9800998ecf8427e-2", "d41d8cd98f00b204e9800998ecf8427e-2", True),
+        ("d41d8cd98f00b204e9800998ecf8427e", "d41d8cd98f00b204e9800998ecf8427f", False),
+        ("opaque", "opaque", False),
+        ("", "", False),
+    ],
+)
+def test_equal_digests_are_the_same_whatever_the_time(one: str, other: str, same: bool) -> None:
+    """A target that shows an older time, but the very digest of the source, is not copied again."""
+    a, b = Entry(key="x", etag=one, modified=9.0), Entry(key="x", etag=other, modified=1.0)
+    assert bool(Sameness(Compare.TIME, lambda _a, _b: None).why_same(a, b)) == same
+
+
 def test_disorder_names_both_names() -> None:
     """The message says which names were in disorder, for the log."""
     with pytest.raises(OutOfOrder, match="'b' came before 'a'"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import random
 from contextlib import suppress
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from core.errors import Code, HaulierError
 from core.inprocess import InProcessClient
 from core.messages import (
     CancelJob,
+    Command,
     ForgetJob,
     GetJob,
     ListItems,
@@ -22,8 +24,9 @@ from core.messages import (
     ResumeJob,
     RetryJob,
     StartJob,
+    TuneJob,
 )
-from core.model import Action, Entry, JobKind, JobState, Status
+from core.model import Action, Entry, JobKind, JobState, JobView, Status
 from core.paths import Paths
 from core.settings import Settings
 from tests.engine.asking import (
@@ -32,6 +35,7 @@ from tests.engine.asking import (
     here,
     items,
     plan,
+    reaches,
     read,
     run,
     save,
@@ -275,3 +279,45 @@ async def test_two_sources_of_one_job_with_the_same_names(client: InProcessClien
     assert view.state in (JobState.COMPLETED, JobState.PARTIAL)
     for name, data in read(out).items():
         assert len(set(data)) == 1, f"{name} is mixed of two sources"
+
+
+async def test_hasty_commands(client: InProcessClient, tmp_path: Path) -> None:
+    """Pause, resume, tune, retry in any order and at any moment: no command hangs, the job ends whole."""
+    source = write(tmp_path / "src", {f"{n:04}": str(n) * 50 for n in range(600)} | {"big": b"b" * (12 << 20)})
+    view = await submit(client, spec_of((here(source), here(tmp_path / "out")), bandwidth=3_000_000))
+    dice = random.Random(7)
+    for _ in range(60):
+        command: Command[JobView] = dice.choice(
+            [
+                PauseJob(job=view.id),
+                ResumeJob(job=view.id),
+                TuneJob(job=view.id, workers=dice.randrange(1, 9)),
+                TuneJob(job=view.id, bandwidth=dice.choice([1_000_000, 3_000_000, 5_000_000])),
+                RetryJob(job=view.id),
+            ]
+        )
+        with suppress(HaulierError):
+            await asyncio.wait_for(client.call(command), 20)
+    await client.call(TuneJob(job=view.id, bandwidth=0, workers=16))
+    with suppress(HaulierError):  # it may have ended already
+        await client.call(ResumeJob(job=view.id))
+    view = await reaches(client, view.id, lambda v: v.state.is_final)
+    assert (view.state, view.counts.files_done) == (JobState.COMPLETED, 601)
+    assert read(tmp_path / "out") == read(source)
+
+
+@pytest.mark.parametrize("commands", [1, 2])
+async def test_cancel_at_any_moment(client: InProcessClient, tmp_path: Path, commands: int) -> None:
+    """Cancelled while it plans, moves or has just ended, once or twice at once: final, nothing half left."""
+    source = write(tmp_path / "src", {f"{n:03}": "x" * 200 for n in range(100)} | {"big": b"b" * (6 << 20)})
+    for turn in range(12):
+        out = tmp_path / f"out{turn}"
+        view = await submit(client, spec_of((here(source), here(out))), start=turn % 3 > 0)
+        for _ in range(turn * 2):
+            await client.call(GetJob(job=view.id))
+        ended = await asyncio.gather(*(client.call(CancelJob(job=view.id)) for _ in range(commands)))
+        assert all(one.state.is_final for one in ended)
+        if out.exists():
+            assert not (out / ".haulier").exists()
+            for name, data in read(out).items():
+                assert data == (source / name).read_bytes()

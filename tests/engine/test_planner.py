@@ -24,7 +24,7 @@ from core.errors import Code, HaulierError, NetworkTrouble
 from core.filters import Filters
 from core.inprocess import InProcessClient
 from core.messages import StartJob
-from core.model import Action, Entry, JobKind, JobSpec, JobState, PlanSummary, Tally
+from core.model import Action, Entry, JobKind, JobSpec, JobState, Place, PlanSummary, Tally
 from core.stores.base import Body, CancelFlag, Metadata, ObjectInfo
 from core.stores.local import LocalFolder, name_problem
 from tests.engine.asking import at, ends, here, items, plan, read, run, save, spec_of, write
@@ -187,12 +187,12 @@ class Listing:
     def pages(self, prefix: str, *, start_after: str = "", cancelled: CancelFlag) -> Iterator[list[Entry]]:
         first = 0
         if start_after:
-            first = 1 + max(at for at, entry in enumerate(self._entries) if entry.key == start_after)
-        for at in range(first, len(self._entries), 2):
-            if 0 <= self._fail_after <= at and self.failures < 3:
+            first = 1 + max(n for n, entry in enumerate(self._entries) if entry.key == start_after)
+        for begin in range(first, len(self._entries), 2):
+            if 0 <= self._fail_after <= begin and self.failures < 3:
                 self.failures += 1
                 raise NetworkTrouble("connection reset")
-            yield [e for e in self._entries[at : at + 2] if e.key.startswith(prefix)]
+            yield [e for e in self._entries[begin : begin + 2] if e.key.startswith(prefix)]
 
     def take_unlistable(self) -> list[tuple[str, str]]:
         return []
@@ -248,7 +248,7 @@ def test_disorder_in_a_second_pair_forgets_no_name_of_the_first(tmp_path: Path) 
 def test_disorder_at_the_target(tmp_path: Path) -> None:
     """A target that lists out of order: nothing is missed, nothing deleted, and what is found to be the same
     is not copied; only names passed before the disorder showed may be."""
-    source = write(tmp_path / "src", {name: "1" for name in "abcd"})
+    source = write(tmp_path / "src", dict.fromkeys("abcd", "1"))
     target = Listing([Entry(key=name, size=1) for name in ("b", "z", "a")])
     spec = spec_of((here(source), here(tmp_path / "dst")), kind=JobKind.SYNC, delete=True, compare="size")
     _, found, _, _ = planned(tmp_path, spec, Book(LocalFolder(source), target))
@@ -398,7 +398,8 @@ async def test_single_objects(client: InProcessClient, moto_server: S3Server, tm
         assert (await run(client, spec_of((here(source), target)))).state is JobState.COMPLETED
     (tmp_path / "there").mkdir()
     for path in ("out/", "out/y.bin", "there"):
-        done = await run(client, spec_of((at(moto_server, bucket, "in/x.bin"), here(tmp_path / path))))
+        target = Place(kind="local", path=f"{tmp_path}/{path}")
+        done = await run(client, spec_of((at(moto_server, bucket, "in/x.bin"), target)))
         assert done.state is JobState.COMPLETED, done.reason
     for path in ("out", "there"):
         assert read(tmp_path / path)["x.bin"] == b"data"

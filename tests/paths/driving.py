@@ -9,9 +9,10 @@ import os
 import random
 import signal
 import sqlite3
+import sys
 import time
 import uuid
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -32,6 +33,7 @@ from core.model import (
 )
 from core.paths import Paths
 from core.socket_client import SocketClient
+from tests import servers
 from tests.servers import S3Server
 
 MIB = 1 << 20
@@ -264,3 +266,23 @@ def put_all(server: S3Server, bucket: str, objects: Iterable[tuple[str, bytes]])
     client = server.boto3()
     for key, data in objects:
         client.put_object(Bucket=bucket, Key=key, Body=data)
+
+
+def many(folder: Path, count: int, size: int = 100) -> Path:
+    for number in range(count):
+        fill(folder / f"{number % 7}" / f"{number:05}", size, seed=number)
+    return folder
+
+
+# ---------------------------------------------------------------- servers
+
+
+@contextlib.contextmanager
+def serving(folder: Path, port: int) -> Iterator[S3Server]:
+    """`rclone serve s3` on a port of our choice, so that it can come back where it was."""
+    program = Path(sys.executable).with_name("rclone")
+    command = [str(program), "serve", "s3", str(folder), "--addr", f"127.0.0.1:{port}", "--no-cleanup"]
+    home = folder.parent / f"home-{uuid.uuid4().hex}"
+    home.mkdir()
+    with servers.running(command, port, home, {"RCLONE_AUTH_KEY": '"KEY,the-secret"'}):
+        yield S3Server("rclone", f"http://127.0.0.1:{port}", "KEY", "the-secret")

@@ -93,7 +93,7 @@ async def _add(chosen: Namespace, output: Output) -> int:
         region=chosen.region or "",
         addressing=chosen.addressing or "auto",
         ca_file=_ca_file(chosen),
-        verify_tls=chosen.verify_tls,
+        verify_tls=chosen.verify_tls is not False,
         credentials=_credentials(chosen) or ChainCredentials(),
     )
     async with open_session(chosen) as session:
@@ -114,7 +114,7 @@ async def _edit(chosen: Namespace, output: Output) -> int:
             "region": chosen.region,
             "addressing": chosen.addressing,
             "ca_file": _ca_file(chosen) if chosen.ca_file is not None else None,
-            "verify_tls": None if chosen.verify_tls else False,
+            "verify_tls": chosen.verify_tls,
             "credentials": _credentials(chosen),
         }
         given = {name: value for name, value in changes.items() if value is not None}

@@ -311,8 +311,14 @@ def _connection_options(parser: ArgumentParser) -> None:
     style = reach.add_mutually_exclusive_group()
     style.add_argument("--path-style", dest="addressing", action="store_const", const="path")
     style.add_argument("--virtual-host", dest="addressing", action="store_const", const="virtual")
+    style.add_argument("--auto-addressing", dest="addressing", action="store_const", const="auto")
     reach.add_argument("--ca-file", metavar="FILE", help="PEM file of an extra certificate authority")
-    reach.add_argument("--no-verify-tls", dest="verify_tls", action="store_false", help="trust any certificate")
+    checked = reach.add_mutually_exclusive_group()
+    checked.add_argument(
+        "--no-verify-tls", dest="verify_tls", action="store_false", help="trust any certificate"
+    )
+    checked.add_argument("--verify-tls", dest="verify_tls", action="store_true", help="check it (the default)")
+    parser.set_defaults(verify_tls=None)
     secret = parser.add_argument_group("where the keys come from")
     source = secret.add_mutually_exclusive_group()
     source.add_argument("--profile", metavar="P", help="a profile of the AWS config files")

@@ -68,6 +68,7 @@ class BucketPicker(HaulierScreen):
         self._named: list[str] = []  # buckets that a person typed because they are not listed
         self.marks = Marks((), self._marks_changed)
         self._counter = Counter(connection_name)
+        self._drawn = -1  # the counter's version that is on the screen
         self._anchor: int | None = None  # the row where a range began
         self._before_range: frozenset[int] = frozenset()
         self._sticky = False
@@ -213,7 +214,9 @@ class BucketPicker(HaulierScreen):
         visible = [self._buckets[rows[row]].name for row in self.table.visible_rows]
         while (name := self._counter.next_up(self.marks.chosen_names, visible)) is not None:
             self.run_worker(self._count(name), group="count", exit_on_error=False)
-        self.table.show_measured(self._counter.measured, self._counter.running)
+        if self._drawn != self._counter.version:
+            self._drawn = self._counter.version
+            self.table.show_measured(self._counter.measured, self._counter.running)
 
     async def _count(self, name: str) -> None:
         client = self.haulier.client

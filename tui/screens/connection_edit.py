@@ -81,12 +81,15 @@ class ConnectionEditScreen(HaulierScreen):
     # ------------------------------------------------------------ while typing
 
     def on_form_changed(self, event: Form.Changed) -> None:
+        field = self.form.field(event.name)
+        if field.value == field.ask.value and event.name not in self._touched:
+            return  # a field tells its first value too
         self._touched.add(event.name)
         if event.name in ("kind", "endpoint", "bucket"):
             self._show_fields()
         self._say_meaning(event.name)
         self._say_problems(self._touched)
-        self._say_more(self.form.field(event.name))
+        self._say_more(field)
         self.query_one("#report", Words).say()
 
     def on_form_entered(self, event: Form.Entered) -> None:
@@ -112,7 +115,7 @@ class ConnectionEditScreen(HaulierScreen):
         for field in self.form.fields:
             name = field.ask.name
             if name in wrong and name in names:
-                field.say(wrong[name], "bad")
+                field.complain(wrong[name])
             elif field.error and name not in wrong:
                 field.say("")
                 self._say_meaning(name)
@@ -210,7 +213,7 @@ class ConnectionEditScreen(HaulierScreen):
         ):
             if text in words and error.code is Code.USAGE:
                 field = self.form.field(name)
-                field.say(safe_text(error.message), "bad")
+                field.complain(safe_text(error.message))
                 field.control.focus()
                 return
         self.haulier.complain(error)
@@ -218,7 +221,7 @@ class ConnectionEditScreen(HaulierScreen):
     # ------------------------------------------------------------ back
 
     def action_back(self) -> None:
-        if not self._touched:
+        if all(field.value == field.ask.value for field in self.form.fields):
             self.dismiss()
             return
         self.run_worker(self._leave(), group="leave", exclusive=True, exit_on_error=False)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, ClassVar, cast
 from textual.app import ComposeResult
 from textual.containers import Vertical
 from textual.screen import Screen
+from textual.worker import Worker, WorkerState
 
 from tui.state import Link, ViewState
 from tui.widgets.banner import Banner
@@ -73,6 +74,11 @@ class HaulierScreen(Screen[None]):
 
     def action_restart_engine(self) -> None:
         self.haulier.line.start_again()
+
+    def on_worker_state_changed(self, event: Worker.StateChanged) -> None:
+        """A worker that failed is a defect of this program: it is said, not swallowed."""
+        if event.state is WorkerState.ERROR and event.worker.error is not None:
+            self.haulier.own_defect(event.worker.error)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Starting the engine is only there while none is; asking it things only while one is."""

@@ -90,4 +90,4 @@ class NewJob:
     async def _plan(self) -> None:
         job = await plan(self._app, self._draft.spec())
         if job is not None:
-            self._app.push_screen(PlanScreen(job.id, self))
+            self._app.push_screen(PlanScreen(job.id, self, job))

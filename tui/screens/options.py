@@ -96,7 +96,7 @@ class OptionsScreen(HaulierScreen):
         kind, options, wrong = option_fields.read(self._values())
         for field in self.form.fields:
             if field.ask.name in wrong:
-                field.say(wrong[field.ask.name], "bad")
+                field.complain(wrong[field.ask.name])
             elif field.error and not field.ask.choices:
                 field.say("")
         return None if wrong else (kind, options)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from textual.app import ComposeResult
 
+from core.messages import ListConnections
 from core.model import Connection
 from core.safe_text import safe_text
 from tui.actions import bindings
@@ -14,13 +15,14 @@ from tui.screens.frame import HaulierScreen
 from tui.state import ViewState
 from tui.widgets.connection_table import credentials_words, endpoint_words
 from tui.widgets.heading import Heading, Words
-from tui.widgets.spans import Line
+from tui.widgets.spans import Line, Span
 from tui.widgets.table import Column, LineTable
 
 
 @dataclass(frozen=True)
 class _Row:
     connection: Connection | None  # None: this machine
+    locked: bool = False  # its keys were in an engine's memory that is gone
 
 
 class _Table(LineTable[_Row]):
@@ -41,8 +43,19 @@ class _Table(LineTable[_Row]):
         return {
             "name": ((safe_text(one.name, widths["name"]), "lead"),),
             "what": ((safe_text(f"{endpoint_words(one)} {one.region}".strip(), widths["what"]), "quiet"),),
-            "credentials": ((credentials_words(one.credentials), "quiet"),),
+            "credentials": (_state(row),),
         }
+
+
+def _state(row: _Row) -> Span:
+    """What to know of a connection before using it."""
+    if row.connection is None:
+        return ("", "")
+    if row.locked:
+        return ("keys needed again", "warn")
+    if not row.connection.tested_at:
+        return ("never tested", "warn")
+    return (credentials_words(row.connection.credentials), "quiet")
 
 
 class PlacesScreen(HaulierScreen):
@@ -59,6 +72,7 @@ class PlacesScreen(HaulierScreen):
         self._question = question
         self._then = chosen
         self._so_far = so_far
+        self._locked: frozenset[str] = frozenset()
 
     def body(self) -> ComposeResult:
         yield Heading((self._question, "lead"))
@@ -68,11 +82,18 @@ class PlacesScreen(HaulierScreen):
     def on_mount(self) -> None:
         self.say_where(self._crumb)
         self.query_one(_Table).focus()
+        self.run_worker(self._look_for_locked(), group="locked", exit_on_error=False)
+
+    async def _look_for_locked(self) -> None:
+        known = await self.haulier.ask(ListConnections()) if self.haulier.client is not None else None
+        if known is not None:
+            self._locked = frozenset(known.locked)
+            self.view_changed(self.view)
 
     def view_changed(self, view: ViewState) -> None:
         table = self.query_one(_Table)
         first = not table.rows
-        table.show((*(_Row(one) for one in view.connections), _Row(None)))
+        table.show((*(_Row(one, one.name in self._locked) for one in view.connections), _Row(None)))
         if first:
             table.cursor = 0
 

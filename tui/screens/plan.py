@@ -16,7 +16,7 @@ from tui.actions import bindings
 from tui.screens.confirm import WORD, YesDialog
 from tui.screens.frame import HaulierScreen
 from tui.screens.plan_items import PlanItemsScreen
-from tui.state import ViewState
+from tui.state import Link, ViewState
 from tui.widgets.heading import Heading, Words
 from tui.widgets.plan_tables import PairTable, PlanTable
 from tui.widgets.rule import Rule
@@ -41,11 +41,12 @@ class PlanScreen(HaulierScreen):
     PlanScreen #say { margin-bottom: 0; }
     """
 
-    def __init__(self, job_id: int, new_job: NewJob | None = None) -> None:
+    def __init__(self, job_id: int, new_job: NewJob | None = None, job: JobView | None = None) -> None:
+        """`job` is the job as it was when it was made; what the engine tells later goes before it."""
         super().__init__()
         self.job_id = job_id
         self._new_job = new_job
-        self._asked: JobView | None = None  # as the engine told when asked, until events tell of it
+        self._asked = job  # until events tell of it
         self._shown: tuple[JobView, Counts, HaulierError | None, int] | None = None
         self._refusal: HaulierError | None = None
         self._busy = False
@@ -74,7 +75,7 @@ class PlanScreen(HaulierScreen):
 
     def on_mount(self) -> None:
         self.say_where("new job  ›  plan" if self._new_job else f"job {self.job_id}  ›  plan")
-        if self.view.job(self.job_id) is None:
+        if self.job is None:
             self.run_worker(self._fetch(), group="fetch", exit_on_error=False)
 
     async def _fetch(self) -> None:
@@ -206,7 +207,11 @@ class PlanScreen(HaulierScreen):
             case "look_at_row":
                 return plan is not None
             case "plan_again":
-                return job is not None and (job.state is not JobState.PLANNING or self._refusal is not None)
+                return (
+                    self.view.link is Link.AWAY
+                    or job is not None
+                    and (job.state is not JobState.PLANNING or self._refusal is not None)
+                )
             case "keep_plan":
                 return self._new_job is not None and job is not None and not job.state.is_final
         return super().check_action(action, parameters)
@@ -277,6 +282,9 @@ class PlanScreen(HaulierScreen):
         self.haulier.open_board(job_id)
 
     def action_plan_again(self) -> None:
+        if self.view.link is Link.AWAY:
+            self.action_restart_engine()
+            return
         self.run_worker(self._plan_again(), group="again", exclusive=True, exit_on_error=False)
 
     async def _plan_again(self) -> None:

@@ -56,6 +56,13 @@ class _Buckets(LineTable[_Row]):
     def nothing(self) -> Sequence[Line]:
         return self.message
 
+    def action_move(self, by: int) -> None:
+        """Above the first row lies the form."""
+        if by < 0 and self.cursor == 0:
+            self.screen.focus_previous()
+        else:
+            super().action_move(by)
+
 
 class TargetScreen(HaulierScreen):
     """`chosen` gets the destination."""
@@ -116,6 +123,10 @@ class TargetScreen(HaulierScreen):
     def on_mount(self) -> None:
         self.say_where(self._crumb)
         self._mode_changed()
+        if self._each:
+            self.form.focus_first()
+        else:
+            self.table.focus()
         self._load()
 
     def view_changed(self, view: ViewState) -> None:
@@ -169,10 +180,6 @@ class TargetScreen(HaulierScreen):
         each = self._each
         self.form.show_only(name for name in names if name == "mode" or (name == "pattern") == each)
         self.table.display = not each
-        if each:
-            self.form.focus_first()
-        else:
-            self.table.focus()
         self.refresh_bindings()
         self._preview()
 

@@ -44,7 +44,7 @@ class Choice(LineWidget, can_focus=True):
     Choice:focus { background: $row; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("right,space", "turn(1)", "next value", show=False),
+        Binding("right,space", "turn(1)", "change", key_display="←→"),
         Binding("left", "turn(-1)", "value before", show=False),
     ]
 
@@ -149,8 +149,13 @@ class Field(Horizontal):
 
     def say(self, text: str, look: str = "quiet") -> None:
         """Words beside the field; an empty text brings the meaning back. Safe text."""
-        self.error = text if look == "bad" else ""
+        self.error = ""
         self.query_one(".note", Words).say(((text or self.ask.meaning, look if text else "quiet"),))
+
+    def complain(self, text: str) -> None:
+        """Say what is wrong with the value. Safe text."""
+        self.say(text, "bad")
+        self.error = text
 
 
 class Form(VerticalScroll, can_focus=False):
@@ -226,7 +231,10 @@ class Form(VerticalScroll, can_focus=False):
     def action_step(self, by: int) -> None:
         fields = self._in_sight()
         here = next((at for at, field in enumerate(fields) if field.control.has_focus), 0)
-        fields[max(0, min(len(fields) - 1, here + by))].control.focus()
+        if here + by >= len(fields):
+            self.screen.focus_next()  # what follows the form, or its first field again
+        else:
+            fields[max(0, here + by)].control.focus()
 
     def on_descendant_focus(self, event: events.DescendantFocus) -> None:
         parent = event.widget.parent

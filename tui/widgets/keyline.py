@@ -22,7 +22,7 @@ class KeyLine(LineWidget):
         self._spots: list[tuple[int, int, str]] = []
         line: list[Span] = [(" ", "")]
         used = 1
-        for binding in self._fitting(width - 1):
+        for binding in self._fitting(width - 2):
             entry = self._entry(binding)
             size = width_of(entry)
             self._spots.append((used, used + size, binding.binding.action if binding.enabled else ""))

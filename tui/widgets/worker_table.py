@@ -42,7 +42,7 @@ class WorkerRow(NamedTuple):
 def row_of(worker: WorkerView) -> WorkerRow:
     if worker.phase == "idle":
         return WorkerRow(worker.index, "idle", "", "", 0, 0, "", 0, 0, worker.note)
-    moving = worker.phase in ("moving", "copying") and worker.rate > 0
+    moving = worker.phase in ("moving", "copying") and worker.rate >= 1024  # less is the tail of an average
     return WorkerRow(
         number=worker.index,
         phase=worker.phase,

@@ -23,7 +23,7 @@ from core.stores.s3.headers import all_headers, object_info, whole_number
 from core.stores.s3.signing import Header
 from core.stores.s3.wire import Wire, header_of, unexpected_end
 
-MAX_CHUNK = 1 << 20
+MAX_CHUNK = 1 << 18  # larger ones are no quicker, and the allocator keeps them
 MIN_CHUNK = 1 << 14
 FAST, SLOW = 0.05, 0.25  # seconds that a chunk may take before the next one is larger or smaller
 SMALL = 1 << 20  # up to here an answer is read in one go
@@ -85,7 +85,7 @@ class StreamedBody(Answered):
         reader = self._response.body_reader
         cancelled = self._cancelled
         left = self._length
-        size = MAX_CHUNK // 4
+        size = MAX_CHUNK // 2
         while left > 0:
             if cancelled.is_set():
                 raise Cancelled
