@@ -88,7 +88,9 @@ class HaulierApp(App[None]):
         self.log.error(error)
         self.complain(
             HaulierError(
-                Code.FAILED, f"A defect of this screen: {type(error).__name__}: {error}", "The engine keeps working."
+                Code.FAILED,
+                f"A defect of this screen: {type(error).__name__}: {error}",
+                "The engine keeps working.",
             )
         )
 

@@ -7,6 +7,7 @@ import logging
 import shutil
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import msgspec
@@ -237,6 +238,9 @@ class Jobs:
                 raise HaulierError(
                     Code.REFUSED, f"job {row.id} is not finished", f"`haulier cancel {row.id}` first"
                 )
+            if await asyncio.to_thread(self._journal.open_transfers, row.id):
+                # Kept for a retry, which cannot come any more: nobody else would know of it.
+                await self._stop_run(self._start_run(row, first=Stop.CANCEL), Stop.CANCEL)
             await asyncio.to_thread(self._journal.forget_job, row.id)
             self._views.pop(row.id, None)
         self._locks.pop(command.job, None)
@@ -433,10 +437,11 @@ class Jobs:
             await asyncio.sleep(DISK_LOOK)
             waiting = [job for job, view in self._views.items() if view.state is JobState.BLOCKED]
             for job in waiting:
-                row = await self._row(job)
-                if row.blocker == "disk" and await asyncio.to_thread(_fits, row):
-                    self._notice(Level.INFO, "there is room again, going on", job)
-                    await self.resume(ResumeJob(job=job))
+                with suppress(HaulierError):  # cancelled or forgotten meanwhile
+                    row = await self._row(job)
+                    if row.blocker == "disk" and await asyncio.to_thread(_fits, row):
+                        self._notice(Level.INFO, "there is room again, going on", job)
+                        await self.resume(ResumeJob(job=job))
 
     async def _again(self, row: JobRow) -> JobView:
         """Start another run of a stopped job."""
@@ -499,6 +504,10 @@ def _check_spec(spec: JobSpec) -> None:
     if spec.options.part_size and spec.options.part_size < 5 * 1024**2:
         raise HaulierError(
             Code.USAGE, "parts must have at least 5 MiB", "leave --part-size out to have it chosen"
+        )
+    if spec.options.part_size > 5 * 1024**3:
+        raise HaulierError(
+            Code.USAGE, "parts can have at most 5 GiB", "leave --part-size out to have it chosen"
         )
     if not (0 <= spec.options.workers <= MOST_THREADS and 0 <= spec.options.connections <= MOST_THREADS):
         raise HaulierError(Code.USAGE, f"workers and connections are 1 to {MOST_THREADS}, or 0 for automatic")

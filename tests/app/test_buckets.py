@@ -36,10 +36,8 @@ def agree(picker: BucketPicker) -> None:
     """The box's words, the marks and the dots on the screen are one thing."""
     assert set(parse(picker.box.value, picker.marks.names).chosen) == picker.marks.chosen
     seen = {int(row[2]) - 1: row[1] == "●" for row in _ROW.finditer(text_of(picker.app))}
-    assert seen == {
-        picker.table.rows[row]: picker.table.rows[row] in picker.marks.chosen
-        for row in picker.table.visible_rows
-    }
+    in_sight = [picker.table.rows[row] for row in picker.table.visible_rows]
+    assert seen == {position: position in picker.marks.chosen for position in in_sight}
 
 
 async def test_typing_changes_the_dots_and_dots_rewrite_the_box() -> None:
@@ -56,7 +54,7 @@ async def test_typing_changes_the_dots_and_dots_rewrite_the_box() -> None:
 
 
 async def test_a_bad_token_is_named_and_the_rest_is_kept() -> None:
-    """`17` of 14 is named with the reason; what else the box says holds; the next step says what it left out."""
+    """`17` of 14 is named with the reason; what else the box says holds and is what goes on."""
     chosen: Chosen = []
     async with running(path_client()) as (app, pilot):
         picker = await open_picker(app, pilot, chosen)

@@ -123,8 +123,14 @@ async def planning(app: Any, pilot: Pilot[None], client: RecordedClient) -> None
     spec = next(ask.spec for ask in client.asked if isinstance(ask, PlanJob))
     job = client.answers[PlanJob](PlanJob(spec=spec, key="k"))
     client.say(JobChanged(seq=11, job=job))
-    counts = Counts(listing=True, listed=1_204_331, files_total=800_123, files_skipped=404_208, bytes_total=2 * TIB,
-                    to_delete=12)  # fmt: skip
+    counts = Counts(
+        listing=True,
+        listed=1_204_331,
+        files_total=800_123,
+        files_skipped=404_208,
+        bytes_total=2 * TIB,
+        to_delete=12,
+    )
     client.say(Progress(at=NOW, jobs=(JobProgress(job=PLANNED_JOB, state=JobState.PLANNING, counts=counts),)))
     await until(pilot, lambda: "1 204 331" in text_of(app))
 
@@ -151,8 +157,8 @@ async def yes(app: Any, pilot: Pilot[None], client: RecordedClient) -> None:
 
 STEPS: dict[str, Step] = {
     step.__name__: step
-    for step in (connections, no_connections, connection_edit, places, buckets, buckets_refused, browse, folder, target,
-                 target_in_one, options, planning, plan, deletions, yes)
+    for step in (connections, no_connections, connection_edit, places, buckets, buckets_refused, browse, folder,
+                 target, target_in_one, options, planning, plan, deletions, yes)
 }  # fmt: skip
 
 

@@ -84,8 +84,18 @@ async def test_while_planning_it_counts_live_and_cannot_be_started() -> None:
         assert starts(client) == []
         client.say(JobChanged(seq=11, job=planned(PLANNING)))
         await until(pilot, lambda: "asks for YES" in text_of(app))
-        for part in ("copy", "overwrite", "skip", "DELETE", "cannot", "0.04 % of the target", "2 in Glacier",
-                     "dr:archive-2024 does not exist and will be created", "no versioning", "9f3a·21c7"):  # fmt: skip
+        for part in (
+            "copy",
+            "overwrite",
+            "skip",
+            "DELETE",
+            "cannot",
+            "0.04 % of the target",
+            "2 in Glacier",
+            "dr:archive-2024 does not exist and will be created",
+            "no versioning",
+            "9f3a·21c7",
+        ):
             assert part in text_of(app)
 
 
@@ -208,8 +218,14 @@ async def test_a_plan_that_failed_says_why_and_can_be_tried_again() -> None:
 @pytest.mark.parametrize("name", HOSTILE, ids=lambda name: ascii(name)[:16])
 async def test_hostile_names_in_a_plan_are_only_text(name: str) -> None:
     """Title, places, warnings and reasons made of an attacker's text are drawn, not obeyed."""
-    pair = PairPlan(source=s3(name, name, name), target=s3(name, name, name), method="relay",
-                    copy=Tally(count=1, bytes=1), delete=Tally(count=1, bytes=1), creates_bucket=True)  # fmt: skip
+    pair = PairPlan(
+        source=s3(name, name, name),
+        target=s3(name, name, name),
+        method="relay",
+        copy=Tally(count=1, bytes=1),
+        delete=Tally(count=1, bytes=1),
+        creates_bucket=True,
+    )
     plan = msgspec.structs.replace(
         a_plan(), pairs=(pair, pair), warnings=(name,), skip_reasons=((name, 2), ("b", 1))
     )

@@ -6,6 +6,7 @@ import asyncio
 import random
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -19,6 +20,7 @@ from core.messages import (
     ForgetJob,
     GetJob,
     ListItems,
+    ListJobs,
     PauseJob,
     PlanJob,
     ResumeJob,
@@ -321,3 +323,24 @@ async def test_cancel_at_any_moment(client: InProcessClient, tmp_path: Path, com
             assert not (out / ".haulier").exists()
             for name, data in read(out).items():
                 assert data == (source / name).read_bytes()
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"part_size": 1},
+        {"part_size": 6 << 30},
+        {"workers": 65},
+        {"connections": -1},
+        {"retry": "never"},
+        {"delete": True},
+    ],
+)
+async def test_nonsense_is_refused_at_once(
+    client: InProcessClient, source: Path, tmp_path: Path, options: dict[str, Any]
+) -> None:
+    """Options that cannot be carried out make no job."""
+    with pytest.raises(HaulierError) as refused:
+        await submit(client, spec_of((here(source), here(tmp_path / "out")), **options))
+    assert refused.value.code is Code.USAGE
+    assert (await client.call(ListJobs())).jobs == ()

@@ -183,3 +183,31 @@ async def test_one_key_is_one_job_also_after_a_kill(
     await haulier.ends(first.id)
     assert len((await haulier.call(ListJobs())).jobs) == 1
     assert digests(moto_server, bucket) == tree(source)
+
+
+async def test_partial_data_of_a_failed_file(moto_server: S3Server, bucket: str, tmp_path: Path) -> None:
+    """A file that fails in the middle keeps its parts: a retry goes on there, and forgetting removes them."""
+    big = fill(tmp_path / "src/big", 30 * MIB)
+    limits: dict[str, Any] = {"workers": 1, "connections": 1, "part_size": 5 * MIB, "retry": "0.01x2"}
+    async with Haulier(tmp_path / "haulier", module="tests.paths.plain_user") as haulier:
+        await haulier.save(connection_of(moto_server))
+        for ends_by_retry in (True, False):
+            target = at(moto_server, bucket, f"{ends_by_retry}/")
+            job = (await haulier.submit(here(big.parent), target, bandwidth=20 * MIB, **limits)).id
+            await haulier.reaches(job, lambda _: len(haulier.recorded_parts()) >= 2, "first parts")
+            big.chmod(0)
+            view = await haulier.ends(job, JobState.PARTIAL)
+            kept = set(haulier.recorded_parts())
+            assert unfinished_uploads(moto_server, bucket) == [f"{ends_by_retry}/big"]
+            big.chmod(0o600)
+            if ends_by_retry:
+                await haulier.call(TuneJob(job=job, bandwidth=0))
+                await haulier.call(RetryJob(job=job))
+                view = await haulier.ends(job)
+                assert dict(view.proofs) == {"etag-md5": 1}
+                assert kept
+            else:
+                await haulier.call(ForgetJob(job=job))
+                assert haulier.recorded_parts() == {}
+            assert unfinished_uploads(moto_server, bucket) == []
+    assert digests(moto_server, bucket) == {"True/big": tree(big.parent)["big"]}

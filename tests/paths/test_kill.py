@@ -38,7 +38,7 @@ MOST_MOVED = SIZE + KILLS * LOST_PARTS * PART + 2 * MIB
 LIMITS: dict[str, Any] = {"workers": 1, "connections": 2, "part_size": PART, "bandwidth": BANDWIDTH}
 
 
-@pytest.fixture(params=["moto", "rclone"])
+@pytest.fixture(params=["moto", "rclone", "versitygw"])
 def server(request: pytest.FixtureRequest) -> S3Server:
     found: S3Server = request.getfixturevalue(f"{request.param}_server")
     return found

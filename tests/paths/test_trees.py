@@ -54,7 +54,7 @@ def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
-@pytest.fixture(params=["moto", "rclone"])
+@pytest.fixture(params=["moto", "rclone", "versitygw"])
 def server(request: pytest.FixtureRequest) -> S3Server:
     found: S3Server = request.getfixturevalue(f"{request.param}_server")
     return found

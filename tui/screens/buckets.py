@@ -100,7 +100,8 @@ class BucketPicker(HaulierScreen):
     def on_mount(self) -> None:
         self.table.focus()
         self._say_where()
-        self._load()
+        if not self._is_loading:
+            self._load()
         self._tick = self.set_interval(0.4, self._count_more)
 
     def view_changed(self, view: ViewState) -> None:

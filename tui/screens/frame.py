@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, ClassVar, cast
 from textual.app import ComposeResult
 from textual.containers import Vertical
 from textual.screen import Screen
+from textual.widget import Widget
 from textual.worker import Worker, WorkerState
 
 from tui.state import Link, ViewState
@@ -24,6 +25,7 @@ class HaulierScreen(Screen[None]):
 
     NAME: ClassVar[str] = ""
     CRUMB: ClassVar[str] = ""
+    _whole = False
 
     @property
     def haulier(self) -> HaulierApp:
@@ -52,19 +54,33 @@ class HaulierScreen(Screen[None]):
             line.redraw()
 
     def on_mount(self) -> None:
-        self.call_after_refresh(lambda: self.take_view(self.view))
+        self._begin()
+
+    def _begin(self) -> None:
+        """Show the state for the first time, as soon as all that was composed is there."""
+        if self._is_whole():
+            self.take_view(self.view)
+        elif self.app.is_running:
+            self.set_timer(0.01, self._begin)
 
     def on_screen_resume(self) -> None:
         self.take_view(self.view)
 
     def take_view(self, view: ViewState) -> None:
         """Called by the app whenever the state changed and once a second, while the screen is in sight."""
-        if not self.query(KeyLine):
-            return  # not composed yet; `on_mount` comes back
+        if not self.app.is_running or not self._is_whole():
+            return  # on the way out, or on the way in: then `_begin` comes back
         self.query_one(TopLine).show(view)
         self.query_one(Banner).show(view)
         self.view_changed(view)
         self.query_one(KeyLine).redraw()
+
+    def _is_whole(self) -> bool:
+        """Whether the widgets within widgets are there too: they come one after the other."""
+        if not self._whole:
+            widgets = list(self.walk_children(Widget))
+            self._whole = bool(widgets) and all(widget.is_mounted for widget in widgets)
+        return self._whole
 
     def view_changed(self, view: ViewState) -> None:
         """Show the state. May be called often with the same one."""

@@ -85,7 +85,9 @@ class PlacesScreen(HaulierScreen):
         self.run_worker(self._look_for_locked(), group="locked", exit_on_error=False)
 
     async def _look_for_locked(self) -> None:
-        known = await self.haulier.ask(ListConnections()) if self.haulier.client is not None else None
+        if self.haulier.client is None:
+            return
+        known = await self.haulier.ask(ListConnections())
         if known is not None:
             self._locked = frozenset(known.locked)
             self.view_changed(self.view)

@@ -207,11 +207,9 @@ class PlanScreen(HaulierScreen):
             case "look_at_row":
                 return plan is not None
             case "plan_again":
-                return (
-                    self.view.link is Link.AWAY
-                    or job is not None
-                    and (job.state is not JobState.PLANNING or self._refusal is not None)
-                )
+                if self.view.link is Link.AWAY:
+                    return True  # the same key starts the engine again
+                return job is not None and (job.state is not JobState.PLANNING or self._refusal is not None)
             case "keep_plan":
                 return self._new_job is not None and job is not None and not job.state.is_final
         return super().check_action(action, parameters)

@@ -127,7 +127,8 @@ class TargetScreen(HaulierScreen):
             self.form.focus_first()
         else:
             self.table.focus()
-        self._load()
+        if not self._asked_at_all:
+            self._load()
 
     def view_changed(self, view: ViewState) -> None:
         if not self._asked_at_all and view.link is Link.UP:
