@@ -107,6 +107,8 @@ ACTIONS: tuple[Action, ...] = (
            ("connection_edit",)),
     # -- the way to a job
     Action("toggle_mark", "space", "space", "mark", "Mark or unmark the row.", CHOOSING, ("buckets", "browse")),
+    Action("next_step", "enter", "⏎", "next", "Go on with what is chosen.", CHOOSING,
+           ("places", "buckets", "browse", "folder", "target", "options"), in_palette=False),
     Action("mark_up", "shift+up,K", "⇧↑↓", "range", "Mark a range of rows while moving.", CHOOSING, ("buckets",),
            in_palette=False),
     Action("mark_down", "shift+down,J", "⇧↓", "range down", "Mark a range of rows while moving down.", CHOOSING,
@@ -128,8 +130,6 @@ ACTIONS: tuple[Action, ...] = (
            ("buckets", "browse", "target", "folder"), in_footer=False),
     Action("filter", "slash", "/", "filter", "Type to narrow the list down; Esc clears it.", LOOKING,
            ("jobs", "job", "log", "connections", "buckets", "browse", "target", "plan_items")),
-    Action("next_step", "enter", "⏎", "next", "Go on with what is chosen.", CHOOSING,
-           ("places", "buckets", "browse", "folder", "target", "options"), in_palette=False),
     # -- the plan
     Action("start_job", "s", "s", "start", "Start the job; asks for YES when it writes to S3 or deletes.", CHOOSING,
            ("plan",)),

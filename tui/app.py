@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
 from textual import events
@@ -125,7 +126,9 @@ class HaulierApp(App[None]):
 
     def watch_workers_of(self, job_id: int) -> None:
         """Ask the engine for the worker rows of one job only; 0 asks for all."""
-        self.run_worker(self._watch_workers_of(job_id), exclusive=True, group="workers", exit_on_error=False)
+        self.run_worker(
+            partial(self._watch_workers_of, job_id), exclusive=True, group="workers", exit_on_error=False
+        )
 
     async def _watch_workers_of(self, job_id: int) -> None:
         try:
@@ -147,7 +150,7 @@ class HaulierApp(App[None]):
         """Open the form for a new connection."""
         from tui.screens.connection_edit import add_connection
 
-        self.run_worker(add_connection(self), exclusive=True, group="connection", exit_on_error=False)
+        self.run_worker(partial(add_connection, self), exclusive=True, group="connection", exit_on_error=False)
 
     def open_log(self, job_id: int = 0) -> None:
         self._go(LogScreen(job_id))
@@ -183,7 +186,7 @@ class HaulierApp(App[None]):
         return JobsScreen()
 
     def on_mount(self) -> None:
-        self.run_worker(self.line.run(), name="line", exit_on_error=False, group="line")
+        self.run_worker(self.line.run, name="line", exit_on_error=False, group="line")
         self.set_interval(1.0, self._show_view)
 
     def on_resize(self, event: events.Resize) -> None:

@@ -11,11 +11,12 @@ import hashlib
 import threading
 from collections import deque
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import msgspec
 from awscrt.checksums import combine_crc64nvme, crc64nvme
 
+from core.engine.content import same_content
 from core.engine.journal import ItemRow, TransferRow
 from core.engine.ordered_digest import OrderedDigest, PassingDigest
 from core.engine.proof import (
@@ -29,7 +30,7 @@ from core.engine.proof import (
     part_count,
     segment_size,
 )
-from core.errors import IntegrityTrouble, StageLost
+from core.errors import FileTrouble, IntegrityTrouble, StageLost
 from core.model import Entry
 from core.stores.base import (
     CancelFlag,
@@ -112,8 +113,12 @@ class LargeItem:
         self.part_size = 0
 
     def begin(self, recorded: TransferRow | None, record: Callable[[TransferRow], None], part_size: int,
-              *, clean: bool, cancelled: CancelFlag) -> None:  # fmt: skip
-        """Take up what an earlier try left, or start anew. Raises TransferError."""
+              *, clean: bool, cancelled: CancelFlag) -> tuple[Receipt | None, str] | None:  # fmt: skip
+        """Take up what an earlier try left, or start anew. Raises TransferError.
+
+        When the earlier try had done everything and only its record was lost, the receipt (None when nothing is
+        left to settle) and the proof; else None, and parts are in `pending`.
+        """
         self.info = self.source.stat(self.entry.key)
         self.layout(part_size)
         if recorded is not None and (clean or not self._still_fits(recorded)):
@@ -124,6 +129,8 @@ class LargeItem:
                 self.token = recorded.token
                 self.take_up(recorded, cancelled)
             except StageLost:
+                if len(recorded.parts) == len(self.spans) and (done := self.find_done(recorded, cancelled)):
+                    return done
                 recorded, self.receipts = None, {}
         if recorded is None:
             metadata = msgspec.structs.replace(self.info.metadata, modified=self.info.entry.modified)
@@ -138,6 +145,11 @@ class LargeItem:
             )
         self.opened()
         self.pending.extend(span for span in self.spans if span.number not in self.receipts)
+        return None
+
+    def find_done(self, recorded: TransferRow, cancelled: CancelFlag) -> tuple[Receipt | None, str] | None:
+        """All parts were there and the staged item is gone: perhaps it has its final name already."""
+        raise NotImplementedError
 
     def _still_fits(self, recorded: TransferRow) -> bool:
         return (
@@ -205,6 +217,16 @@ class LargeDownload(LargeItem):
                     self.receipts[part.number] = part
         finally:
             stage.close()
+
+    def find_done(self, recorded: TransferRow, cancelled: CancelFlag) -> tuple[Receipt | None, str] | None:
+        del recorded
+        folder = cast(Source, self.target)  # a file system that is written in place can be read as well
+        try:
+            there = folder.stat(self.key).entry
+        except FileTrouble:
+            return None
+        verdict = same_content(self.source, self.entry, folder, there, cancelled=cancelled)
+        return (None, verdict.proof) if verdict.equal else None
 
     def opened(self) -> None:
         assert isinstance(self.target, WritesInPlace)
@@ -286,6 +308,14 @@ class LargeUpload(LargeItem):
                 md5.update(chunk)
         return md5.hexdigest()
 
+    def find_done(self, recorded: TransferRow, cancelled: CancelFlag) -> tuple[Receipt | None, str] | None:
+        del cancelled
+        self.receipts = {part.number: part for part in recorded.parts}
+        try:
+            return self.finish()  # `commit` tells an upload that is complete from one that is lost
+        except StageLost:
+            return None
+
     def finish(self) -> tuple[Receipt, str]:
         parts = self.ordered_receipts()
         passed = self.passing.etag(self.entry.size) if self.passing is not None else ""
@@ -320,6 +350,14 @@ class LargeServerSide(LargeItem):
             found = there.get(part.number)
             if found is not None and found.etag == part.etag and found.size == part.size:
                 self.receipts[part.number] = part
+
+    def find_done(self, recorded: TransferRow, cancelled: CancelFlag) -> tuple[Receipt | None, str] | None:
+        del cancelled
+        self.receipts = {part.number: part for part in recorded.parts}
+        try:
+            return self.finish()
+        except StageLost:
+            return None
 
     def finish(self) -> tuple[Receipt, str]:
         receipt = self.target.commit(self.key, self.token, self.ordered_receipts(), self.entry.size)

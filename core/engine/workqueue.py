@@ -29,6 +29,10 @@ class ItemTask:
     first_tried: float = 0.0  # monotonic, 0 before the first try
     stumbles: int = 0  # quick tries that the retry policy does not count
 
+    @property
+    def item(self) -> ItemRow:
+        return self.row
+
 
 @dataclass(eq=False)
 class PartTask:
@@ -38,6 +42,10 @@ class PartTask:
     span: PartSpan
     attempt: int = 1
     stumbles: int = 0
+
+    @property
+    def item(self) -> ItemRow:
+        return self.large.row
 
 
 Task = ItemTask | PartTask

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 
 import msgspec
 from textual.app import App
 from textual.pilot import Pilot
 
+from core.messages import Progress
 from tests.app.recorded import BUILD, MIB, RecordedClient, RecordedEngine, recorded_progress
 from tui.app import HaulierApp
 from tui.state import Link
@@ -49,10 +50,16 @@ def text_of(app: App[None]) -> str:
     return "\n".join(strip.text for strip in app.screen._compositor.render_strips())
 
 
-def tell_progress(client: RecordedClient, samples: int = 1, first: int = 0) -> None:
-    """Let the engine send samples number `first` and following of a believable curve."""
-    for number in range(first, first + samples):
+def samples(count: int) -> Iterator[Progress]:
+    """Progress along a believable curve."""
+    for number in range(count):
         sample = recorded_progress()
         rate = (300 + 100 * math.sin(number / 9) + 60 * math.sin(number / 2)) * MIB
         jobs = (msgspec.structs.replace(sample.jobs[0], rate=rate),)
-        client.say(msgspec.structs.replace(sample, rate=rate, jobs=jobs))
+        yield msgspec.structs.replace(sample, rate=rate, jobs=jobs)
+
+
+def tell_progress(client: RecordedClient, count: int = 1) -> None:
+    """Let the engine send samples."""
+    for sample in samples(count):
+        client.say(sample)

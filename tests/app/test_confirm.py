@@ -95,6 +95,7 @@ async def test_keys_pressed_before_it_stood_on_the_screen_do_not_count() -> None
         await pilot.pause()
         assert field.value == ""
         assert answers == []
+        assert "still waiting" not in text_of(app)
         for event in late:
             app.post_message(event)
         await until(pilot, lambda: field.value == "YES")

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
 from typing import Any
 
 import pytest
 from textual.pilot import Pilot
 
-from tests.app.driving import an_app, tell_progress, until
+from tests.app.driving import an_app, samples, until
 from tests.app.recorded import RecordedClient, a_snapshot
-from tui.state import Link
+from tui.state import Heard, Link
 
 Compare = Callable[..., bool]
 
@@ -33,18 +32,11 @@ def still(fixed_clock: None) -> None:
     """All pictures are of one moment."""
 
 
-def _more_than(app: Any, samples: int) -> bool:
-    return bool(app.view.samples > samples)
-
-
 def driven(client: RecordedClient, keys: tuple[str, ...]) -> Callable[[Pilot[None]], Any]:
     async def drive(pilot: Pilot[None]) -> None:
         app: Any = pilot.app
         await until(pilot, lambda: app.view.link is Link.UP)
-        for number in range(120):  # one at a time: a slow reader would be given fewer
-            before = app.view.samples
-            tell_progress(client, first=number)
-            await until(pilot, partial(_more_than, app, before))
+        app._happened([Heard(sample, 1000.0) for sample in samples(120)])
         await pilot.press(*keys)
         await pilot.pause(0.3)
         for one in pilot.app.screen.query("Input"):

@@ -48,8 +48,14 @@ class TypedOnly(Input):
         """From now on keys count; those that were read before do not, however late they arrive."""
         self._deaf_until = Message().time
 
+    def is_early(self, event: events.Event) -> bool:
+        """Whether this was pressed or pasted before `listen`."""
+        if not isinstance(event, events.Key | events.Paste):
+            return False
+        return self._deaf_until is None or event.time <= self._deaf_until
+
     async def on_event(self, event: events.Event) -> None:
-        if isinstance(event, events.Key | events.Paste) and not _counts(event, self._deaf_until):
+        if self.is_early(event):
             event.stop()
             event.prevent_default()
             return
@@ -106,6 +112,14 @@ class YesDialog(ModalScreen[bool]):
         # Twice: the first time the dialog is laid out, the second time it has been drawn.
         self.call_after_refresh(self.call_after_refresh, self.field.listen)
 
+    async def on_event(self, event: events.Event) -> None:
+        # Until the field has the focus keys come here, and would reach its bindings by way of the app.
+        if isinstance(event, events.Key | events.Paste) and (not self.is_mounted or self.field.is_early(event)):
+            event.stop()
+            event.prevent_default()
+            return
+        await super().on_event(event)
+
     @property
     def listens(self) -> bool:
         """Whether the dialog stands on the screen and keys count."""
@@ -141,8 +155,3 @@ class YesDialog(ModalScreen[bool]):
 
     def action_refuse(self) -> None:
         self.dismiss(False)
-
-
-def _counts(event: events.Event, deaf_until: float | None) -> bool:
-    """Whether it was pressed after the dialog stood on the screen."""
-    return deaf_until is not None and event.time > deaf_until

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import ClassVar
 
 from textual.app import ComposeResult
@@ -100,7 +101,7 @@ class JobScreen(JobActions):
         self.query_one(ContentSwitcher).current = tab
         self.query_one(f"#{tab}").focus()
         if tab == "errors":
-            self.run_worker(self._fetch_attempts(), exclusive=True, group="attempts", exit_on_error=False)
+            self.run_worker(self._fetch_attempts, exclusive=True, group="attempts", exit_on_error=False)
         if (job := self.job) is not None:
             self._say_tabs(job)
         self._say_about()
@@ -125,7 +126,7 @@ class JobScreen(JobActions):
     def _want_page(self, number: int) -> None:
         if number not in self._wanted and self.haulier.client is not None:
             self._wanted.add(number)
-            self.run_worker(self._fetch_page(self._items, number), group="items", exit_on_error=False)
+            self.run_worker(partial(self._fetch_page, self._items, number), group="items", exit_on_error=False)
 
     async def _fetch_page(self, items: PagedItems, number: int) -> None:
         text = self.query_one(FilterBar).text
@@ -156,7 +157,7 @@ class JobScreen(JobActions):
             for number in self._items.pages_between(top, top + table.size.height):
                 self._want_page(number)
         elif self._tab == "errors":
-            self.run_worker(self._fetch_attempts(), exclusive=True, group="attempts", exit_on_error=False)
+            self.run_worker(self._fetch_attempts, exclusive=True, group="attempts", exit_on_error=False)
 
     async def _fetch_attempts(self) -> None:
         page = await self.haulier.ask(ListAttempts(job=self.job_id, limit=500))

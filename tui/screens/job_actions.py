@@ -63,7 +63,7 @@ class JobActions(HaulierScreen):
             if await self.haulier.ask(command) is not None and said:
                 self.haulier.tell(said)
 
-        self.haulier.run_worker(ask(), exit_on_error=False)
+        self.haulier.run_worker(ask, exit_on_error=False)
 
     # -- the actions
 
@@ -129,7 +129,7 @@ class JobActions(HaulierScreen):
 
         def answered(yes: bool | None) -> None:
             if yes:
-                self.haulier.run_worker(forget(), exit_on_error=False)
+                self.haulier.run_worker(forget, exit_on_error=False)
 
         self.app.push_screen(
             QuestionScreen(

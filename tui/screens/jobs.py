@@ -50,7 +50,7 @@ class JobsScreen(JobActions):
         if nothing:
             steps.show(view)
             if steps.known is None:
-                self.run_worker(self._look_around(), exclusive=True, group="look", exit_on_error=False)
+                self.run_worker(self._look_around, exclusive=True, group="look", exit_on_error=False)
         table.show(
             rows_of(view, clock.now(), self.query_one(FilterBar).text, roomy=self.size.width >= ROOMY + 3)
         )
@@ -75,7 +75,7 @@ class JobsScreen(JobActions):
         self.refresh_bindings()
         table = self.query_one(JobTable)
         if table.rows and table.cursor == len(table.rows) - 1:
-            self.run_worker(self._older(), exclusive=True, group="older", exit_on_error=False)
+            self.run_worker(self._older, exclusive=True, group="older", exit_on_error=False)
 
     async def _older(self) -> None:
         """At the end of the list, look for jobs that are older than those the engine told of."""
@@ -114,7 +114,7 @@ class JobsScreen(JobActions):
         elif job is not None:
             self.haulier.open_job(job.id)
         elif self._profiles():
-            self.run_worker(self._use_profiles(), exit_on_error=False)
+            self.run_worker(self._use_profiles, exit_on_error=False)
 
     async def _use_profiles(self) -> None:
         if await self.haulier.ask(ImportProfiles()) is not None:

@@ -50,7 +50,7 @@ class LogScreen(HaulierScreen):
 
     def view_changed(self, view: ViewState) -> None:
         if view.link is Link.UP and self.haulier.client is not None:
-            self.run_worker(self._read_on(), group="log", exclusive=False, exit_on_error=False)
+            self.run_worker(self._read_on, group="log", exclusive=False, exit_on_error=False)
 
     def _read_anew(self) -> None:
         self._notices.clear()

@@ -1,0 +1,219 @@
+"""What an error means for its item: try again when, begin anew, go another way, give it up, or stop the job."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+
+import msgspec
+
+from core.engine.committer import Committer, Outcome
+from core.engine.journal import ItemRow, Journal
+from core.engine.large import LargeItem
+from core.engine.retry import RetryPolicy, next_delay
+from core.engine.workqueue import ItemTask, PartTask, Task, WorkQueue
+from core.errors import (
+    ErrorClass,
+    FatalTrouble,
+    HaulierError,
+    NetworkTrouble,
+    NotFound,
+    SourceChanged,
+    StageLost,
+    Throttled,
+    TransferError,
+)
+from core.model import Action, AttemptView, Entry, Level
+from core.safe_text import safe_text
+from core.stores.s3 import CopyUnsupported
+
+log = logging.getLogger(__name__)
+
+# One quick try before the policy's delays: a single 500, or an idle connection that was just closed by the
+# other side (RFC 9112, 9.3.1), is no outage, and 5 s for it would be felt in every run.
+STUMBLE = 0.25  # seconds
+
+
+class Remedies:
+    """`block` stops the job, `look_again` gives an item's source entry as it is now. Called from workers and
+    from the committer."""
+
+    def __init__(
+        self,
+        job: int,
+        policy: RetryPolicy,
+        journal: Journal,
+        committer: Committer,
+        block: Callable[[TransferError], None],
+        notice: Callable[[Level, str], None],
+        look_again: Callable[[ItemRow], Entry],
+    ) -> None:
+        self._job, self._policy, self._journal, self._committer = job, policy, journal, committer
+        self._block, self._notice, self._look_again = block, notice, look_again
+        self._queue: WorkQueue | None = None
+        self._retired: list[LargeItem] = []
+        self.larges: dict[int, LargeItem] = {}  # large items that have begun and are not complete
+        self.relayed: set[int] = set()  # routes that the service does not copy by itself after all
+        self.retries = 0
+        self.throttles = 0
+
+    def employ(self, queue: WorkQueue) -> None:
+        """Work with this queue from now on."""
+        self._queue = queue
+
+    @property
+    def queue(self) -> WorkQueue:
+        assert self._queue is not None, "a queue is given before anything can fail"
+        return self._queue
+
+    def close(self) -> None:
+        for large in [*self.larges.values(), *self._retired]:
+            large.close()
+
+    # ------------------------------------------------------------ judging
+
+    def met(self, task: Task, error: Exception) -> None:
+        """What a worker's error means for its task. Trouble on the way there stops the job: a worker that died
+        of it would leave the job waiting for its task for ever."""
+        try:
+            if isinstance(error, CopyUnsupported):
+                self._relay_instead(task, error)
+            elif isinstance(error, TransferError):
+                self.failed(task, error)
+            elif isinstance(error, HaulierError):
+                self._block(FatalTrouble(error.message))
+            else:
+                log.error("a worker met a defect", exc_info=error)
+                self._give_up(task, f"internal error: {error}")
+        except TransferError as worse:
+            self._block(worse)
+        except Exception as worse:
+            log.exception("a worker met a defect")
+            self._block(FatalTrouble(f"internal error: {worse}"))
+
+    def unsettled(self, outcome: Outcome, error: TransferError) -> None:
+        """The target refused the last step of an item: as if its worker had failed."""
+        self.queue.reopen_file()
+        self.failed(ItemTask(outcome.row, outcome.attempts, time.monotonic()), error)
+
+    def failed(self, task: Task, error: TransferError) -> None:
+        """A try failed: stop the job, begin the item anew, try again later, or give it up."""
+        if isinstance(task, PartTask) and task.large.failed:
+            return
+        row = task.item
+        if error.error_class is ErrorClass.FATAL:
+            self._note_attempt(row, error, -1.0)
+            self._block(error)
+            return
+        if isinstance(error, SourceChanged | StageLost):
+            self._start_again(task, error)
+            return
+        now = time.monotonic()
+        if isinstance(task, PartTask):
+            task.large.first_failed = first = task.large.first_failed or now
+        else:
+            first = task.first_tried or now
+        if isinstance(error, Throttled):
+            self.throttles += 1
+            self.queue.throttled()
+        delay: float | None
+        if isinstance(error, NetworkTrouble) and not task.stumbles:
+            delay, task.stumbles = STUMBLE, 1
+        else:
+            delay = next_delay(self._policy, error, task.attempt - task.stumbles, now - first)
+        self._note_attempt(row, error, -1.0 if delay is None else delay)
+        if delay is None:
+            self._give_up(task, error.message)
+            return
+        self.retries += 1
+        task.attempt += 1
+        self.queue.delay(task, delay, safe_text(error.message, 60))
+
+    # ------------------------------------------------------------ ways out
+
+    def _start_again(self, task: Task, error: TransferError) -> None:
+        """The source is not what it was (or the partial data is gone): the item begins again, never mixed."""
+        if isinstance(task, PartTask):
+            large = task.large
+            if not self._retire(large):
+                return
+            self.abort(large)
+            task = ItemTask(large.row, large.attempt, large.first_failed or time.monotonic())
+        row = task.row
+        self._journal.drop_transfer(self._job, row.id)
+        delay = next_delay(self._policy, error, task.attempt, 0.0)
+        self._note_attempt(row, error, -1.0 if delay is None else delay)
+        if delay is None or row.action is Action.DELETE:
+            self._give_up(task, error.message)
+            return
+        try:
+            fresh = self._look_again(row)
+        except NotFound:
+            self._give_up(task, "vanished from the source while the job ran")
+            return
+        except TransferError as trouble:
+            self._give_up(task, trouble.message)
+            return
+        entry = msgspec.structs.replace(fresh, key=row.name, storage_class=row.entry.storage_class)
+        if entry != row.entry:
+            self._journal.renew_item(self._job, row.id, entry)
+            self._notice(Level.WARNING, f"{safe_text(row.name)}: changed at the source, started again")
+        task.row = ItemRow(row.id, row.route, row.action, row.name, entry, row.attempts)
+        task.attempt += 1
+        self.retries += 1
+        self.queue.delay(task, min(delay, 1.0), "source changed")
+
+    def _relay_instead(self, task: Task, error: CopyUnsupported) -> None:
+        """The service cannot copy this by itself: from here on the route's bytes go through this machine."""
+        row = task.item
+        if row.route not in self.relayed:
+            self.relayed.add(row.route)
+            self._notice(Level.WARNING, f"{safe_text(error.message)}: copied through this machine instead")
+        if isinstance(task, PartTask):
+            large = task.large
+            if not self._retire(large):
+                return
+            self.abort(large)
+            task = ItemTask(row, large.attempt, large.first_failed)
+        self._journal.drop_transfer(self._job, row.id)
+        self.queue.delay(task, 0.0, "copied through this machine")
+
+    def abort(self, large: LargeItem) -> None:
+        """Remove what is staged of a large item; what cannot be removed now is told."""
+        try:
+            large.target.abort(large.key, large.token)
+        except TransferError as error:
+            name, why = safe_text(large.row.name), safe_text(error.message)
+            self._notice(Level.WARNING, f"{name}: partial data left behind: {why}")
+
+    def _retire(self, large: LargeItem) -> bool:
+        """Take a large item off the way; False when another worker did it already."""
+        with large.lock:
+            if large.failed:
+                return False
+            large.failed = True
+        self.queue.give_up_parts(large)
+        self.larges.pop(large.row.id, None)
+        self._retired.append(large)  # its descriptors are closed when no worker can hold them any more
+        return True
+
+    def _give_up(self, task: Task, message: str) -> None:
+        if isinstance(task, PartTask) and not self._retire(task.large):
+            return
+        text = safe_text(message)
+        self._notice(Level.WARNING, f"{safe_text(task.item.name, 80)}: {text}, not tried again")
+        self.queue.file_ended()
+        self._committer.add(Outcome(task.item, task.attempt, error=text or "failed"))
+
+    def _note_attempt(self, row: ItemRow, error: TransferError, retry_in: float) -> None:
+        self._committer.add_attempt(
+            AttemptView(
+                item=row.id,
+                filename=row.name,
+                at=time.time(),
+                error_class=error.error_class.value,
+                message=safe_text(error.message),
+                retry_in=retry_in,
+            )
+        )
