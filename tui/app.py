@@ -30,6 +30,7 @@ from tui.screens.job import JobScreen
 from tui.screens.jobs import JobsScreen
 from tui.screens.log import LogScreen
 from tui.screens.too_small import TooSmallScreen, is_too_small
+from tui.soon import instead, soon
 from tui.state import Happening, ViewState, reduce_all, with_older
 
 if TYPE_CHECKING:
@@ -126,9 +127,7 @@ class HaulierApp(App[None]):
 
     def watch_workers_of(self, job_id: int) -> None:
         """Ask the engine for the worker rows of one job only; 0 asks for all."""
-        self.run_worker(
-            partial(self._watch_workers_of, job_id), exclusive=True, group="workers", exit_on_error=False
-        )
+        instead(self, partial(self._watch_workers_of, job_id), "workers")
 
     async def _watch_workers_of(self, job_id: int) -> None:
         try:
@@ -150,7 +149,7 @@ class HaulierApp(App[None]):
         """Open the form for a new connection."""
         from tui.screens.connection_edit import add_connection
 
-        self.run_worker(partial(add_connection, self), exclusive=True, group="connection", exit_on_error=False)
+        instead(self, partial(add_connection, self), "connection")
 
     def open_log(self, job_id: int = 0) -> None:
         self._go(LogScreen(job_id))
@@ -186,7 +185,7 @@ class HaulierApp(App[None]):
         return JobsScreen()
 
     def on_mount(self) -> None:
-        self.run_worker(self.line.run, name="line", exit_on_error=False, group="line")
+        soon(self, self.line.run, "line")
         self.set_interval(1.0, self._show_view)
 
     def on_resize(self, event: events.Resize) -> None:

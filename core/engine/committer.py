@@ -14,7 +14,8 @@ from collections import deque
 from collections.abc import Callable
 from typing import NamedTuple, TypeVar
 
-from core.engine.journal import Completion, ItemRow, Journal
+from core.engine.journal import Journal
+from core.engine.rows import Completion, ItemRow
 from core.errors import DiskTrouble, TransferError
 from core.model import Action, AttemptView, Status
 from core.stores.base import PartReceipt, Receipt, Target

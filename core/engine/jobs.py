@@ -13,12 +13,13 @@ from typing import Any
 import msgspec
 
 from core.engine.ending import Reports, RunEnd, Stop
-from core.engine.journal import JobRow, Journal
+from core.engine.journal import Journal
 from core.engine.limits import Shared
-from core.engine.planner import make_title
 from core.engine.retry import parse_policy
+from core.engine.rows import JobRow
 from core.engine.run import JobRun
 from core.engine.storebook import StoreBook
+from core.engine.title import make_title
 from core.engine.tuning import MOST_THREADS, Tuning
 from core.errors import Code, DiskTrouble, HaulierError
 from core.messages import (

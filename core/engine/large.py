@@ -1,6 +1,6 @@
 """One large item on its way: which parts it is cut into, which are there, and how its content is proven.
 
-What is recorded of an earlier try (journal.TransferRow) is trusted only after it was looked at again: bytes of
+What is recorded of an earlier try (rows.TransferRow) is trusted only after it was looked at again: bytes of
 a partial file are hashed against the recorded CRC64NVME, parts of an upload are listed at the target and
 compared with the digest of the local bytes.
 """
@@ -17,7 +17,6 @@ import msgspec
 from awscrt.checksums import combine_crc64nvme, crc64nvme
 
 from core.engine.content import same_content
-from core.engine.journal import ItemRow, TransferRow
 from core.engine.ordered_digest import OrderedDigest, PassingDigest
 from core.engine.proof import (
     CRC64,
@@ -30,6 +29,7 @@ from core.engine.proof import (
     part_count,
     segment_size,
 )
+from core.engine.rows import ItemRow, TransferRow
 from core.errors import FileTrouble, IntegrityTrouble, StageLost
 from core.model import Entry
 from core.stores.base import (

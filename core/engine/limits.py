@@ -47,19 +47,24 @@ class Bandwidth:
         """Return when `count` bytes may have passed. Raises Cancelled."""
         if self._above is not None:
             self._above.take(count, cancelled)
-        if self._rate == 0:
-            return
+        while count > 0 and self._rate:
+            count = self._wait_for(count, cancelled)
+
+    def _wait_for(self, count: int, cancelled: CancelFlag) -> int:
+        """Wait until `count` bytes may have passed; those that have not when the rate is changed meanwhile."""
         with self._lock:
-            if self._rate == 0:
-                return
+            rate = self._rate
+            if rate == 0:
+                return 0
             now = time.monotonic()
-            self._free_at = max(self._free_at, now - 0.1) + count / self._rate
+            self._free_at = max(self._free_at, now - 0.1) + count / rate
             until, changed = self._free_at, self._changed
         while (wait := until - time.monotonic()) > 0:
             if cancelled.is_set():
                 raise Cancelled
             if changed.wait(min(wait, 0.25)):
-                return  # another rate: the new one counts from now on
+                return min(count, int(max(0.0, until - time.monotonic()) * rate))
+        return 0
 
 
 class MemoryBudget:

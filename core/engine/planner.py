@@ -8,121 +8,31 @@ covers the job's spec and every item in order, so a start names exactly what was
 from __future__ import annotations
 
 import hashlib
-import sqlite3
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
-from pathlib import Path
-from typing import NamedTuple
 
 import msgspec
 
-from core.engine.compare import Decision, FileFolderClash, OutOfOrder, Sameness, merge, ordered
-from core.engine.content import same_content
+from core.engine.compare import Decision, OutOfOrder, merge, ordered
 from core.engine.journal import Journal
+from core.engine.judge import Judge
+from core.engine.known import Known, KnownByName
 from core.engine.listing import FIRST_TRIES, Pages, ahead, patient_pages
+from core.engine.nesting import Nesting, find_nesting
+from core.engine.plan_counts import PairCount, Running
+from core.engine.resolving import Resolver
 from core.engine.retry import parse_policy
 from core.engine.route import Route
 from core.engine.storebook import Store, StoreBook
-from core.errors import Code, HaulierError, NotFound, TransferError
+from core.engine.target_index import TargetIndex
+from core.errors import NotFound, TransferError
 from core.filters import Filters
-from core.model import (
-    Action,
-    Connection,
-    Entry,
-    JobKind,
-    JobSpec,
-    Method,
-    Pair,
-    PairPlan,
-    Place,
-    PlanSummary,
-    Tally,
-)
-from core.stores.local import LocalFolder, name_problem
+from core.model import Action, Connection, Entry, JobKind, JobSpec, PairPlan, PlanSummary
+from core.stores.local import LocalFolder
 
 GROUP = 1000  # items written to the journal in one transaction
-ARCHIVED = {"GLACIER", "DEEP_ARCHIVE"}
-MAX_KEY = 1024  # bytes of UTF-8 (S3 User Guide, "Naming Amazon S3 objects")
-
-
-class _Counting:
-    """Count and bytes, growing."""
-
-    def __init__(self) -> None:
-        self.count = self.bytes = 0
-
-    def add(self, size: int) -> None:
-        self.count += 1
-        self.bytes += size
-
-    def tally(self) -> Tally:
-        return Tally(count=self.count, bytes=self.bytes)
-
-
-class Running:
-    """What the plan has found so far; read by the ticker while the planner writes."""
-
-    def __init__(self) -> None:
-        self.listed = 0
-        self.by_action: dict[Action, _Counting] = {action: _Counting() for action in Action}
-        self.skip = _Counting()
-
-    @property
-    def to_move(self) -> tuple[int, int]:
-        """Items and bytes that will have to be carried out, without deletions."""
-        moving = [self.by_action[a] for a in (Action.COPY, Action.OVERWRITE, Action.VERIFY, Action.CANNOT)]
-        return sum(c.count for c in moving), sum(c.bytes for c in moving)
-
-
-class _Known:
-    """Items that the journal has already, asked for in the order of the plan."""
-
-    def __init__(self, items: Iterator[tuple[int, str]]) -> None:
-        self._items = items
-        self._next = next(items, None)
-
-    def has(self, route: int, name: str) -> bool:
-        """Whether the journal has this item. Names must be asked for in rising order within a route."""
-        while self._next is not None and self._next < (route, name):
-            self._next = next(self._items, None)
-        return self._next == (route, name)
-
-
-class _KnownByName:
-    """The same, asked for in any order."""
-
-    def __init__(self, items: set[tuple[int, str]]) -> None:
-        self._items = items
-
-    def has(self, route: int, name: str) -> bool:
-        return (route, name) in self._items
-
-
-class _PairCount(NamedTuple):
-    actions: dict[Action, _Counting]
-    skip: _Counting
-    target: _Counting
-
-
-def make_title(spec: JobSpec) -> str:
-    """What a job is called: sources and target, buckets of one connection together."""
-    sources = [str(pair.source) for pair in spec.pairs]
-    first = spec.pairs[0].source
-    if len(sources) > 1 and all(
-        p.source.connection == first.connection and p.source.bucket for p in spec.pairs
-    ):
-        names = ", ".join(f"{p.source.bucket}/{p.source.path}".rstrip("/") for p in spec.pairs[:3])
-        more = f" and {len(spec.pairs) - 3} more" if len(spec.pairs) > 3 else ""
-        shown = f"{first.connection}:{names}{more}"
-    else:
-        shown = ", ".join(sources[:2]) + (f" and {len(sources) - 2} more" if len(sources) > 2 else "")
-    targets = {str(pair.target) for pair in spec.pairs}
-    target = spec.pairs[0].target
-    if len(targets) == 1:
-        return f"{shown} → {target}"
-    return f"{shown} → {target.connection + ':' if target.connection else target.path}"
 
 
 class Planner:
@@ -156,7 +66,9 @@ class Planner:
         self._skip_reasons: Counter[str] = Counter()
         self._cannot_reasons: Counter[str] = Counter()
         self._warnings: list[str] = []
-        self._known: _Known | _KnownByName | None = None
+        self._known: Known | KnownByName | None = None
+        self._nesting = Nesting()
+        self._unlistable: list[tuple[str, str]] = []  # of the route that is being compared
         self.found = Running()
         self.routes: tuple[Route, ...] = ()
 
@@ -167,7 +79,7 @@ class Planner:
         are known; completed ones, which now look the same on both sides, are not counted as skipped.
         """
         self._journal.drop_impossible(self._job)  # found again by the comparison
-        self._known = _Known(self._journal.known_items(self._job))
+        self._known = Known(self._journal.known_items(self._job))
         self._first_tries = 0  # these places were there before
         self._next_id = self._journal.last_item(self._job) + 1
 
@@ -175,88 +87,11 @@ class Planner:
     def _adhoc(self) -> Connection | None:
         return self._spec.adhoc
 
-    # ------------------------------------------------------------ resolving
-
     def resolve(self) -> tuple[Route, ...]:
         """What each pair really means. Raises TransferError (source missing, no permission) or HaulierError."""
-        self.routes = tuple(self._resolve(pair) for pair in self._spec.pairs)
+        resolver = Resolver(self._spec, self._stores)
+        self.routes = tuple(resolver.route(pair) for pair in self._spec.pairs)
         return self.routes
-
-    def _resolve(self, pair: Pair) -> Route:
-        source, target = pair.source, pair.target
-        source_root, source_prefix, single = self._resolve_source(source)
-        target_root, target_prefix, target_name = self._resolve_target(target, single, source)
-        creates = False
-        if target.kind == "s3":
-            service = self._stores.service(target.connection, self._adhoc)
-            creates = not service.has_bucket(target.bucket)
-            if creates and self._spec.kind is JobKind.VERIFY:
-                raise NotFound(f"there is no bucket {target.bucket} at {target.connection}")
-        return Route(
-            source=source,
-            target=target,
-            source_root=source_root,
-            target_root=target_root,
-            source_prefix=source_prefix,
-            target_prefix=target_prefix,
-            single=single,
-            target_name=target_name,
-            method=self._method(source, target),
-            creates_bucket=creates,
-        )
-
-    def _resolve_source(self, source: Place) -> tuple[str, str, str]:
-        """(local root, prefix, name of a single object)."""
-        if source.kind == "local":
-            path = Path(source.path)
-            if path.is_file():
-                return str(path.parent), "", path.name
-            if not path.is_dir():
-                raise NotFound(f"{source.path}: no such file or folder")
-            return str(path), "", ""
-        bucket = self._stores.service(source.connection, self._adhoc).bucket(source.bucket)
-        if source.is_folder:
-            return "", source.path, ""
-        try:
-            bucket.stat(source.path)
-        except NotFound:
-            page, _ = bucket.level(source.path + "/", cursor="", limit=1)
-            if not page:
-                raise NotFound(f"{source}: no such object, and nothing below it") from None
-            return "", source.path + "/", ""
-        above, slash, name = source.path.rpartition("/")
-        return "", above + slash, name
-
-    def _resolve_target(self, target: Place, single: str, source: Place) -> tuple[str, str, str]:
-        """(local root, prefix, another name for a single object)."""
-        del source
-        if target.kind == "local":
-            path = Path(target.path)
-            if single and not target.is_folder and not path.is_dir():
-                return str(path.parent), "", "" if path.name == single else path.name
-            if path.exists() and not path.is_dir():
-                raise NotFound(f"{target.path}: is a file, not a folder")
-            return str(path), "", ""
-        if target.is_folder:
-            return "", target.path, ""
-        if single:
-            above, slash, name = target.path.rpartition("/")
-            return "", above + slash, "" if name == single else name
-        return "", target.path + "/", ""
-
-    def _method(self, source: Place, target: Place) -> Method:
-        if self._spec.kind is JobKind.VERIFY:
-            return "verify"
-        match (source.kind, target.kind):
-            case ("local", "local"):
-                return "local"
-            case ("s3", "local"):
-                return "download"
-            case ("local", "s3"):
-                return "upload"
-        here = self._stores.service(target.connection, self._adhoc)
-        same = here.same_service(self._stores.service(source.connection, self._adhoc))
-        return "server side" if same and self._spec.options.server_side else "relay"
 
     # ------------------------------------------------------------ comparing
 
@@ -285,7 +120,7 @@ class Planner:
         )
 
     def _plan_route(self, number: int, route: Route) -> PairPlan:
-        counts = _PairCount({action: _Counting() for action in Action}, _Counting(), _Counting())
+        counts = PairCount()
         source = self._stores.source(route, self._adhoc)
         target = self._stores.target(route, self._adhoc)
         try:
@@ -312,15 +147,21 @@ class Planner:
         )
 
     def _decide(
-        self, number: int, route: Route, source: Store, target: Store, counts: _PairCount
+        self, number: int, route: Route, source: Store, target: Store, counts: PairCount
     ) -> Iterator[Decision]:
-        self._unlistable: list[tuple[str, str]] = []
+        self._unlistable = []
+        self._nesting = Nesting()
         if route.single:
             yield from self._decide_single(route, source, target)
             return
         deletes: list[Decision] = []
-        self._find_nesting(route)
-        judge = _Judge(self._spec, route, source, target)
+        if self._spec.kind is not JobKind.VERIFY:
+            self._nesting = find_nesting(route, self._stores, self._adhoc)
+            if self._nesting.not_source:
+                self._warn(
+                    f"{route.target} lies inside {route.source}: what is there is not copied into itself"
+                )
+        judge = Judge(self._spec, route, source, target)
         present = _absolute_to_relative(self._target_pages(route, target), route.target_prefix)
         wanted = _absolute_to_relative(self._pages(source, route.source_prefix), route.source_prefix)
         last = ""
@@ -356,35 +197,9 @@ class Planner:
         if kept:
             self._warn(f"{kept} files stay at the target: what has their names at the source cannot be read")
 
-    def _find_nesting(self, route: Route) -> None:
-        """One place inside the other: the target is no part of what is copied into it (with items moving while
-        the listing runs that would never end), and the source is no extra of its target."""
-        self._not_source = self._not_extra = ""
-        if not self._one_store(route) or self._spec.kind is JobKind.VERIFY:
-            return
-        source, target = (
-            _full_prefix(route.source_root, route.source_prefix),
-            _full_prefix(route.target_root, route.target_prefix),
-        )
-        if source == target:
-            raise HaulierError(Code.USAGE, f"{route.source} and {route.target} are the same place")
-        if target.startswith(source):
-            self._not_source = target.removeprefix(source)
-            self._warn(f"{route.target} lies inside {route.source}: what is there is not copied into itself")
-        elif source.startswith(target):
-            self._not_extra = source.removeprefix(target)
-
-    def _one_store(self, route: Route) -> bool:
-        source, target = route.source, route.target
-        if source.kind == "local" or target.kind == "local":
-            return source.kind == target.kind
-        here = self._stores.connection(target.connection, self._adhoc)
-        there = self._stores.connection(source.connection, self._adhoc)
-        return source.bucket == target.bucket and here.endpoint.rstrip("/") == there.endpoint.rstrip("/")
-
     def _extra(self, theirs: Entry, deletes: list[Decision]) -> Iterator[Decision]:
         """Something that only the target has."""
-        if self._not_extra and theirs.key.startswith(self._not_extra):
+        if self._nesting.not_extra and theirs.key.startswith(self._nesting.not_extra):
             return
         if self._spec.kind is JobKind.VERIFY:
             yield Decision(Action.CANNOT, theirs, "missing at the source")
@@ -409,43 +224,32 @@ class Planner:
             except NotFound:
                 there = None
         if self._filters.wants(entry.key):
-            yield _Judge(self._spec, route, source, target).decide(entry, there)
+            yield Judge(self._spec, route, source, target).decide(entry, there)
 
     def _decide_by_index(
-        self, number: int, route: Route, source: Store, target: Store, judge: _Judge, after: str
+        self, number: int, route: Route, source: Store, target: Store, judge: Judge, after: str
     ) -> Iterator[Decision]:
         """The same without trust in order: the target's listing goes into a table on disk, asked per name.
 
         Items written before the disorder showed, up to the name `after`, are not decided again.
         """
-        folder = self._journal.path.parent
         self._flush()
         written = {name for at, name in self._journal.known_items(self._job) if at == number}
         decided = {name for name in written if after and name <= after}
-        in_order, self._known = self._known, _KnownByName({(number, name) for name in written - decided})
-        with closing(sqlite3.connect(folder / f"compare-{self._job}.sqlite3")) as db:
-            db.execute("DROP TABLE IF EXISTS there")
-            db.execute(
-                "CREATE TABLE there (name TEXT PRIMARY KEY, size INT, etag TEXT, modified REAL) WITHOUT ROWID"
-            )
+        in_order, self._known = self._known, KnownByName({(number, name) for name in written - decided})
+        path = self._journal.path.with_name(f"compare-{self._job}.sqlite3")
+        with closing(TargetIndex(path)) as there:
             for page in self._target_pages(route, target):
-                db.executemany(
-                    "INSERT OR REPLACE INTO there VALUES (?, ?, ?, ?)",
-                    [(e.key.removeprefix(route.target_prefix), e.size, e.etag, e.modified) for e in page],
-                )
-            db.commit()
+                there.add(page, route.target_prefix)
+            there.added()
             pages = source.pages(route.source_prefix, cancelled=self._cancelled)
             seen: set[str] = set(decided)
             for entry in self._wanted(_absolute_to_relative(pages, route.source_prefix)):
                 if entry.key in seen:
                     continue
                 seen.add(entry.key)
-                row = db.execute(
-                    "SELECT size, etag, modified FROM there WHERE name = ?", (entry.key,)
-                ).fetchone()
-                there = Entry(key=entry.key, size=row[0], etag=row[1], modified=row[2]) if row else None
-                yield judge.decide(entry, there)
-        (folder / f"compare-{self._job}.sqlite3").unlink(missing_ok=True)
+                yield judge.decide(entry, there.find(entry.key))
+        there.remove()
         self._known = in_order
 
     def _pages(self, store: Store, prefix: str) -> Pages:
@@ -471,14 +275,14 @@ class Planner:
             self.found.listed += 1
             if not entry.key:
                 continue  # the marker of the source folder itself
-            if self._not_source and entry.key.startswith(self._not_source):
+            if self._nesting.not_source and entry.key.startswith(self._nesting.not_source):
                 continue
             if self._filters.wants(entry.key):
                 yield entry
 
     # ------------------------------------------------------------ noting
 
-    def _note(self, route: int, decision: Decision, counts: _PairCount) -> None:
+    def _note(self, route: int, decision: Decision, counts: PairCount) -> None:
         entry = decision.entry
         known = self._known is not None and self._known.has(route, entry.key)
         if decision.action is None and known:
@@ -511,60 +315,6 @@ class Planner:
         self._warnings.append(text)
 
 
-class _Judge:
-    """Decides about one source entry and what the target has under its name."""
-
-    def __init__(self, spec: JobSpec, route: Route, source: Store, target: Store) -> None:
-        self._spec = spec
-        self._route = route
-        self._source, self._target = source, target
-        self._sameness = Sameness(spec.options.compare, self._same_content)
-        self._clashes = FileFolderClash()
-        self._to_local = isinstance(target, LocalFolder)
-
-    def decide(self, mine: Entry, theirs: Entry | None) -> Decision:
-        if self._spec.kind is JobKind.VERIFY:
-            if theirs is None:
-                return Decision(Action.CANNOT, mine, "missing at the target")
-            if mine.size != theirs.size:
-                return Decision(Action.CANNOT, mine, f"sizes differ: {mine.size} and {theirs.size} bytes")
-            return Decision(Action.VERIFY, mine)
-        if mine.size < self._spec.options.skip_smaller_than:
-            return Decision(None, mine, "smaller than asked for")
-        problem = self._problem(mine)
-        if problem:
-            return Decision(Action.CANNOT, mine, problem)
-        if theirs is None:
-            return Decision(Action.COPY, mine)
-        why = self._sameness.why_same(mine, theirs)
-        return Decision(None, mine, why) if why else Decision(Action.OVERWRITE, mine)
-
-    def _problem(self, mine: Entry) -> str:
-        if mine.storage_class in ARCHIVED:
-            return f"archived ({mine.storage_class}), must be restored first"
-        if not self._to_local:
-            key = self._route.target_key(mine.key)
-            return f"key longer than {MAX_KEY} bytes" if len(key.encode()) > MAX_KEY else ""
-        problem = name_problem(self._route.target_key(mine.key))
-        if problem:
-            return f"not possible as a file name: {problem}"
-        if mine.key.endswith("/") and mine.size:
-            return "a folder's name with content in it"
-        clash = self._clashes.clash(mine.key)
-        return "a file and a folder at once" if clash else ""
-
-    def _same_content(self, mine: Entry, theirs: Entry) -> bool | None:
-        route = self._route
-        source_entry = msgspec.structs.replace(mine, key=route.source_key(mine.key))
-        target_entry = msgspec.structs.replace(theirs, key=route.target_key(theirs.key))
-        return same_content(self._source, source_entry, self._target, target_entry).equal
-
-
-def _full_prefix(root: str, prefix: str) -> str:
-    """Where a route's names begin, for comparing places of one store: links in local paths resolved."""
-    return f"{Path(root).resolve()}/".replace("//", "/") if root else prefix
-
-
 def _without_prefix(unlistable: list[tuple[str, str]], prefix: str) -> list[tuple[str, str]]:
     return [(key.removeprefix(prefix), why) for key, why in unlistable]
 
@@ -578,6 +328,3 @@ def _absolute_to_relative(pages: Iterable[list[Entry]], prefix: str) -> Iterator
     for page in pages:
         for entry in page:
             yield msgspec.structs.replace(entry, key=entry.key[cut:])
-
-
-__all__ = ["Planner", "Running", "TransferError", "make_title"]

@@ -9,9 +9,10 @@ from collections.abc import Callable
 import msgspec
 
 from core.engine.committer import Committer, Outcome
-from core.engine.journal import ItemRow, Journal
+from core.engine.journal import Journal
 from core.engine.large import LargeItem
 from core.engine.retry import RetryPolicy, next_delay
+from core.engine.rows import ItemRow
 from core.engine.workqueue import ItemTask, PartTask, Task, WorkQueue
 from core.errors import (
     ErrorClass,

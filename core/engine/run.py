@@ -18,12 +18,13 @@ from typing import TypeVar
 from core.engine.committer import Committer, Outcome, Totals
 from core.engine.crew import Crew, Site
 from core.engine.ending import Reports, RunEnd, Stop, blocked_end, not_allowed_end
-from core.engine.journal import ItemRow, JobRow, Journal
+from core.engine.journal import Journal
 from core.engine.limits import Bandwidth, Shared
 from core.engine.planner import Planner
 from core.engine.remedies import Remedies
 from core.engine.retry import next_delay, parse_policy
 from core.engine.route import Route
+from core.engine.rows import ItemRow, JobRow
 from core.engine.storebook import StoreBook
 from core.engine.tuning import Tuning
 from core.engine.workqueue import ItemTask

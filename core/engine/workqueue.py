@@ -14,8 +14,8 @@ import time
 from collections import deque
 from dataclasses import dataclass, field
 
-from core.engine.journal import ItemRow
 from core.engine.large import LargeItem, PartSpan
+from core.engine.rows import ItemRow
 
 LOW_WATER = 512  # ready items under which more are asked for
 

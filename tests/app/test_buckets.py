@@ -218,3 +218,16 @@ async def test_hostile_bucket_names_are_shown_as_what_they_are() -> None:
         row = NAMES.index("k[@click=app.quit]z")
         await pilot.click(picker.table, offset=(14, row + 1))
         assert app.screen is picker
+
+
+async def test_a_digit_in_the_list_begins_a_selection() -> None:
+    """`1-2,4` typed where one stands goes into the box, behind what was marked before."""
+    async with running(path_client()) as (app, pilot):
+        picker = await open_picker(app, pilot)
+        await pilot.press(*"1-2,4")
+        assert picker.box.value == "1-2,4"
+        assert picker.marks.chosen == {0, 1, 3}
+        agree(picker)
+        await pilot.press("tab", "6")
+        assert picker.marks.chosen == {0, 1, 3, 5}
+        agree(picker)

@@ -26,7 +26,7 @@ class Terminal:
 
     def __init__(self, home: Path, **environment: str) -> None:
         self.home = home
-        self._socket = home / "tmux.sock"
+        self._opened = 0  # every window has a server of its own: one that was killed takes a moment to go
         kept = {name: os.environ[name] for name in ("PATH", "LANG", "LC_ALL") if name in os.environ}
         kept.setdefault("LANG", "C.UTF-8")
         self._environment = kept | {
@@ -40,6 +40,7 @@ class Terminal:
     def open(self, *arguments: str) -> None:
         """Start the program in a new window; afterwards the window stays, with what was said last."""
         settings = [part for name, value in self._window.items() for part in ("-e", f"{name}={value}")]
+        self._opened += 1
         command = " ".join([sys.executable, "-m", "tui", *arguments])
         self._tmux(
             "new-session", "-d", "-x", "80", "-y", "24", *settings, f"{command}; echo LEFT; exec sleep 600"
@@ -78,7 +79,7 @@ class Terminal:
         return done.stdout + done.stderr
 
     def _command(self, *arguments: str) -> list[str]:
-        return [str(TMUX), "-S", str(self._socket), "-f", os.devnull, *arguments]
+        return [str(TMUX), "-S", str(self.home / f"tmux-{self._opened}.sock"), "-f", os.devnull, *arguments]
 
     def _tmux(self, *arguments: str) -> str:
         done = subprocess.run(

@@ -66,9 +66,8 @@ def main() -> None:
                 make_work(server, folder / "small", options.small, 16 * KIB),
                 make_work(server, folder / "big", 1, options.big * MIB),
             ]
-            print(
-                f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}, {server.name}"
-            )
+            machine = f"{platform.machine()}, {os.cpu_count()} cores"
+            print(f"{machine}, Python {platform.python_version()}, server: {server.name}")
             print("| work | mover | wall, s | CPU, s | peak, MiB | wall: haulier ÷ it |")
             print("|---|---|---|---|---|---|")
             for work in works:

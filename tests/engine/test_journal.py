@@ -2,19 +2,17 @@ from __future__ import annotations
 
 import contextlib
 import os
-import shutil
 import signal
-import sqlite3
 import subprocess
 import sys
 import threading
-import time
 from pathlib import Path
 
 import pytest
 
-from core.engine.journal import SCHEMA_VERSION, Completion, Journal, TransferRow
-from core.errors import Code, DiskTrouble, HaulierError
+from core.engine.journal import Journal
+from core.engine.rows import Completion, TransferRow
+from core.errors import DiskTrouble
 from core.model import Action, Entry, JobState, Level, Notice, Place, Status
 from core.stores.base import PartReceipt
 from tests.engine.asking import spec_of
@@ -38,12 +36,6 @@ def completions(first: int, count: int) -> list[Completion]:
     return [Completion(n, Status.COMPLETED, 1, 0, "etag-md5", "", 0.0) for n in range(first, first + count)]
 
 
-def content(folder: Path) -> dict[str, bytes]:
-    """Every file that holds data. Looking makes an index (-shm) and, where there was none, an empty -wal."""
-    files = {path.name: path.read_bytes() for path in folder.iterdir() if not path.name.endswith("-shm")}
-    return {name: data for name, data in files.items() if data or not name.endswith("-wal")}
-
-
 def test_what_was_written_is_there_again(tmp_path: Path) -> None:
     """Jobs, items, parts and notices come back from a journal that was closed and opened again."""
     journal = Journal(tmp_path / "j")
@@ -64,22 +56,6 @@ def test_what_was_written_is_there_again(tmp_path: Path) -> None:
     assert journal.staged_tokens() == {"t"}
     assert journal.notices(0, 10, (Level.INFO,), 0)[0][0].text == "said"
     journal.close()
-
-
-def test_a_group_is_written_whole_or_not_at_all(journal: Journal) -> None:
-    """An error in the middle of a group leaves nothing of it, and the journal works on."""
-    job = fill(journal, 10)
-
-    def broken_off() -> None:
-        with journal.write() as db:
-            db.execute("UPDATE items SET state = 'completed' WHERE job = ?", (job,))
-            raise RuntimeError
-
-    with pytest.raises(RuntimeError):
-        broken_off()
-    assert journal.tallies(job) == {("copy", "pending"): (10, 45)}
-    journal.complete(job, completions(1, 10))
-    assert journal.tallies(job) == {("copy", "completed"): (10, 45)}
 
 
 def test_a_key_makes_one_job_under_a_crowd(journal: Journal) -> None:
@@ -112,75 +88,6 @@ def test_completing_forgets_the_parts(journal: Journal) -> None:
     assert len(kept.parts) == 1
     assert journal.reopen_failed(job, ()) == 1
     assert [row.id for row in journal.pending_items(job, 0, 9, deletions=False)] == [1]
-
-
-def test_mode_is_private(tmp_path: Path) -> None:
-    """Names of files are nobody else's business."""
-    Journal(tmp_path / "j").close()
-    assert (tmp_path / "j").stat().st_mode & 0o777 == 0o600
-
-
-def damaged(path: Path) -> HaulierError:
-    with pytest.raises(HaulierError) as refused:
-        Journal(path)
-    assert str(path) in refused.value.message
-    return refused.value
-
-
-@pytest.mark.parametrize("damage", ["text", "half", "middle", "header"])
-def test_a_damaged_file_is_named_and_left_alone(tmp_path: Path, damage: str) -> None:
-    """Garbage, a cut file, a hole in the middle: a clear error with a way out, and not a byte changed."""
-    path = tmp_path / "state" / "j"
-    path.parent.mkdir()
-    journal = Journal(path)
-    fill(journal, 5000)
-    journal.close()
-    data = path.read_bytes()
-    broken = {
-        "text": b"this is no database\n" * 500,
-        "half": data[: len(data) // 2],
-        "middle": data[:40_000] + os.urandom(40_000) + data[80_000:],
-        "header": b"\0" * 100 + data[100:],
-    }[damage]
-    path.write_bytes(broken)
-    error = damaged(path)
-    assert error.code is Code.FAILED
-    assert "nothing was changed" in error.hint
-    assert content(path.parent) == {"j": broken}
-
-
-def test_damage_beside_an_unwritten_wal_is_left_alone(tmp_path: Path) -> None:
-    """Killed with changes in the -wal, then damaged: opening it carries nothing into the damaged file."""
-    path = tmp_path / "live" / "j"
-    path.parent.mkdir()
-    journal = Journal(path)
-    job = fill(journal, 5000)
-    with contextlib.closing(sqlite3.connect(path)) as db:
-        db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-    journal.complete(job, completions(1, 10))
-    crashed = tmp_path / "crashed"
-    shutil.copytree(path.parent, crashed)
-    journal.close()
-    assert (crashed / "j-wal").stat().st_size > 0
-    data = (crashed / "j").read_bytes()
-    (crashed / "j").write_bytes(data[:200_000] + os.urandom(100_000) + data[300_000:])
-    before = content(crashed)
-    damaged(crashed / "j")
-    assert content(crashed) == before
-
-
-def test_a_newer_format_is_refused_and_left_alone(tmp_path: Path) -> None:
-    """A journal of a later version is not touched by this one."""
-    path = tmp_path / "state" / "j"
-    path.parent.mkdir()
-    Journal(path).close()
-    with contextlib.closing(sqlite3.connect(path)) as db:
-        db.execute(f"PRAGMA user_version = {SCHEMA_VERSION + 1}")
-    before = content(path.parent)
-    error = damaged(path)
-    assert error.code is Code.UNAVAILABLE
-    assert "newer" in error.message
-    assert content(path.parent) == before
 
 
 _WRITER = """
@@ -239,12 +146,3 @@ def test_a_full_disk_is_a_trouble_that_can_be_mended(tmp_path: Path) -> None:
         assert journal.tallies(job) == {("copy", "completed"): (100, 4950)}
         assert journal.update_job(job, state=JobState.PAUSED).state is JobState.PAUSED
         journal.close()
-
-
-def test_readers_do_not_wait_for_the_writer(journal: Journal) -> None:
-    """A screen reads while a group is being written."""
-    job = fill(journal, 10)
-    with journal.write():
-        began = time.monotonic()
-        assert journal.job(job).id == job
-        assert time.monotonic() - began < 1

@@ -3,13 +3,14 @@ from __future__ import annotations
 import hashlib
 import threading
 from collections.abc import Callable
+from itertools import accumulate
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core.engine.large import PartSpan, spans_in_segments
-from core.engine.ordered_digest import OrderedDigest
+from core.engine.ordered_digest import OrderedDigest, PassingDigest
 from core.engine.proof import composite
 
 
@@ -136,3 +137,47 @@ def test_many_threads() -> None:
         thread.join()
     assert digest.complete
     assert digest.etag() == etag_of(data, segment, False)
+
+
+def pass_through(digest: PassingDigest, pieces: list[tuple[int, bytes]]) -> None:
+    """Each part by a thread of its own, begun in this order."""
+    threads = [threading.Thread(target=digest.absorb, args=piece) for piece in pieces]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+
+@settings(deadline=None)
+@given(st.lists(st.binary(min_size=1, max_size=9), min_size=1, max_size=8), st.data())
+def test_passing_parts_in_any_order_give_the_md5(parts: list[bytes], draw: st.DataObject) -> None:
+    """Parts that threads hand in, in any order: the MD5 is that of the whole, and of no other content."""
+    pieces = list(zip(accumulate(map(len, parts), initial=0), parts, strict=False))
+    whole = b"".join(parts)
+    digest = PassingDigest(patience=60.0)
+    pass_through(digest, draw.draw(st.permutations(pieces)))
+    assert digest.etag(len(whole)) == hashlib.md5(whole).hexdigest()
+    wrong = draw.draw(st.integers(0, len(pieces) - 1))
+    offset, part = pieces[wrong]
+    pieces[wrong] = (offset, bytes([part[0] ^ 1]) + part[1:])
+    digest = PassingDigest(patience=60.0)
+    pass_through(digest, pieces)
+    assert digest.etag(len(whole)) not in ("", hashlib.md5(whole).hexdigest())
+
+
+def test_a_part_that_does_not_come_ends_the_passing_digest() -> None:
+    """A gap: those who wait behind it go on, nothing is proven, also when the part comes after all."""
+    digest = PassingDigest(patience=0.05)
+    pass_through(digest, [(0, b"01"), (4, b"45"), (6, b"67")])
+    assert digest.etag(8) == ""
+    pass_through(digest, [(2, b"23")])
+    assert digest.etag(8) == digest.etag(2) == ""
+
+
+def test_a_passing_digest_of_less_than_all_proves_nothing() -> None:
+    """The last part is not there yet: no ETag rather than one of the beginning."""
+    digest = PassingDigest(patience=60.0)
+    digest.absorb(0, memoryview(b"01"))
+    assert digest.etag(4) == ""
+    digest.absorb(2, b"23")
+    assert digest.etag(4) == hashlib.md5(b"0123").hexdigest()

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from core.engine.journal import ItemRow
 from core.engine.large import LargeItem, spans_of
+from core.engine.rows import ItemRow
 from core.engine.workqueue import ItemTask, PartTask, WorkQueue
 from core.model import Action, Entry
 from core.stores.local import LocalFolder

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import ClassVar
 
 from textual.app import ComposeResult
@@ -14,6 +15,7 @@ from tui.actions import bindings
 from tui.failures import failure_line
 from tui.job_words import why
 from tui.screens.job_actions import JobActions
+from tui.soon import instead
 from tui.state import ViewState
 from tui.widgets.job_head import JobHead, settings_line
 from tui.widgets.job_summary import JobSummary
@@ -89,9 +91,7 @@ class BoardScreen(JobActions):
             and self.haulier.client
         ):
             self._looked_at = clock.monotonic()
-            self.run_worker(
-                self._look_at_failures(failed), exclusive=True, group="failures", exit_on_error=False
-            )
+            instead(self, partial(self._look_at_failures, failed), "failures")
         self.query_one("#failures", Saying).say(failure_line(self._errors, failed, width))
 
     async def _look_at_failures(self, failed: int) -> None:

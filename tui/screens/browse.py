@@ -170,6 +170,7 @@ class BrowseScreen(HaulierScreen):
         if self._marked.pop(str(place), None) is None:
             self._marked[str(place)] = place
         self._show()
+        self.refresh_bindings()
 
     def action_mark_all(self) -> None:
         here = self._level.place
@@ -184,6 +185,7 @@ class BrowseScreen(HaulierScreen):
         else:
             self._marked |= places
         self._show()
+        self.refresh_bindings()
 
     def action_next_step(self) -> None:
         self._then(tuple(self._marked.values()) or (self._level.place,))

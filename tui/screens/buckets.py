@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 
 from textual.app import ComposeResult
 from textual.containers import Horizontal
+from textual.events import Key
 from textual.timer import Timer
 from textual.widgets import Input
 
@@ -237,6 +238,14 @@ class BucketPicker(HaulierScreen):
         self.query_one("#trouble", Words).say(((trouble(self.marks.bad), "bad"),))
         self._say_where()
 
+    def on_key(self, event: Key) -> None:
+        """A digit in the list begins a selection in the box: nobody should have to look for it first."""
+        if event.character and event.character in "0123456789^" and self.table.has_focus and self._buckets:
+            event.stop()
+            event.prevent_default()
+            self.set_focus(self.box)  # at once: the next key of `1-5` may be waiting already
+            self.box.begin(event.character)
+
     def on_input_changed(self, event: Input.Changed) -> None:
         if event.input is self.box:
             self._end_range()
@@ -363,7 +372,7 @@ class BucketPicker(HaulierScreen):
     def action_next_step(self) -> None:
         names = self.marks.chosen_names
         if not names:
-            self.haulier.tell("Mark at least one bucket: space marks, s types a selection.")
+            self.haulier.tell("Mark at least one bucket: space marks, or type its number.")
             return
         if self.marks.bad:
             self.haulier.tell(

@@ -16,6 +16,7 @@ from tui import clock
 from tui.actions import bindings
 from tui.paged_items import PAGE, PagedItems
 from tui.screens.job_actions import JobActions
+from tui.soon import instead, soon
 from tui.state import MOVING, ViewState
 from tui.widgets.filter_bar import FilterBar
 from tui.widgets.item_table import AttemptTable, ItemTable
@@ -101,7 +102,7 @@ class JobScreen(JobActions):
         self.query_one(ContentSwitcher).current = tab
         self.query_one(f"#{tab}").focus()
         if tab == "errors":
-            self.run_worker(self._fetch_attempts, exclusive=True, group="attempts", exit_on_error=False)
+            instead(self, self._fetch_attempts, "attempts")
         if (job := self.job) is not None:
             self._say_tabs(job)
         self._say_about()
@@ -126,7 +127,7 @@ class JobScreen(JobActions):
     def _want_page(self, number: int) -> None:
         if number not in self._wanted and self.haulier.client is not None:
             self._wanted.add(number)
-            self.run_worker(partial(self._fetch_page, self._items, number), group="items", exit_on_error=False)
+            soon(self, partial(self._fetch_page, self._items, number), "items")
 
     async def _fetch_page(self, items: PagedItems, number: int) -> None:
         text = self.query_one(FilterBar).text
@@ -157,7 +158,7 @@ class JobScreen(JobActions):
             for number in self._items.pages_between(top, top + table.size.height):
                 self._want_page(number)
         elif self._tab == "errors":
-            self.run_worker(self._fetch_attempts, exclusive=True, group="attempts", exit_on_error=False)
+            instead(self, self._fetch_attempts, "attempts")
 
     async def _fetch_attempts(self) -> None:
         page = await self.haulier.ask(ListAttempts(job=self.job_id, limit=500))

@@ -8,6 +8,7 @@ from core.safe_text import safe_text
 from core.units import format_bytes, parse_rate
 from tui.screens.ask import QuestionScreen, ValueScreen
 from tui.screens.frame import HaulierScreen
+from tui.soon import soon
 from tui.state import Link
 
 _GOES_ON = {JobState.PAUSED, JobState.BLOCKED}
@@ -63,7 +64,7 @@ class JobActions(HaulierScreen):
             if await self.haulier.ask(command) is not None and said:
                 self.haulier.tell(said)
 
-        self.haulier.run_worker(ask, exit_on_error=False)
+        soon(self.haulier, ask, "asking")
 
     # -- the actions
 
@@ -129,7 +130,7 @@ class JobActions(HaulierScreen):
 
         def answered(yes: bool | None) -> None:
             if yes:
-                self.haulier.run_worker(forget, exit_on_error=False)
+                soon(self.haulier, forget, "asking")
 
         self.app.push_screen(
             QuestionScreen(

@@ -12,6 +12,7 @@ from tui import clock
 from tui.actions import bindings
 from tui.job_words import why
 from tui.screens.job_actions import JobActions
+from tui.soon import instead, soon
 from tui.state import Link, ViewState
 from tui.widgets.filter_bar import FilterBar
 from tui.widgets.first_steps import FirstSteps
@@ -50,7 +51,7 @@ class JobsScreen(JobActions):
         if nothing:
             steps.show(view)
             if steps.known is None:
-                self.run_worker(self._look_around, exclusive=True, group="look", exit_on_error=False)
+                instead(self, self._look_around, "look")
         table.show(
             rows_of(view, clock.now(), self.query_one(FilterBar).text, roomy=self.size.width >= ROOMY + 3)
         )
@@ -75,7 +76,7 @@ class JobsScreen(JobActions):
         self.refresh_bindings()
         table = self.query_one(JobTable)
         if table.rows and table.cursor == len(table.rows) - 1:
-            self.run_worker(self._older, exclusive=True, group="older", exit_on_error=False)
+            instead(self, self._older, "older")
 
     async def _older(self) -> None:
         """At the end of the list, look for jobs that are older than those the engine told of."""
@@ -114,7 +115,7 @@ class JobsScreen(JobActions):
         elif job is not None:
             self.haulier.open_job(job.id)
         elif self._profiles():
-            self.run_worker(self._use_profiles, exit_on_error=False)
+            soon(self, self._use_profiles, "asking")
 
     async def _use_profiles(self) -> None:
         if await self.haulier.ask(ImportProfiles()) is not None:

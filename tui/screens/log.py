@@ -12,6 +12,7 @@ from core.model import Level, Notice
 from core.units import format_count
 from tui.actions import bindings
 from tui.screens.frame import HaulierScreen
+from tui.soon import soon
 from tui.state import Link, ViewState
 from tui.widgets.filter_bar import FilterBar
 from tui.widgets.log_table import LogTable
@@ -50,7 +51,7 @@ class LogScreen(HaulierScreen):
 
     def view_changed(self, view: ViewState) -> None:
         if view.link is Link.UP and self.haulier.client is not None:
-            self.run_worker(self._read_on, group="log", exclusive=False, exit_on_error=False)
+            soon(self, self._read_on, "log")
 
     def _read_anew(self) -> None:
         self._notices.clear()

@@ -69,13 +69,6 @@ class Choice(LineWidget, can_focus=True):
         self.redraw()
         self.post_message(self.Changed(self, value))
 
-    def offer(self, choices: Sequence[tuple[str, str]]) -> None:
-        """Offer other values from now on; the first one when the present one is not among them."""
-        self.choices = tuple(choices)
-        if self.value not in dict(self.choices):
-            self.value = self.choices[0][0]
-        self.redraw()
-
     def action_turn(self, by: int) -> None:
         values = [value for value, _ in self.choices]
         self.value = values[(values.index(self.value) + by) % len(values)]
@@ -209,11 +202,6 @@ class Form(VerticalScroll, can_focus=False):
         wanted = set(names)
         for name, field in self._fields.items():
             field.display = name in wanted
-
-    def clear_errors(self) -> None:
-        for field in self._fields.values():
-            if field.error:
-                field.say("")
 
     def focus_first(self) -> None:
         self._in_sight()[0].control.focus()

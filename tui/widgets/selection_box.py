@@ -48,6 +48,12 @@ class SelectionBox(Input):
             select_on_focus=False,
         )
 
+    def begin(self, character: str) -> None:
+        """Type a character behind what stands here, as a token of its own."""
+        text = self.value
+        self.value = text + (", " if text and not text.endswith((",", " ")) else "") + character
+        self.cursor_position = len(self.value)
+
     def say(self, box: str, bad: Sequence[BadToken]) -> None:
         """Show what the marks say, without telling it as typed."""
         self._bad_words.bad = bad

@@ -1,0 +1,43 @@
+"""What a plan amounts to, counted while it is made."""
+
+from __future__ import annotations
+
+from core.model import Action, Tally
+
+
+class Counting:
+    """Count and bytes, growing."""
+
+    def __init__(self) -> None:
+        self.count = self.bytes = 0
+
+    def add(self, size: int) -> None:
+        self.count += 1
+        self.bytes += size
+
+    def tally(self) -> Tally:
+        return Tally(count=self.count, bytes=self.bytes)
+
+
+class Running:
+    """What the plan has found so far; read by the ticker while the planner writes."""
+
+    def __init__(self) -> None:
+        self.listed = 0
+        self.by_action: dict[Action, Counting] = {action: Counting() for action in Action}
+        self.skip = Counting()
+
+    @property
+    def to_move(self) -> tuple[int, int]:
+        """Items and bytes that will have to be carried out, without deletions."""
+        moving = [self.by_action[a] for a in (Action.COPY, Action.OVERWRITE, Action.VERIFY, Action.CANNOT)]
+        return sum(c.count for c in moving), sum(c.bytes for c in moving)
+
+
+class PairCount:
+    """The same of one pair, and all that its target holds."""
+
+    def __init__(self) -> None:
+        self.actions: dict[Action, Counting] = {action: Counting() for action in Action}
+        self.skip = Counting()
+        self.target = Counting()

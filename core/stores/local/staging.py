@@ -1,0 +1,186 @@
+"""Partial files: everything that is written before a file gets its final name (see settling.py for that).
+
+A token of a staged item is "modification time:name of the partial file", that of a receipt "inode:name".
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import os
+import time
+from contextlib import suppress
+from pathlib import Path
+
+from core.errors import FileTrouble, StageLost
+from core.stores.base import Metadata, Receipt
+from core.stores.local.folders import Folders
+from core.stores.local.names import STAGING, refuse_name
+from core.stores.local.os_errors import map_os_error, map_write_error
+
+STALE = 48 * 3600.0  # seconds without a change after which a partial file that no job knows is nobody's
+
+
+def staged_name(token: str) -> str:
+    """The name of the partial file in a token, of a staged item or of a receipt."""
+    return token.partition(":")[2]
+
+
+class LocalStage:
+    """An open partial file."""
+
+    def __init__(self, fd: int, key: str) -> None:
+        self._fd, self._key = fd, key
+
+    def write(self, offset: int, data: memoryview | bytes) -> None:
+        view = memoryview(data)
+        try:
+            while view:
+                count = os.pwrite(self._fd, view, offset)
+                view, offset = view[count:], offset + count
+        except OSError as error:
+            raise map_os_error(error, self._key) from error
+
+    def read(self, offset: int, length: int) -> bytes:
+        try:
+            return os.pread(self._fd, length, offset)
+        except OSError as error:
+            raise map_os_error(error, self._key) from error
+
+    def sync(self) -> None:
+        try:
+            os.fdatasync(self._fd)
+        except OSError as error:
+            raise map_os_error(error, self._key) from error
+
+    def close(self) -> None:
+        if self._fd >= 0:
+            os.close(self._fd)
+            self._fd = -1
+
+
+class Staging:
+    """The partial files of one writer under a root. Methods named as in Target do what it says."""
+
+    def __init__(self, root: Path, folders: Folders, writer: str) -> None:
+        """`writer` tells this writer's partial files from those of others in the same folder."""
+        self._root = root
+        self._folders = folders
+        self._mark = hashlib.sha256(writer.encode()).hexdigest()[:12]
+        self._fd = -1  # also in _folders; kept here to be read without its lock
+
+    def put(self, key: str, data: memoryview | bytes, metadata: Metadata) -> Receipt:
+        refuse_name(key)
+        if key.endswith("/"):
+            if len(data):
+                raise FileTrouble(f"{key}: a folder cannot hold bytes")
+            return Receipt(key=key, size=0)  # a folder marker: settling makes the folder
+        name = self._name_for(key)
+        try:
+            fd = self.open(name, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+            try:
+                view = memoryview(data)
+                while view:
+                    view = view[os.write(fd, view) :]
+                if metadata.modified:
+                    os.utime(fd, (metadata.modified, metadata.modified))
+                inode = os.fstat(fd).st_ino
+            finally:
+                os.close(fd)
+        except OSError as error:
+            raise map_write_error(error, key, self._root) from error
+        return Receipt(key=key, size=len(data), token=f"{inode}:{name}")
+
+    def stage(self, key: str, size: int, metadata: Metadata) -> str:
+        refuse_name(key)
+        name = self._name_for(key)
+        try:
+            fd = self.open(name, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+            try:
+                os.ftruncate(fd, size)
+            finally:
+                os.close(fd)
+        except OSError as error:
+            raise map_write_error(error, key, self._root) from error
+        return f"{metadata.modified!r}:{name}"
+
+    def open_stage(self, key: str, token: str) -> LocalStage:
+        try:
+            return LocalStage(self.open(staged_name(token), os.O_RDWR), key)
+        except FileNotFoundError as error:
+            raise StageLost(f"{key}: the partial file is gone") from error
+        except OSError as error:
+            raise map_os_error(error, key) from error
+
+    def commit(self, key: str, token: str, size: int) -> Receipt:
+        modified, _, name = token.partition(":")
+        try:
+            fd = self.open(name, os.O_RDWR)
+        except FileNotFoundError as error:
+            raise StageLost(f"{key}: the partial file is gone") from error
+        except OSError as error:
+            raise map_os_error(error, key) from error
+        try:
+            if os.fstat(fd).st_size != size:
+                raise StageLost(f"{key}: the partial file has another size")
+            if float(modified):
+                os.utime(fd, (float(modified), float(modified)))
+            os.fsync(fd)
+            inode = os.fstat(fd).st_ino
+        except OSError as error:
+            raise map_os_error(error, key) from error
+        finally:
+            os.close(fd)
+        return Receipt(key=key, size=size, token=f"{inode}:{name}")
+
+    def abort(self, key: str, token: str) -> None:
+        name = staged_name(token) or self._name_for(key)
+        try:
+            os.unlink(self._root / STAGING / name)
+        except FileNotFoundError:
+            return
+        except OSError as error:
+            raise map_os_error(error, key) from error
+
+    def clear(self, keep: set[str]) -> None:
+        """Remove this writer's partial files whose token is not in `keep`, left by items that a kill
+        interrupted, and those of others that are stale."""
+        kept = {staged_name(token) for token in keep}
+        with suppress(OSError), os.scandir(self._root / STAGING) as entries:
+            for entry in entries:
+                if entry.name in kept:
+                    continue
+                with suppress(OSError):
+                    # The change time: the modification time is the source's.
+                    unchanged = time.time() - entry.stat(follow_symlinks=False).st_ctime
+                    if entry.name.startswith(f"{self._mark}-") or unchanged > STALE:
+                        os.unlink(entry.path)
+
+    def open(self, name: str, flags: int) -> int:
+        """A descriptor of the partial file `name`, to be closed by the caller. Raises OSError."""
+        flags |= os.O_CLOEXEC | os.O_NOFOLLOW
+        for _ in range(3):
+            try:
+                # Opened outside the lock: one slow disk must not make every worker wait for the others.
+                return os.open(name, flags, mode=0o666, dir_fd=self._folder())
+            except FileNotFoundError:
+                if not flags & os.O_CREAT:
+                    raise
+                with self._folders.lock:  # another job of ours removed the folder, empty
+                    self._fd = -1
+                    self._folders.forget(STAGING)
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
+
+    def forget_folder(self) -> None:
+        """The descriptors are about to be closed."""
+        self._fd = -1
+
+    def _folder(self) -> int:
+        fd = self._fd
+        if fd < 0:
+            with self._folders.lock:
+                fd = self._fd = self._folders.get(STAGING)
+        return fd
+
+    def _name_for(self, key: str) -> str:
+        return f"{self._mark}-{hashlib.sha256(key.encode()).hexdigest()[:32]}.part"
