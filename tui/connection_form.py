@@ -151,7 +151,7 @@ def asks(connection: Connection, known: ConnectionList) -> list[Ask]:
 
 KIND_MEANS = {
     PROFILE: "a reference; nothing is stored",
-    CHAIN: "environment, SSO, role; nothing is stored",
+    CHAIN: "SSO, role, AWS_PROFILE; nothing is stored",
     TYPED: "an access key of your own",
     ANONYMOUS: "requests are not signed",
 }

@@ -102,7 +102,7 @@ class Engine:
         self._jobs = Jobs(
             self._journal,
             self._stores,
-            Shared(MemoryBudget(BUFFERS), Bandwidth(self._settings.bandwidth)),
+            Shared(MemoryBudget(BUFFERS), Bandwidth(self._settings.bandwidth), self._settings.reserve),
             publish=lambda view: self._hub.publish(lambda seq: JobChanged(seq=seq, job=view)),
             forgotten=lambda job: self._hub.publish(lambda seq: JobForgotten(seq=seq, job=job)),
             notice=self.notice,
@@ -111,7 +111,7 @@ class Engine:
         await self._jobs.open()
         ticker = Ticker(self._jobs.runs, self._jobs.view, self._hub.offer, lambda: self._hub.wanted_rate)
         self._spawn(ticker.run())
-        self._spawn(self._jobs.watch_disks())
+        self._spawn(self._jobs.look_after())
 
     async def close(self, *, drain: bool) -> None:
         if self._closed:

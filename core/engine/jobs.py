@@ -45,7 +45,7 @@ from core.units import format_bytes, format_count
 
 log = logging.getLogger(__name__)
 
-DISK_LOOK = 10.0  # seconds
+LOOK = 10.0  # seconds
 DRAIN = 5.0  # seconds that parts in flight get to finish when a job is paused
 KEPT_VIEWS = 200
 
@@ -390,7 +390,7 @@ class Jobs:
             "counts": counts,
             "blocker": end.blocker,
         }
-        changes["active_seconds"] = row.active_seconds + time.monotonic() - run.began
+        changes["active_seconds"] = _time_at_work(run)
         if end.state.is_final:
             changes["finished"] = time.time()
         if end.state is JobState.FAILED and row.plan is None and not row.moving:
@@ -433,10 +433,12 @@ class Jobs:
                 continue  # the connection is gone: not the one that came
         return False
 
-    async def watch_disks(self) -> None:
-        """Every few seconds: jobs that wait for a disk go on when what is left to write fits again."""
+    async def look_after(self) -> None:
+        """Every few seconds: the time at work is noted, so that a kill loses little of it, and jobs that wait
+        for a disk go on when what is left to write fits again."""
         while True:
-            await asyncio.sleep(DISK_LOOK)
+            await asyncio.sleep(LOOK)
+            await self._note_time()
             waiting = [job for job, view in self._views.items() if view.state is JobState.BLOCKED]
             for job in waiting:
                 with suppress(HaulierError):  # cancelled or forgotten meanwhile
@@ -444,6 +446,16 @@ class Jobs:
                     if row.blocker == "disk" and await asyncio.to_thread(_fits, row):
                         self._notice(Level.INFO, "there is room again, going on", job)
                         await self.resume(ResumeJob(job=job))
+
+    async def _note_time(self) -> None:
+        for job, run in list(self.runs.items()):
+            async with self._recording(job):
+                if self.runs.get(job) is not run:
+                    continue
+                try:
+                    await asyncio.to_thread(self._journal.update_job, job, active_seconds=_time_at_work(run))
+                except DiskTrouble as error:
+                    log.warning("%s", error.message)  # the run's own records meet it too, and stop the job
 
     async def _again(self, row: JobRow) -> JobView:
         """Start another run of a stopped job."""
@@ -476,6 +488,10 @@ class Jobs:
         self._views[job] = await self._view_of(row)
         self._publish(self.view(job))
         return row
+
+
+def _time_at_work(run: JobRun) -> float:
+    return run.row.active_seconds + time.monotonic() - run.began
 
 
 def _fits(row: JobRow) -> bool:

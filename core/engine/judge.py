@@ -15,6 +15,11 @@ ARCHIVED = {"GLACIER", "DEEP_ARCHIVE"}
 MAX_KEY = 1024  # bytes of UTF-8 (S3 User Guide, "Naming Amazon S3 objects")
 
 
+def is_folder_marker(entry: Entry) -> bool:
+    """An object that only says that a folder exists, as consoles make them."""
+    return entry.key.endswith("/") and entry.size == 0
+
+
 class Judge:
     """For one route: of two names that clash, the second is judged by the first."""
 
@@ -27,6 +32,8 @@ class Judge:
         self._to_local = isinstance(target, LocalFolder)
 
     def decide(self, mine: Entry, theirs: Entry | None) -> Decision:
+        if theirs is None and self._folder_is_there(mine):
+            return Decision(None, mine, "a folder that is there")
         if self._spec.kind is JobKind.VERIFY:
             if theirs is None:
                 return Decision(Action.CANNOT, mine, "missing at the target")
@@ -42,6 +49,16 @@ class Judge:
             return Decision(Action.COPY, mine)
         why = self._sameness.why_same(mine, theirs)
         return Decision(None, mine, why) if why else Decision(Action.OVERWRITE, mine)
+
+    def _folder_is_there(self, mine: Entry) -> bool:
+        """A folder marker (`x/`, no bytes) is done where a file system has the folder."""
+        target = self._target
+        return (
+            isinstance(target, LocalFolder)
+            and is_folder_marker(mine)
+            and not name_problem(self._route.target_key(mine.key))
+            and (target.root / self._route.target_key(mine.key)).is_dir()
+        )
 
     def _problem(self, mine: Entry) -> str:
         if mine.storage_class in ARCHIVED:

@@ -99,3 +99,4 @@ class Shared:
 
     memory: MemoryBudget
     bandwidth: Bandwidth
+    reserve: int = 0  # bytes to be kept free on a target's file system, where a job says nothing of its own

@@ -8,16 +8,18 @@ covers the job's spec and every item in order, so a start names exactly what was
 from __future__ import annotations
 
 import hashlib
+import shutil
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import closing
+from contextlib import closing, suppress
+from pathlib import Path
 
 import msgspec
 
 from core.engine.compare import Decision, OutOfOrder, merge, ordered
 from core.engine.journal import Journal
-from core.engine.judge import Judge
+from core.engine.judge import Judge, is_folder_marker
 from core.engine.known import Known, KnownByName
 from core.engine.listing import FIRST_TRIES, Pages, ahead, patient_pages
 from core.engine.nesting import Nesting, find_nesting
@@ -31,6 +33,7 @@ from core.errors import NotFound, TransferError
 from core.filters import Filters
 from core.model import Action, Connection, Entry, JobKind, JobSpec, PairPlan, PlanSummary
 from core.stores.local import LocalFolder
+from core.units import format_bytes
 
 GROUP = 1000  # items written to the journal in one transaction
 
@@ -47,9 +50,11 @@ class Planner:
         cancelled: threading.Event,
         on_items: Callable[[], None],
         on_wait: Callable[[TransferError, float], None],
+        reserve: int = 0,
     ) -> None:
         """`on_items` is called when items were written, `on_wait` when a listing failed and will be tried again
-        after so many seconds."""
+        after so many seconds. `reserve` bytes should stay free where a folder is written."""
+        self._reserve = reserve
         self._job = job
         self._spec = spec
         self._journal = journal
@@ -102,6 +107,7 @@ class Planner:
         """
         plans = [self._plan_route(number, route) for number, route in enumerate(self.routes)]
         self._flush()
+        self._look_at_the_disks(plans)
         found = self.found.by_action
         deletes = found[Action.DELETE].count
         writes_s3 = any(route.target.kind == "s3" for route in self.routes)
@@ -173,7 +179,7 @@ class Planner:
                     last = mine.key
                     yield judge.decide(mine, theirs)
                 elif theirs is not None and self._filters.wants(theirs.key):
-                    yield from self._extra(theirs, deletes)
+                    yield from self._extra(theirs, source, deletes)
         except OutOfOrder as trouble:
             self._warn(f"{trouble}; compared through an index instead, nothing will be deleted")
             source.take_unlistable()  # the second listing finds them again
@@ -197,14 +203,36 @@ class Planner:
         if kept:
             self._warn(f"{kept} files stay at the target: what has their names at the source cannot be read")
 
-    def _extra(self, theirs: Entry, deletes: list[Decision]) -> Iterator[Decision]:
+    def _extra(self, theirs: Entry, source: Store, deletes: list[Decision]) -> Iterator[Decision]:
         """Something that only the target has."""
+        if is_folder_marker(theirs) and isinstance(source, LocalFolder) and (source.root / theirs.key).is_dir():
+            return  # the source has the folder, only no object that says so
         if self._nesting.not_extra and theirs.key.startswith(self._nesting.not_extra):
             return
         if self._spec.kind is JobKind.VERIFY:
             yield Decision(Action.CANNOT, theirs, "missing at the source")
         elif self._spec.kind is JobKind.SYNC and self._spec.options.delete:
             deletes.append(Decision(Action.DELETE, theirs))
+
+    def _look_at_the_disks(self, plans: list[PairPlan]) -> None:
+        """Say beforehand where the space will not do; the engine stops in time all the same."""
+        needed: dict[int, tuple[int, str]] = {}
+        for plan, route in zip(plans, self.routes, strict=True):
+            if route.target.kind == "local" and route.method != "verify":
+                near = Path(route.target_root)
+                while not near.exists() and near != near.parent:
+                    near = near.parent
+                with suppress(OSError):  # no news of the disk: the writing will tell
+                    device = near.stat().st_dev
+                    so_far, _ = needed.get(device, (0, ""))
+                    needed[device] = (so_far + plan.copy.bytes + plan.overwrite.bytes, str(near))
+        for total, folder in needed.values():
+            free = shutil.disk_usage(folder).free
+            if total and total + self._reserve > free:
+                self._warn(
+                    f"{folder} has {format_bytes(free)} free; this needs {format_bytes(total)}, and "
+                    f"{format_bytes(self._reserve)} should stay free"
+                )
 
     def _deletions_are_safe(self, source: Store, target: Store) -> bool:
         for side, store in (("source", source), ("target", target)):

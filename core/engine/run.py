@@ -58,6 +58,7 @@ class JobRun:
         self._spec, self._options = row.spec, row.spec.options
         self._journal, self._stores, self._reports = journal, stores, reports
         self._policy = parse_policy(self._options.retry)
+        self._reserve = self._options.reserve if self._options.reserve >= 0 else shared.reserve
         self.tuning = tuning
         self.bandwidth = Bandwidth(tuning.bandwidth, shared.bandwidth)
         self._drain = threading.Event()  # take nothing new
@@ -274,6 +275,7 @@ class JobRun:
             self._drain,
             on_items=self._items_came.set,
             on_wait=self._note_wait,
+            reserve=self._reserve,
         )
         self._site.routes = self._patiently(planner.resolve) if self.row.routes else planner.resolve()
         self._journal.update_job(self.job, routes=self._site.routes)

@@ -322,7 +322,9 @@ def _connection_options(parser: ArgumentParser) -> None:
     secret = parser.add_argument_group("where the keys come from")
     source = secret.add_mutually_exclusive_group()
     source.add_argument("--profile", metavar="P", help="a profile of the AWS config files")
-    source.add_argument("--chain", action="store_true", help="the default AWS chain (the default)")
+    source.add_argument(
+        "--chain", action="store_true", help="the default AWS chain: AWS_PROFILE, SSO, role, … (the default)"
+    )
     source.add_argument("--anonymous", action="store_true", help="requests are not signed")
     source.add_argument("--access-key-id", metavar="ID", help="keys of your own; the secret is asked for")
     secret.add_argument("--secret-stdin", action="store_true", help="read the secret from stdin instead")
