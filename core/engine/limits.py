@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -68,29 +69,44 @@ class Bandwidth:
 
 
 class MemoryBudget:
-    """Bytes that may be held in buffers by the whole engine at once."""
+    """Bytes that may be held in buffers by the whole engine at once.
+
+    First come, first served: no large request starves, and no later part gets ahead of the one it waits for.
+    """
 
     def __init__(self, total: int) -> None:
         self._total = total
         self._left = total
         self._freed = threading.Condition()
+        self._waiting: deque[object] = deque()
 
     @contextmanager
     def hold(self, count: int, cancelled: CancelFlag) -> Iterator[None]:
         """Wait for room, hold it. A single request larger than the budget gets all of it. Raises Cancelled."""
         count = min(count, self._total)
         with self._freed:
-            while self._left < count:
-                if cancelled.is_set():
-                    raise Cancelled
-                self._freed.wait(0.25)
+            if self._waiting or self._left < count:
+                self._wait_for(count, cancelled)
             self._left -= count
         try:
             yield
         finally:
             with self._freed:
                 self._left += count
-                self._freed.notify_all()
+                if self._waiting:
+                    self._freed.notify_all()
+
+    def _wait_for(self, count: int, cancelled: CancelFlag) -> None:
+        ticket = object()
+        self._waiting.append(ticket)
+        try:
+            while self._waiting[0] is not ticket or self._left < count:
+                if cancelled.is_set():
+                    raise Cancelled
+                self._freed.wait(0.25)
+        finally:
+            self._waiting.remove(ticket)
+            self._freed.notify_all()
 
 
 @dataclass(frozen=True)
