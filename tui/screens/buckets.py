@@ -240,11 +240,17 @@ class BucketPicker(HaulierScreen):
 
     def on_key(self, event: Key) -> None:
         """A digit in the list begins a selection in the box: nobody should have to look for it first."""
-        if event.character and event.character in "0123456789^" and self.table.has_focus and self._buckets:
+        character = event.character or ""
+        if self.focused is self.table and character and character in "0123456789^" and self._buckets:
             event.stop()
             event.prevent_default()
-            self.set_focus(self.box)  # at once: the next key of `1-5` may be waiting already
-            self.box.begin(event.character)
+            self.set_focus(self.box)
+            self.box.begin(character)
+        elif self.focused is self.box and event.is_printable:
+            # The rest of a quick `1-5` was on its way to the list already when the box took over.
+            event.stop()
+            event.prevent_default()
+            self.box.append(character)
 
     def on_input_changed(self, event: Input.Changed) -> None:
         if event.input is self.box:

@@ -51,7 +51,11 @@ class SelectionBox(Input):
     def begin(self, character: str) -> None:
         """Type a character behind what stands here, as a token of its own."""
         text = self.value
-        self.value = text + (", " if text and not text.endswith((",", " ")) else "") + character
+        self.append((", " if text and not text.endswith((",", " ")) else "") + character)
+
+    def append(self, characters: str) -> None:
+        """Type characters at the end."""
+        self.value += characters
         self.cursor_position = len(self.value)
 
     def say(self, box: str, bad: Sequence[BadToken]) -> None:
