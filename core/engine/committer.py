@@ -65,6 +65,7 @@ class Committer:
         self._parts: deque[tuple[int, PartReceipt]] = deque()
         self._attempts: deque[AttemptView] = deque()
         self._wake = threading.Event()
+        self._hurry = threading.Event()
         self._closing = False
         self._thread = threading.Thread(target=self._run, name=f"job-{job}-committer", daemon=True)
 
@@ -83,6 +84,10 @@ class Committer:
         self._attempts.append(attempt)
         self._wake.set()
 
+    def hurry(self) -> None:
+        """Nothing more will come soon: do not wait for it."""
+        self._hurry.set()
+
     def close(self) -> None:
         """Settle and record everything handed in so far, then end."""
         self._closing = True
@@ -95,7 +100,8 @@ class Committer:
             self._wake.clear()
             closing = self._closing
             if not closing and (self._outcomes or self._parts) and len(self._outcomes) < GROUP:
-                time.sleep(GATHER)
+                self._hurry.wait(GATHER)
+                self._hurry.clear()
             try:
                 while self._commit_group():
                     pass

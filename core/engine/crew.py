@@ -290,3 +290,5 @@ class Crew:
     def _end(self, outcome: Outcome) -> None:
         self.queue.file_ended()
         self._committer.add(outcome)
+        if self.queue.nothing_left:
+            self._committer.hurry()

@@ -192,15 +192,19 @@ class WorkQueue:
         """Do not open another large item while the open ones still have parts for everybody."""
         return sum(len(large.pending) for large in self._open) > 4 * self._parts
 
-    def _is_done(self) -> bool:
+    @property
+    def nothing_left(self) -> bool:
+        """Every item has ended, recorded or not, and no more will come."""
         return (
             self._closed
             and not self._ready
             and not self._delayed
             and not self._retry_parts
             and self._files_active == 0
-            and self._unrecorded == 0
         )
+
+    def _is_done(self) -> bool:
+        return self.nothing_left and self._unrecorded == 0
 
     # ------------------------------------------------------------ taking back
 
