@@ -46,7 +46,7 @@ class HaulierError(Exception):
 
 
 class ErrorClass(StrEnum):
-    """How an error is to be treated; the retry policy is keyed by it (features.md 5.1)."""
+    """How an error is to be treated; the retry policy is keyed by it."""
 
     NETWORK = "network"  # timeouts, resets, DNS, 5xx: retried within a time budget
     THROTTLED = "throttled"  # 429, SlowDown: as network, and concurrency goes down

@@ -152,7 +152,7 @@ class Pair(Value, frozen=True, kw_only=True):
 
 
 class JobOptions(Value, frozen=True, kw_only=True):
-    """Every choice of copy, sync, plan (cli.md). Zero means "found by measuring" or "no limit"."""
+    """Every choice of copy, sync and plan. Zero means "found by measuring" or "no limit"."""
 
     include: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
@@ -209,7 +209,7 @@ class Action(StrEnum):
 
 
 class Status(StrEnum):
-    """An item's state, with the words that people's scripts read (features.md 6.3)."""
+    """An item's state, with the words that people's scripts read."""
 
     PENDING = "pending"
     DOWNLOADING = "downloading"  # a worker has it, whichever the direction
@@ -253,7 +253,7 @@ class PlanSummary(Value, frozen=True, kw_only=True):
     cannot_reasons: tuple[tuple[str, int], ...] = ()
     warnings: tuple[str, ...] = ()
     hash: str = ""  # empty while planning
-    needs_confirmation: bool = False  # writes to S3 or deletes: starts only with YES (features.md 3.2)
+    needs_confirmation: bool = False  # writes to S3 or deletes: starts only with YES
 
 
 class Counts(Value, frozen=True, kw_only=True):
@@ -292,7 +292,7 @@ class JobView(Value, frozen=True, kw_only=True):
 
 
 class ItemView(Value, frozen=True, kw_only=True):
-    """One item with the columns of features.md 6.3."""
+    """One item with the columns that people's scripts read."""
 
     id: int
     filename: str  # key relative to the source

@@ -58,6 +58,7 @@ from core.messages import (
 )
 from core.model import EngineStatus, Level, Notice
 from core.paths import Paths
+from core.safe_text import safe_text
 from core.secrets import SecretVault
 from core.settings import Settings
 
@@ -166,6 +167,7 @@ class Engine:
 
     def notice(self, level: Level, text: str, job: int = 0) -> None:
         """A line of the log for people; kept in the journal, sent to faces, written to the log file."""
+        text = safe_text(text)  # it may quote keys and servers
         notice = Notice(at=time.time(), level=level, text=text, job=job)
         self._notices = [*self._notices[-SHOWN_NOTICES:], notice]
         log.log(getattr(logging, level.value), "%s%s", f"job {job}: " if job else "", text)

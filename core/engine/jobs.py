@@ -411,7 +411,9 @@ class Jobs:
             case JobState.PARTIAL:
                 self._notice(Level.WARNING, f"finished with failures: {view.reason}; {moved}", view.id)
             case JobState.BLOCKED | JobState.FAILED:
-                self._notice(Level.WARNING, f"{view.state}: {view.reason}. {view.hint}".rstrip(". "), view.id)
+                self._notice(
+                    Level.WARNING, f"{view.state}: {view.reason.rstrip('.')}. {view.hint}".rstrip(". "), view.id
+                )
             case JobState.PAUSED | JobState.CANCELLED:
                 self._notice(Level.INFO, f"{view.state} after {moved}", view.id)
             case _:
@@ -461,8 +463,6 @@ class Jobs:
         """Start another run of a stopped job."""
         state = JobState.RUNNING if row.moving else JobState.PLANNING
         changes: dict[str, Any] = {"state": state, "reason": "", "hint": "", "finished": 0.0}
-        if row.moving and row.plan is not None and row.state is JobState.FAILED:
-            changes["plan"] = None if not row.plan.hash else row.plan
         row = await self._set(row.id, **changes)
         self._start_run(row)
         return self.view(row.id)

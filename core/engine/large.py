@@ -44,7 +44,7 @@ from core.stores.base import (
     WritesInPlace,
 )
 
-LARGE_DOWNLOAD = 5 * MIB  # from here on a file is resumed inside (features.md 4.1)
+LARGE_DOWNLOAD = 5 * MIB  # from here on a file is resumed inside
 LARGE_UPLOAD = 16 * MIB
 
 

@@ -1,6 +1,6 @@
 """When to try again: policies are data, one function decides.
 
-Source of the presets: features.md 5.1 and 5.2 (contract). Jitter follows the "equal jitter" idea: a delay
+Jitter follows the "equal jitter" idea: a delay
 d becomes d × (0.8 … 1.2), so that many workers do not return at the same instant.
 """
 

@@ -56,7 +56,7 @@ def test_progress_says_what_is_known() -> None:
 
 
 def test_summary() -> None:
-    """The summary block of features.md 7.4 in one line, with deletions and proofs where there are any."""
+    """The summary block in one line, with deletions and proofs where there are any."""
     counts = Counts(files_done=5012, files_skipped=3, files_total=5012, bytes_done=1288490189)
     assert summary_line(job(JobState.COMPLETED, counts)) == (
         "✓ Success 5012 / ⊘ Skipped 3 / ✗ Failed 0 / Total 5015 — 1.2 GiB in 00:00:12"

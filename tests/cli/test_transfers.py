@@ -63,7 +63,7 @@ def test_up_and_down_again(haulier: Program, with_s3: S3Server, tmp_path: Path) 
 
 
 def test_summary_has_exactly_the_promised_keys(haulier: Program, tmp_path: Path) -> None:
-    """The last JSON object has the keys of cli.md in their order and no other."""
+    """The last JSON object has the promised keys in their order and no other."""
     fill(tmp_path / "source")
     last = haulier.ok("copy", "source", "target", "--json").out.splitlines()[-1]
     assert last.startswith('{"type":"summary","job":1,"success":4,"skipped":0,"failed":0,"total":4,"bytes":')

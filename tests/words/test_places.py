@@ -12,7 +12,7 @@ from core.errors import Code, HaulierError
 from core.model import ChainCredentials, Place, ProfileCredentials, SessionCredentials
 from core.places import adhoc_from_environment, local_place, parse_place
 
-CWD = Path("/work/here")
+CWD = Path("/home/me/here")
 KNOWN = ["prod", "dr", "my-minio"]
 
 
@@ -32,12 +32,12 @@ def s3(connection: str, bucket: str = "", path: str = "") -> Place:
         ("s3://", s3("s3")),
         ("s3://b", s3("s3", "b")),
         ("S3://b/x.bin", s3("s3", "b", "x.bin")),
-        (".", Place(kind="local", path="/work/here/")),
-        ("..", Place(kind="local", path="/work/here/../")),
-        ("out/", Place(kind="local", path="/work/here/out/")),
-        ("./out", Place(kind="local", path="/work/here/out")),
-        ("./a:b", Place(kind="local", path="/work/here/a:b")),
-        ("dir/a:b", Place(kind="local", path="/work/here/dir/a:b")),
+        (".", Place(kind="local", path="/home/me/here/")),
+        ("..", Place(kind="local", path="/home/me/here/../")),
+        ("out/", Place(kind="local", path="/home/me/here/out/")),
+        ("./out", Place(kind="local", path="/home/me/here/out")),
+        ("./a:b", Place(kind="local", path="/home/me/here/a:b")),
+        ("dir/a:b", Place(kind="local", path="/home/me/here/dir/a:b")),
         ("/", Place(kind="local", path="/")),
         ("/a//b/./c", Place(kind="local", path="/a/b/c")),
         ("file:///a%20b/c", Place(kind="local", path="/a b/c")),
@@ -46,7 +46,7 @@ def s3(connection: str, bucket: str = "", path: str = "") -> Place:
     ],
 )
 def test_forms(text: str, place: Place) -> None:
-    """Every form of cli.md this version has, with keys kept as written and local paths absolute."""
+    """Every form this version has, with keys kept as written and local paths absolute."""
     assert parse_place(text, cwd=CWD, known=KNOWN) == place
 
 
@@ -83,7 +83,7 @@ def test_home(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", "/home/u")
     assert local_place("~/x/", cwd=CWD).path == "/home/u/x/"
     assert local_place("~", cwd=CWD).path == "/home/u/"
-    assert local_place("~x", cwd=CWD).path == "/work/here/~x"
+    assert local_place("~x", cwd=CWD).path == "/home/me/here/~x"
 
 
 @given(st.sampled_from(KNOWN), st.text(alphabet="ab-", min_size=1), st.text(alphabet="ab/:. é*"))

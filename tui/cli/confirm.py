@@ -1,4 +1,4 @@
-"""The typed YES (features.md 3.2): anything else is no, and keys hit before the question do not count."""
+"""The typed YES: anything else is no, and keys hit before the question do not count."""
 
 from __future__ import annotations
 

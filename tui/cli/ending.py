@@ -107,7 +107,7 @@ async def _tell_failed(session: Session, output: Output, job: JobView) -> None:
 
 
 def item_fields(item: ItemView) -> dict[str, object]:
-    """The columns of features.md 6.3, and what else is known of the item."""
+    """The columns that people's scripts read, and what else is known of the item."""
     return {
         "filename": item.filename,
         "url": item.url,

@@ -72,7 +72,7 @@ def worker_line(worker: WorkerView, width: int) -> str:
 def summary_line(job: JobView) -> str:
     """ "✓ Success 5012 / ⊘ Skipped 3 / ✗ Failed 0 / Total 5015 — 1.2 GiB in 00:00:12, verified: etag-md5 5012".
 
-    The words of the counts are features.md 7.4's."""
+    The words of the counts are a promise to scripts."""
     counts = job.counts
     success, skipped, failed, total = totals(counts)
     text = f"✓ Success {success} / ⊘ Skipped {skipped} / ✗ Failed {failed} / Total {total}"
