@@ -25,10 +25,11 @@ from core.messages import (
     ReadLog,
     ResumeJob,
     RetryJob,
+    SetLimit,
     Shutdown,
     TuneJob,
 )
-from core.model import Action, ItemView, JobState, Level, Notice, Status
+from core.model import Action, ItemView, JobState, Level, Notice, Priority, Status
 from tests.app.driving import running, tell_progress, text_of, until
 from tests.app.recorded import (
     MIB,
@@ -135,16 +136,46 @@ async def test_enter_does_not_cancel_a_job() -> None:
         await until(pilot, lambda: asked(client, CancelJob) == [CancelJob(job=7)])
 
 
-@pytest.mark.parametrize(("typed", "limit"), [("50MiB", 50 * MIB), ("", 0), ("1.5 GiB", 1536 * MIB)])
-async def test_a_bandwidth_limit_is_typed(typed: str, limit: int) -> None:
-    """`c` takes a size a second, or nothing for no limit."""
+@pytest.mark.parametrize(
+    ("typed", "limit", "timetable"),
+    [
+        ("50MiB", 50 * MIB, None),
+        ("", 0, None),
+        ("1.5 GiB", 1536 * MIB, None),
+        ("08:00,10MiB 19:00,off", 0, "08:00,10MiB 19:00,off"),
+    ],
+)
+async def test_a_bandwidth_limit_is_typed(typed: str, limit: int, timetable: str | None) -> None:
+    """`c` takes a size a second, a timetable, or nothing for no limit."""
     client = RecordedClient()
     async with running(client) as (app, pilot):
         await pilot.press("c")
         await until(pilot, lambda: isinstance(app.screen, ValueScreen))
         app.screen.query_one(Input).value = typed
         await pilot.press("enter")
-        await until(pilot, lambda: asked(client, TuneJob) == [TuneJob(job=7, bandwidth=limit)])
+        await until(
+            pilot, lambda: asked(client, TuneJob) == [TuneJob(job=7, bandwidth=limit, timetable=timetable)]
+        )
+
+
+async def test_a_limit_for_all_jobs_is_typed() -> None:
+    """`L` shows the limit that holds for all jobs together and takes another one."""
+    client = RecordedClient()
+    async with running(client) as (app, pilot):
+        await pilot.press("L")
+        await until(pilot, lambda: isinstance(app.screen, ValueScreen))
+        assert app.screen.query_one(Input).value == "20.0MiB"
+        app.screen.query_one(Input).value = "30MiB"
+        await pilot.press("enter")
+        await until(pilot, lambda: asked(client, SetLimit) == [SetLimit(bandwidth=30 * MIB)])
+
+
+async def test_a_job_goes_first_last_and_along() -> None:
+    """`P` goes round the three; the first press lets the job go first."""
+    client = RecordedClient()
+    async with running(client) as (_, pilot):
+        await pilot.press("P")
+        await until(pilot, lambda: asked(client, TuneJob) == [TuneJob(job=7, priority=Priority.FIRST)])
 
 
 async def test_a_bad_limit_stays_in_the_dialog() -> None:
