@@ -14,11 +14,14 @@ import secrets
 import threading
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import msgspec
 
 from core.aws_profiles import AwsProfile, profiles
+from core.capability_card import CapabilityCard, merged
+from core.capability_cards import CardBook
 from core.connection_rules import check_connection
 from core.connection_trial import try_connection
 from core.connections import ConnectionRegistry
@@ -65,6 +68,8 @@ class ConnectionDesk:
         self._home = home or Path.home()
         self._salt = secrets.token_bytes(16)
         self._tested: dict[bytes, float] = {}
+        self._seen: dict[bytes, CapabilityCard] = {}  # cards of connections that are not saved yet
+        self.cards = CardBook(registry.path.parent / "cards")
         self._saving = threading.Lock()
 
     def list(self, _command: ListConnections) -> ConnectionList:
@@ -90,6 +95,7 @@ class ConnectionDesk:
             keeps_secrets_in=self._vault.where(),
             can_keep_secrets=self._vault.can_keep,
             locked=tuple(each.name for each in connections if not self._vault.knows(each.credentials)),
+            cards={each.name: card for each in connections if (card := self.cards.get(each)) is not None},
         )
 
     def test(self, command: TestConnection) -> TestReport:
@@ -110,7 +116,7 @@ class ConnectionDesk:
         )
         if report.ok:
             self._remember(connection, keys)
-        return report
+        return self._with_card(report, connection, keys)
 
     def save(self, command: SaveConnection, jobs: Sequence[int] = ()) -> Connection:
         """Add or change a connection and return it as it was kept.
@@ -136,6 +142,7 @@ class ConnectionDesk:
                     "Test it first, or say that it is to be saved untested.",
                 )
             self._refuse_taken(connection, command.replaces)
+            tested = self._fingerprint(connection, command.keys)
             if keys is not None:
                 kept_as = self._vault.keep(connection.name, keys, command.keys_in_memory)
                 connection = msgspec.structs.replace(connection, credentials=kept_as)
@@ -149,6 +156,7 @@ class ConnectionDesk:
                 raise
             if old is not None and old.credentials != saved.credentials:
                 self._forget_replaced(old)
+            self._keep_card(saved, command.replaces, self._fingerprint(connection, keys), tested)
             return saved
 
     def remove(self, command: RemoveConnection, jobs: Sequence[int] = ()) -> Done:
@@ -165,6 +173,7 @@ class ConnectionDesk:
             )
         with self._saving:
             gone = self._registry.remove(command.name)
+            self.cards.remove(gone.name)
             try:
                 self._vault.forget(gone.credentials)
             except HaulierError as error:
@@ -290,6 +299,26 @@ class ConnectionDesk:
                 if each.name == connection.name and _fields_tested(each) == _fields_tested(connection):
                     self._registry.put(msgspec.structs.replace(each, tested_at=now), replaces=each.name)
 
+    def _with_card(self, report: TestReport, connection: Connection, keys: SecretKeys | None) -> TestReport:
+        """The report with all that is known of the service; kept with the connection when it is a saved one."""
+        if report.card is None:
+            return report
+        with suppress(HaulierError):  # a damaged file of connections is told when it matters
+            for each in self._registry.list():
+                if each.name == connection.name and _service(each) == _service(connection):
+                    return msgspec.structs.replace(report, card=self.cards.add(each, report.card))
+        at = self._fingerprint(connection, keys)
+        card = self._seen[at] = merged(self._seen.get(at), report.card)
+        return msgspec.structs.replace(report, card=card)
+
+    def _keep_card(self, saved: Connection, replaced: str, *tested: bytes) -> None:
+        """The card of a test made before it was saved, and the one it had under another name."""
+        if replaced and replaced != saved.name:
+            self.cards.rename(replaced, saved.name)
+        for at in tested:
+            if (card := self._seen.pop(at, None)) is not None:
+                self.cards.add(saved, card)
+
     def _fingerprint(self, connection: Connection, keys: SecretKeys | None) -> bytes:
         """Tells one tested state from another, without keeping the keys; the salt dies with the process."""
         if keys is not None:
@@ -303,6 +332,10 @@ class ConnectionDesk:
 def _fields_tested(connection: Connection) -> Connection:
     """The connection without what a test says nothing about."""
     return msgspec.structs.replace(connection, name="", tested_at=0.0)
+
+
+def _service(connection: Connection) -> tuple[str, str]:
+    return connection.endpoint, connection.addressing
 
 
 def _settings(connection: Connection) -> Connection:

@@ -6,33 +6,50 @@
 4. read: one byte of one object, where there is one.
 5. write, only when asked: a small object with an unmistakable name, read back and deleted.
 
+What these requests show of the service's abilities goes onto a capability card; a few small ones are added that
+only ask. What cannot be seen without writing is asked with the object of step 5, before it is deleted.
+
 Everything runs in a daemon thread with a limit for the whole, because name lookups, credential programs and
 servers that drip have no limit of their own.
 """
 
 from __future__ import annotations
 
-import secrets
+import logging
 import threading
 from collections.abc import Callable
 from typing import Any, NoReturn, TypeVar
 
+import msgspec
+
+from core.capability_card import CapabilityCard
 from core.connection_advice import Trouble, explain, not_s3
 from core.connection_reach import reach
 from core.errors import TransferError
 from core.messages import TestReport
 from core.model import AnonymousCredentials, Check, Connection, SecretKeys
 from core.safe_text import safe_text
+from core.stores.s3.capability import (
+    PAGE,
+    Answer,
+    new_card,
+    readable,
+    seen_of_answer,
+    seen_of_object,
+    seen_of_page,
+    seen_of_versioning,
+)
+from core.stores.s3.capability_write import CONTENT, HiddenObject, LeftBehind, locked_on_arrival
 from core.stores.s3.control import Control
 
 R = TypeVar("R")
+log = logging.getLogger(__name__)
 
 LIMIT = 15.0  # seconds for the whole test
+LIMIT_WRITING = 45.0  # … with a write test, which asks some thirty questions
 _STEPS = ("reach", "clock", "sign", "list", "read", "write")
 _SKEW_REFUSED = 15 * 60  # S3's own limit
 _SKEW_SAID = 60
-_ARCHIVED = {"GLACIER", "DEEP_ARCHIVE"}
-_PROBE = b"Written by haulier to test a connection. It may be deleted.\n"
 
 
 def try_connection(
@@ -40,9 +57,9 @@ def try_connection(
     keys_for: Callable[[str], SecretKeys],
     write: bool = False,
     bucket: str = "",
-    limit: float = LIMIT,
+    limit: float = 0.0,
 ) -> TestReport:
-    """Try `connection` (a checked one) and say what works, within `limit` seconds.
+    """Try `connection` (a checked one) and say what works, within `limit` seconds (0: as long as is usual).
 
     `keys_for` gives the keys of a reference or raises BadCredentials. Never raises for what the other side
     does; the report's texts are safe to show. Without `write` nothing is changed anywhere.
@@ -51,6 +68,7 @@ def try_connection(
         connection, keys_for, bucket, ["reach", "sign", "list", "read", *(["write"] if write else [])]
     )
     thread = threading.Thread(target=trial.run, name="connection-trial", daemon=True)
+    limit = limit or (LIMIT_WRITING if write else LIMIT)
     thread.start()
     thread.join(limit)
     return trial.report(finished=not thread.is_alive(), limit=limit)
@@ -86,6 +104,7 @@ class _Trial:
         self._advice: list[str] = []
         self._region = ""  # as the server tells it
         self._buckets: tuple[str, ...] = ()
+        self._card = new_card(connection)
 
     def run(self) -> None:
         try:
@@ -106,8 +125,8 @@ class _Trial:
         """The state as it is now; what comes later is dropped."""
         with self._lock:
             self._closed = True
-            checks, advice = dict(self._checks), list(self._advice)
-        if not finished:
+            checks, advice, card = dict(self._checks), list(self._advice), self._card
+        if not finished and len(checks.keys() - {"clock"}) < len(self._steps):
             step = next((name for name in self._steps if name not in checks), self._steps[-1])
             checks[step] = Check(name=step, ok=False, detail=f"not finished within {limit:g} s")
             advice.append("The server, a name lookup or the program that gives the credentials is too slow.")
@@ -119,6 +138,7 @@ class _Trial:
             advice=" ".join(dict.fromkeys(advice)),
             region=safe_text(self._region, 40),
             buckets=self._buckets,
+            card=card if card.server or card.skew is not None or card.addressing else None,
         )
 
     # ------------------------------------------------------------ the steps
@@ -139,6 +159,9 @@ class _Trial:
         self._say("reach", contact.ok, contact.detail + warning, contact.advice)
         if contact.ok is False:
             raise _Stop
+        if contact.skew is not None:
+            told = round(contact.skew, 1)
+            self._learn(lambda card: msgspec.structs.replace(card, skew=told))
         skew = contact.skew or 0.0
         if abs(skew) > _SKEW_SAID:
             against = f"{abs(skew) / 60:.0f} min {'behind' if skew > 0 else 'ahead of'} the server's"
@@ -163,6 +186,7 @@ class _Trial:
         if "Buckets" not in answer and "Owner" not in answer:
             self._stop("reach", not_s3())
         self._accepted()
+        self._learn(lambda card: seen_of_answer(card, client, Answer(200, "", answer)))
         names = tuple(str(each["Name"]) for each in answer.get("Buckets", []))
         self._buckets = names
         self._say("list", True, f"{len(names)} bucket{'' if len(names) == 1 else 's'}")
@@ -173,7 +197,7 @@ class _Trial:
         shown = safe_text(self._bucket, 70)
         try:
             page = self._ask(
-                f"the bucket {shown}", lambda: client.list_objects_v2(Bucket=self._bucket, MaxKeys=50)
+                f"the bucket {shown}", lambda: client.list_objects_v2(Bucket=self._bucket, MaxKeys=PAGE)
             )
         except _Failed as failed:
             if not self._named and failed.trouble.blame in ("denied", "missing"):
@@ -184,13 +208,15 @@ class _Trial:
             self._region = str(page["ResponseMetadata"].get("HTTPHeaders", {}).get("x-amz-bucket-region", ""))
         if "list" not in self._checks:
             self._say("list", True, f"the bucket {shown}, but not all buckets")
-        whole = [each for each in page.get("Contents", []) if each.get("StorageClass") not in _ARCHIVED]
-        key = next((each["Key"] for each in whole if each.get("Size")), None)
-        if key is None:
+        seen = Answer(200, "", page)
+        self._learn(lambda card: seen_of_page(seen_of_answer(card, client, seen), seen))
+        self._learn(lambda card: seen_of_versioning(card, client, self._bucket))
+        found = readable(page.get("Contents", []))
+        if found is None:
             self._say("read", None, f"no object to read in {shown}")
             return
         try:
-            self._ask(f"an object of {shown}", lambda: _first_byte(client, self._bucket, key))
+            self._ask(f"an object of {shown}", lambda: _first_byte(client, self._bucket, found[0]))
         except _Failed as failed:
             if self._named:
                 self._say("read", False, failed.trouble.detail, failed.trouble.advice)
@@ -198,39 +224,61 @@ class _Trial:
                 self._say("read", None, failed.trouble.detail)
             return
         self._say("read", True, f"one byte of an object of {shown}")
+        self._learn(lambda card: seen_of_object(card, client, self._bucket, *found))
 
     def _write(self, client: Any) -> None:
         shown = safe_text(self._bucket, 70)
         if not self._named:
             self._say("write", None, "name the bucket to write to")
             return
-        name = {"Bucket": self._bucket, "Key": f"haulier-connection-test-{secrets.token_hex(8)}.txt"}
+        if self._card.versioning == "on" and locked_on_arrival(client, self._bucket):
+            self._say("write", None, f"{shown} locks what is written (object lock): nothing was written")
+            return
+        hidden = HiddenObject(client, self._bucket)
         wrong: Trouble | None = None
         try:
-            self._ask(f"writing into {shown}", lambda: client.put_object(**name, Body=_PROBE))
-        except _Failed as failed:
-            self._say("write", False, failed.trouble.detail, failed.trouble.advice)
-            return
-        try:
-            back = self._ask("reading back what was written", lambda: client.get_object(**name)["Body"].read())
-            if back != _PROBE:
-                wrong = Trouble(blame="request", detail="what was written reads back differently", advice="")
-        except _Failed as failed:
-            wrong = failed.trouble
-        try:
-            self._ask("deleting it again", lambda: client.delete_object(**name))
-        except _Failed as failed:
+            try:
+                self._ask(f"writing into {shown}", hidden.write)
+                back = self._ask("reading back what was written", hidden.read)
+                if back != CONTENT:
+                    detail = "what was written reads back differently"
+                    wrong = Trouble(blame="request", detail=detail, advice="")
+            except _Failed as failed:
+                wrong = failed.trouble
+            if wrong is None:
+                self._learn(hidden.probe)
+        finally:
+            left = self._remove(hidden)
+        if left and (wrong is None or hidden.written):
             self._say(
                 "write",
                 False,
-                f"written, and could not be deleted: {shown}/{name['Key']} ({failed.trouble.detail})",
+                f"written, and could not be deleted: {shown}/{hidden.key} ({left})",
                 "Delete that object by other means.",
             )
-            return
-        if wrong is not None:
+        elif wrong is not None:
             self._say("write", False, wrong.detail, wrong.advice)
         else:
             self._say("write", True, f"a small object in {shown}, read back and deleted")
+
+    def _remove(self, hidden: HiddenObject) -> str:
+        """Also what a request left that seemed to fail. Why something stayed; empty when nothing did."""
+        try:
+            hidden.remove()
+        except LeftBehind as error:
+            return safe_text(str(error), 100)
+        return ""
+
+    def _learn(self, question: Callable[[CapabilityCard], CapabilityCard]) -> None:
+        """Ask something that only the card is about: what goes wrong there is no failure of the connection."""
+        try:
+            card = question(self._card)
+        except Exception as error:  # noqa: BLE001 - the fact stays unknown
+            log.info("a question about abilities failed: %s", safe_text(str(error), 200))
+            return
+        with self._lock:
+            if not self._closed:
+                self._card = card
 
     # ------------------------------------------------------------ saying
 

@@ -46,7 +46,13 @@ class Metadata(msgspec.Struct, frozen=True, kw_only=True):
     tags: Mapping[str, str] = {}
     storage_class: str = ""
     modified: float = 0.0  # of the source; local targets set it as mtime, S3 targets as user metadata "mtime"
+    modified_ns: int = (
+        0  # the same in whole nanoseconds, where the source tells them; 0: only `modified` is known
+    )
     checksums: Mapping[str, str] = {}  # "crc64nvme" → base64, as the store told; whole-object values only
+    composites: Mapping[
+        str, str
+    ] = {}  # "sha256" → "base64-3": the checksum of the parts' checksums, and their number
 
 
 class ObjectInfo(msgspec.Struct, frozen=True, kw_only=True):
@@ -67,6 +73,12 @@ class Body(Protocol):
     @property
     def info(self) -> ObjectInfo:
         """What the answer told of the object these bytes belong to."""
+        ...
+
+    @property
+    def modified_ns(self) -> int:
+        """When the content was made at its origin, nanoseconds since the epoch, told by the answer itself (the
+        file's time, the metadata `mtime`); 0 when it was not. Cheaper than `info`."""
         ...
 
     def __iter__(self) -> Iterator[memoryview]:
@@ -132,6 +144,7 @@ class Receipt(msgspec.Struct, frozen=True, kw_only=True):
     size: int
     etag: str = ""
     token: str = ""  # the store's own, for settle
+    checksums: Mapping[str, str] = {}  # of the whole object, as the store's answer told them; compared already
 
 
 class Target(Protocol):
@@ -147,7 +160,8 @@ class Target(Protocol):
     def stat(self, key: str) -> ObjectInfo: ...
 
     def put(self, key: str, data: memoryview | bytes, metadata: Metadata, *, md5: str = "") -> Receipt:
-        """The whole object at once. `md5` (hex), when known, is checked by the target where it can."""
+        """The whole object at once. `md5` (hex), when known, is checked by the target where it can. Targets may
+        send checksums of their own making as well; the receipt holds those that the answer confirmed."""
         ...
 
     def stage(self, key: str, size: int, metadata: Metadata) -> str:
@@ -178,7 +192,11 @@ class Target(Protocol):
 
 
 class StageFile(Protocol):
-    """An open staged file, shared by the workers of one item; positions are explicit, nothing is buffered."""
+    """An open staged file, shared by the workers of one item; positions are explicit, nothing is buffered.
+
+    `allocated`: all its space was taken from the file system when it was staged; writing takes no more."""
+
+    allocated: bool
 
     def write(self, offset: int, data: memoryview | bytes) -> None: ...
 
@@ -191,6 +209,44 @@ class StageFile(Protocol):
         ...
 
     def close(self) -> None: ...
+
+
+@runtime_checkable
+class KeepsTags(Protocol):
+    """The store's objects have tags, which do not come with their bytes."""
+
+    def tags_of(self, info: ObjectInfo) -> Mapping[str, str]:
+        """The tags of an object that was looked at or read; empty without a request where the answer told that
+        there are none."""
+        ...
+
+
+@runtime_checkable
+class KeepsTimes(Protocol):
+    """The time of the file that an object was made of travels with it, and its listing does not show it."""
+
+    def kept_time(self, key: str) -> float:
+        """That time, UTC seconds; without one, when it was stored. Raises NotFound, NoPermission."""
+        ...
+
+
+@runtime_checkable
+class TellsParts(Protocol):
+    """The store can say how an object was cut into parts when it was uploaded."""
+
+    def part_sizes(self, entry: Entry, count: int) -> list[int]:
+        """The sizes in order of `count` parts, asked for one by one; empty where the store does not tell."""
+        ...
+
+
+@runtime_checkable
+class Announces(Protocol):
+    """The target gives a staged item its token, which is unknown to everybody when `stage` was interrupted."""
+
+    def announce(self, key: str) -> str:
+        """A token to be recorded before `stage` is called. `abort` with it removes what a `stage` from then on
+        has left, if nothing was put into it; `staged_parts` with it raises StageLost."""
+        ...
 
 
 @runtime_checkable
@@ -212,16 +268,69 @@ class ServerSideCopy(Protocol):
         """Whole object, at most `limits.max_whole`. Metadata and tags kept."""
         ...
 
+    def stage_copy(self, key: str, metadata: Metadata) -> str:
+        """As Target.stage, for an item whose parts come by `copy_part`."""
+        ...
+
     def copy_part(
         self, source: Source, entry: Entry, key: str, token: str, number: int, offset: int, length: int
     ) -> PartReceipt: ...
 
 
+class Removal(msgspec.Struct, frozen=True, kw_only=True):
+    """What a deletion left where a store keeps versions; empty where it keeps none.
+
+    An S3 bucket with versioning keeps the object under a delete marker; removing the marker brings it back
+    ("Working with delete markers", Amazon S3 User Guide).
+    """
+
+    marker_id: str = ""
+
+
+@runtime_checkable
+class Remote(Protocol):
+    """The store is at the other end of a network, which may go away."""
+
+    @property
+    def host(self) -> str:
+        """The server as people write it, "store.example:9000"; the same text as in `TransferError.host`."""
+        ...
+
+    @property
+    def heard(self) -> float:
+        """When that server last answered anything (monotonic seconds), 0.0 when it never did."""
+        ...
+
+    def knock(self, seconds: float) -> None:
+        """Ask the server for any answer at all, unsigned. Raises NetworkTrouble when there is none in time."""
+        ...
+
+
 @runtime_checkable
 class Deletes(Protocol):
+    """Two steps, so that what is about to go can be written down between them."""
+
+    def look_again(self, entry: Entry) -> ObjectInfo | None:
+        """The object as it is now, where it still is what `entry` (complete key) says; None when it is gone.
+        Raises SourceChanged when it is another one."""
+        ...
+
+    def remove(self, seen: ObjectInfo) -> Removal:
+        """Remove what `look_again` has just seen, on the condition that nobody replaced it since, as far as the
+        store knows conditions. SourceChanged when somebody did, no error when it is gone already."""
+        ...
+
     def delete(self, entry: Entry) -> None:
-        """Remove the object if it still is what `entry` says; SourceChanged when it is not, no error when
-        it is gone already."""
+        """Both steps at once."""
+        ...
+
+
+@runtime_checkable
+class DeletesInGroups(Protocol):
+    """The store makes deletions durable for many at once; others have done so when `remove` returns."""
+
+    def settle_deletions(self, keys: list[str]) -> dict[str, Exception]:
+        """Returns the keys whose deletion could not be made durable, with why."""
         ...
 
 

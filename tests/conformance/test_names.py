@@ -7,80 +7,13 @@ import pytest
 from core.errors import TransferError
 from core.stores.base import Metadata
 from tests.conformance.subject import Subject, md5
-
-NAMES = {
-    "plain": "plain.bin",
-    "double slash": "a//b",
-    "many slashes": "a////b",
-    "leading slash": "/lead",
-    "trailing slash": "folder/",
-    "only a slash": "/",
-    "dot segment": "a/./b",
-    "leading dot segment": "./x",
-    "trailing dot segment": "x/.",
-    "dot dot": "a/../b",
-    "leading dot dot": "../x",
-    "only dot dot": "..",
-    "three dots": "a/.../b",
-    "dots in names": "..a/b../.c.",
-    "encoded dot dot": "a/%2e%2e/b",
-    "tab": "tab\there",
-    "newline": "new\nline",
-    "carriage return": "carriage\rreturn",
-    "control": "control\x01\x1f\x7f",
-    "escape": "esc\x1b[31mred",
-    "space": "a b c ",
-    "leading space": " a",
-    "NFC": "caf\u00e9",
-    "NFD": "cafe\u0301",
-    "emoji": "\U0001f980/\U0001f468\u200d\U0001f469\u200d\U0001f467",
-    "outside the first plane": "\U00020000",
-    "right to left": "a\u202ecba",
-    "line separator": "a\u2028b",
-    "plus": "a+b",
-    "percent": "100%",
-    "percent forty six": "%46%2F%00",
-    "query marks": "a?b=c&d#e",
-    "xml": '<a href="x">&amp;\'',
-    "backslash": "back\\slash\\..\\x",
-    "sub-delimiters": "a!$&'()*,;=:@~b",
-    "braces": "{a}|^`[b]",
-    "markup": "k[@click=app.quit]z",
-    "long": "/".join(["k" * 200] * 5) + "/" + "é" * 9 + "x",  # 1024 bytes
-}
-SLASHES = {"double slash", "many slashes", "leading slash", "only a slash"}
-DOTS = {
-    "dot segment",
-    "leading dot segment",
-    "trailing dot segment",
-    "dot dot",
-    "leading dot dot",
-    "only dot dot",
-}
-
-# What a store cannot hold, and why. Whatever is not named here must come through.
-CANNOT: dict[str, dict[str, str]] = {
-    "local": {
-        **dict.fromkeys(SLASHES | DOTS, "a file system has no such name"),
-        "trailing slash": "a file system has no such name",
-    },
-    "moto": {"newline": "its router matches paths without newlines and answers 404"},
-    "rclone": {
-        **dict.fromkeys(SLASHES | DOTS, "refuses names that are not clean paths"),
-        "trailing slash": "stores the name without its slash",
-    },
-    "versitygw": {
-        **dict.fromkeys(SLASHES | DOTS, "cleans the path before it looks at it"),
-        "trailing slash": "takes it for a folder, which holds no bytes",
-        **dict.fromkeys(["control", "escape"], "ignores encoding-type and lists U+FFFD instead"),
-    },
-}
+from tests.hostile_names import HOSTILE, REFUSED, TWINS
 
 
-@pytest.mark.parametrize("case", NAMES)
+@pytest.mark.parametrize("case", HOSTILE)
 def test_a_hostile_name_comes_through(subject: Subject, case: str) -> None:
     """Put, list, stat, read and delete all meet exactly this key, and no other key appears."""
-    key, reason = NAMES[case], CANNOT[subject.name].get(case, "")
+    key, reason = HOSTILE[case], REFUSED[subject.name].get(case, "")
     if reason and subject.name != "local":
         pytest.skip(f"{subject.name}: {reason}")
     data = case.encode()
@@ -106,18 +39,17 @@ def test_a_hostile_name_comes_through(subject: Subject, case: str) -> None:
 
 def test_twins_stay_apart(subject: Subject) -> None:
     """Names that differ only in case, in Unicode form or in an escape are different objects."""
-    twins = ["caf\u00e9", "cafe\u0301", "CAF\u00c9", "a+b", "a b", "a%20b", "a%2Bb"]
-    for n, key in enumerate(twins):
+    for n, key in enumerate(TWINS):
         subject.write(key, str(n).encode())
     assert {entry.key: subject.bytes_of(entry) for entry in subject.listed()} == {
-        key: str(n).encode() for n, key in enumerate(twins)
+        key: str(n).encode() for n, key in enumerate(TWINS)
     }
 
 
 @pytest.mark.parametrize("case", ["dot dot", "double slash", "plus", "emoji", "tab", "long"])
 def test_a_hostile_name_as_a_large_object(s3: Subject, case: str) -> None:
     """Multipart upload and server-side copy take the same names."""
-    key, reason = NAMES[case], CANNOT[s3.name].get(case, "")
+    key, reason = HOSTILE[case], REFUSED[s3.name].get(case, "")
     if reason:
         pytest.skip(f"{s3.name}: {reason}")
     token = s3.store.stage(key, 3, Metadata())

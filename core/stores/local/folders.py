@@ -8,6 +8,7 @@ from collections import OrderedDict
 from contextlib import suppress
 from pathlib import Path
 
+from core.errors import OtherDisk
 from core.stores.local.names import STAGING
 
 _OPEN_DIR = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC | os.O_NOFOLLOW
@@ -22,6 +23,7 @@ class Folders:
         self._keep = keep
         self._open: OrderedDict[str, int] = OrderedDict()
         self.lock = threading.Lock()
+        self.grown: set[str] = set()  # folders in which one was made, and that are not synced since
 
     def get(self, relative: str) -> int:
         """A descriptor of root/relative, created when missing. Raises OSError."""
@@ -39,6 +41,7 @@ class Folders:
             except FileNotFoundError:
                 with suppress(FileExistsError):  # another worker was first
                     os.mkdir(name, dir_fd=parent)
+                    self.grown.add(above)
                 fd = os.open(name, _OPEN_DIR, dir_fd=parent)
         self._open[relative] = fd
         if len(self._open) > self._keep:
@@ -47,6 +50,21 @@ class Folders:
                     os.close(self._open.pop(oldest))
                     break
         return fd
+
+    def moved_away(self) -> OtherDisk | None:
+        """The trouble when the root's name no longer means the folder that was opened: its disk was unmounted
+        or exchanged, or the folder was removed. What is under the open descriptors is not seen by anybody."""
+        with self.lock:
+            try:
+                mine = os.fstat(self.get(""))
+                there = self._root.stat()
+            except FileNotFoundError:
+                return OtherDisk(f"{self._root} is gone: its disk was unmounted, or the folder removed")
+            except OSError:
+                return None  # the writing finds out
+        if (mine.st_dev, mine.st_ino) == (there.st_dev, there.st_ino):
+            return None
+        return OtherDisk(f"the disk or folder under {self._root} is not the one that was begun on")
 
     def forget(self, relative: str) -> None:
         fd = self._open.pop(relative, None)
@@ -58,3 +76,12 @@ class Folders:
             for fd in self._open.values():
                 os.close(fd)
             self._open.clear()
+
+
+def sync_folder(folder: Path) -> None:
+    """What was made, renamed or removed in it is durable. Raises OSError."""
+    descriptor = os.open(folder, _OPEN_DIR & ~os.O_NOFOLLOW)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,20 +1,25 @@
 """What a folder holds: all files below a prefix in key order, or one level of it.
 
-Symbolic links, FIFOs, sockets, devices and names that are not UTF-8 are reported, never offered.
+FIFOs, sockets, devices and names that are not UTF-8 are reported, never offered. So are symbolic links, unless
+they are to be followed: then a link is what it leads to. Links that lead nowhere, into a folder they lie in
+(which would have no end), or out of the folder where only the others are wanted, are reported all the same.
 """
 
 from __future__ import annotations
 
+import errno
 import os
+import stat as stat_modes
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
 from core.errors import NotFound
-from core.model import Entry
+from core.model import Entry, Links
 from core.stores.base import CancelFlag, Cancelled
 from core.stores.local.names import STAGING
-from core.stores.local.os_errors import map_os_error
+from core.stores.local.os_errors import map_os_error, map_read_error
+from core.stores.local.rules import PROBE
 
 PAGE = 1000
 
@@ -24,11 +29,16 @@ class _Child(NamedTuple):
     file: os.DirEntry[str] | None  # None for a folder
 
 
+class NotOffered(Exception):
+    """Why something that is there is not listed, in words."""
+
+
 class Lister:
     """Lists under `root`; keys are paths relative to it."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, links: Links = "skip") -> None:
         self._root = root
+        self._links = links
         self._unlistable: list[tuple[str, str]] = []
         self._incomplete = False
 
@@ -68,7 +78,7 @@ class Lister:
                 entries.append(Entry(key=key, is_folder=True))
             else:
                 try:
-                    status = file.stat(follow_symlinks=False)
+                    status = file.stat(follow_symlinks=self._links != "skip")
                 except OSError:
                     continue  # vanished while looking
                 entries.append(Entry(key=key, size=status.st_size, modified=status.st_mtime))
@@ -90,11 +100,11 @@ class Lister:
                 stack.append(self._children(key[:-1], prefix))
                 continue
             try:
-                status = file.stat(follow_symlinks=False)
+                status = file.stat(follow_symlinks=self._links != "skip")
             except FileNotFoundError:
                 continue  # vanished between listing and looking: as if never there
             except OSError as error:
-                self._unlistable.append((key, str(map_os_error(error, "cannot be read"))))
+                self._unlistable.append((key, str(map_read_error(error, "cannot be read"))))
                 continue
             yield Entry(key=key, size=status.st_size, modified=status.st_mtime)
 
@@ -111,19 +121,20 @@ class Lister:
                     except UnicodeEncodeError:
                         self._unlistable.append((ascii(key), "name is not UTF-8"))
                         continue
-                    if key == STAGING:
+                    if key == STAGING or entry.name.startswith(PROBE):
                         continue
-                    if entry.is_dir(follow_symlinks=False):
+                    try:
+                        is_folder = self._is_folder(entry)
+                    except NotOffered as why:
+                        if key.startswith(prefix):
+                            self._unlistable.append((key, str(why)))
+                        continue
+                    if is_folder:
                         key += "/"
                         if key.startswith(prefix) or prefix.startswith(key):
                             found.append(_Child(key, None))
-                    elif not key.startswith(prefix):
-                        continue
-                    elif entry.is_file(follow_symlinks=False):
+                    elif key.startswith(prefix):
                         found.append(_Child(key, entry))
-                    else:
-                        kind = "symbolic link" if entry.is_symlink() else "not a regular file"
-                        self._unlistable.append((key, f"{kind}, not copied"))
         except FileNotFoundError as error:
             if not folder:
                 raise NotFound(f"{where}: no such folder") from error
@@ -136,3 +147,55 @@ class Lister:
             return iter(())
         found.sort(key=lambda child: child.key)
         return iter(found)
+
+    def _is_folder(self, entry: os.DirEntry[str]) -> bool:
+        """Whether to descend; False for a file to offer. Raises NotOffered."""
+        if not entry.is_symlink():
+            if entry.is_dir(follow_symlinks=False):
+                return True
+            if entry.is_file(follow_symlinks=False):
+                return False
+            raise NotOffered(_kind_words(entry))
+        if self._links == "skip":
+            raise NotOffered("symbolic link, not copied")
+        try:
+            mode = entry.stat().st_mode
+        except FileNotFoundError:
+            raise NotOffered("symbolic link that leads nowhere, not copied") from None
+        except OSError as error:
+            circle = error.errno == errno.ELOOP
+            words = "in a circle" if circle else "to what cannot be read"
+            raise NotOffered(f"symbolic link that leads {words}, not copied") from None
+        where = os.path.realpath(entry.path)
+        if self._links == "follow" and not is_below(where, os.path.realpath(self._root)):
+            raise NotOffered("symbolic link that leads out of the folder, not copied")
+        if stat_modes.S_ISDIR(mode):
+            if any(is_below(os.path.realpath(above), where) for above in self._ways_to(entry.path)):
+                raise NotOffered("symbolic link to a folder that it lies in, not copied")
+            return True
+        if not stat_modes.S_ISREG(mode):
+            raise NotOffered("symbolic link to no regular file, not copied")
+        return False
+
+    def _ways_to(self, path: str) -> Iterator[str]:
+        """The folders that a listing came through to `path`, as it came: links may be among them."""
+        while len(path) > len(str(self._root)):
+            path = os.path.dirname(path)
+            yield path
+
+
+def is_below(path: str, folder: str) -> bool:
+    """Whether one resolved path is another or lies below it."""
+    return path == folder or path.startswith(folder.rstrip("/") + "/")
+
+
+def _kind_words(entry: os.DirEntry[str]) -> str:
+    try:
+        mode = entry.stat(follow_symlinks=False).st_mode
+    except OSError:
+        return "not a regular file, not copied"
+    if stat_modes.S_ISFIFO(mode):
+        return "named pipe, not copied"
+    if stat_modes.S_ISSOCK(mode):
+        return "socket, not copied"
+    return "device, not copied"

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from core.errors import FileTrouble
 
+NAME_MAX = 255  # bytes of one name, on the file systems of Linux (limits.h)
+PATH_MAX = 3800  # bytes of a path below a folder: the kernel takes 4 096 with everything above it
 STAGING = ".haulier"  # the folder for partial files, under the root
+LOCKS = "locks"  # in that folder, see locking.py
 
 
 def name_problem(key: str) -> str:
-    """Why a key cannot be a path under a folder here; empty when it can.
-
-    NAME_MAX is 255 bytes on the file systems of Linux; PATH_MAX 4 096 (limits.h).
-    """
+    """Why a key cannot be a path under any folder; empty when it can. rules.py knows what one file system
+    wants."""
     name = key[:-1] if key.endswith("/") else key
     if not name:
         return "has no name"
-    if len(name.encode()) > 3800:
+    if len(name.encode()) > PATH_MAX:
         return "path too long"
     for part in name.split("/"):
         if part == "":
@@ -24,8 +25,8 @@ def name_problem(key: str) -> str:
             return f'has a "{part}" segment'
         if "\0" in part:
             return "has a NUL character"
-        if len(part.encode()) > 255:
-            return "name longer than 255 bytes"
+        if len(part.encode()) > NAME_MAX:
+            return f"name longer than {NAME_MAX} bytes"
     if name.split("/", 1)[0] == STAGING:
         return "is the name of the folder for partial files"
     return ""

@@ -8,11 +8,30 @@ from pathlib import Path
 
 from core.errors import DiskTrouble, FileTrouble, NoPermission, NotFound, TargetRefused, TransferError
 
-_DISK_ERRNOS = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO}
+# No room, not writable, broken, unplugged, a network mount whose server is away (errno(3)).
+_DISK_ERRNOS = {
+    errno.ENOSPC,
+    errno.EDQUOT,
+    errno.EROFS,
+    errno.EIO,
+    errno.ENODEV,
+    errno.ENXIO,
+    errno.ENOTCONN,
+    errno.ESTALE,
+    errno.ETIMEDOUT,
+    errno.EUCLEAN,
+}
+
+
+def map_read_error(error: OSError, what: str) -> TransferError:
+    """The same of a file that is only read: a bad sector there is that file's trouble, not the target's."""
+    if error.errno in _DISK_ERRNOS:
+        return FileTrouble(f"{what}: {os.strerror(error.errno)}")
+    return map_os_error(error, what)
 
 
 def map_os_error(error: OSError, what: str) -> TransferError:
-    """What went wrong with one file. `what` names it."""
+    """What went wrong with one file of a target. `what` names it."""
     text = f"{what}: {os.strerror(error.errno) if error.errno else error}"
     if error.errno in _DISK_ERRNOS:
         return DiskTrouble(text)
@@ -32,4 +51,6 @@ def map_write_error(error: OSError, what: str, root: Path) -> TransferError:
         return TargetRefused(f"{root}: no permission to write here")
     if isinstance(mapped, NotFound) and not root.is_dir():
         return TargetRefused(f"{root}: the folder is gone")
+    if isinstance(mapped, DiskTrouble) and not what.startswith(str(root)):
+        return DiskTrouble(f"{root}: {mapped.message}")
     return mapped

@@ -9,9 +9,10 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from core.errors import FileTrouble, NotFound, SourceChanged
-from core.model import Entry
+from core.model import Entry, Links
 from core.stores.base import CancelFlag, Cancelled, Metadata, ObjectInfo
-from core.stores.local.os_errors import map_os_error
+from core.stores.local.listing import is_below
+from core.stores.local.os_errors import map_read_error
 
 CHUNK = 1 << 20
 
@@ -27,6 +28,10 @@ class FileBody:
     def info(self) -> ObjectInfo:
         return self._info
 
+    @property
+    def modified_ns(self) -> int:
+        return self._info.metadata.modified_ns
+
     def __iter__(self) -> Iterator[memoryview]:
         position, left = self._offset, self._length
         buffer = memoryview(bytearray(min(CHUNK, max(left, 1))))
@@ -36,7 +41,7 @@ class FileBody:
             try:
                 count = os.preadv(self._fd, [buffer[: min(left, CHUNK)]], position)
             except OSError as error:
-                raise map_os_error(error, self._info.entry.key) from error
+                raise map_read_error(error, self._info.entry.key) from error
             if count == 0:
                 raise SourceChanged(f"{self._info.entry.key}: became shorter while it was read")
             yield buffer[:count]
@@ -46,28 +51,35 @@ class FileBody:
             raise SourceChanged(f"{self._info.entry.key}: changed while it was read")
 
 
-def stat(root: Path, key: str) -> ObjectInfo:
+def stat(root: Path, key: str, links: Links = "skip") -> ObjectInfo:
     """See Source. Raises FileTrouble for what is no regular file, NotFound also for a folder."""
     try:
-        status = os.stat(root / key, follow_symlinks=False)
+        status = os.stat(root / key, follow_symlinks=links != "skip")
     except OSError as error:
-        raise map_os_error(error, key) from error
+        raise map_read_error(error, key) from error
     if stat_modes.S_ISDIR(status.st_mode):
         raise NotFound(f"{key}: is a folder")
+    if stat_modes.S_ISLNK(status.st_mode):
+        raise FileTrouble(f"{key}: a symbolic link, not copied")
     if not stat_modes.S_ISREG(status.st_mode):
         raise FileTrouble(f"{key}: not a regular file, not copied")
     return _info(key, status)
 
 
 @contextmanager
-def read(root: Path, entry: Entry, offset: int, length: int, *, cancelled: CancelFlag) -> Iterator[FileBody]:
+def read(
+    root: Path, entry: Entry, offset: int, length: int, *, cancelled: CancelFlag, links: Links = "skip"
+) -> Iterator[FileBody]:
     """See Source. Raises SourceChanged when the file no longer has the size and time of `entry`."""
+    follow = 0 if links != "skip" else os.O_NOFOLLOW
     try:
-        fd = os.open(root / entry.key, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
+        fd = os.open(root / entry.key, os.O_RDONLY | os.O_CLOEXEC | follow | os.O_NONBLOCK)
     except OSError as error:
-        raise map_os_error(error, entry.key) from error
+        raise map_read_error(error, entry.key) from error
     try:
         status = os.fstat(fd)
+        if links == "follow" and not is_below(os.readlink(f"/proc/self/fd/{fd}"), os.path.realpath(root)):
+            raise FileTrouble(f"{entry.key}: a symbolic link that leads out of the folder, not copied")
         if status.st_size != entry.size or status.st_mtime != entry.modified:
             raise SourceChanged(f"{entry.key}: changed since it was listed")
         yield FileBody(fd, _info(entry.key, status), offset, length, cancelled)
@@ -78,7 +90,7 @@ def read(root: Path, entry: Entry, offset: int, length: int, *, cancelled: Cance
 def _info(key: str, status: os.stat_result) -> ObjectInfo:
     return ObjectInfo(
         entry=Entry(key=key, size=status.st_size, modified=status.st_mtime),
-        metadata=Metadata(modified=status.st_mtime),
+        metadata=Metadata(modified=status.st_mtime, modified_ns=status.st_mtime_ns),
         identity=_identity(status),
     )
 

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import ctypes
 import errno
 import os
-import platform
 import shutil
 from contextlib import suppress
 from pathlib import Path
@@ -16,6 +14,7 @@ from core.stores.local.folders import Folders
 from core.stores.local.names import STAGING, refuse_name
 from core.stores.local.os_errors import map_write_error
 from core.stores.local.staging import Staging, staged_name
+from core.syncing import CAN_SYNC_FILE_SYSTEMS, sync_file_system
 
 _CHUNK = 1 << 20  # bytes copied at once between file systems
 
@@ -27,7 +26,6 @@ class Settling:
         self._root = root
         self._folders = folders
         self._staging = staging
-        self._libc = ctypes.CDLL(None, use_errno=True) if _kernel_reports_syncfs_errors() else None
 
     def settle(self, receipts: list[Receipt]) -> dict[str, Exception]:
         """See Target."""
@@ -55,23 +53,22 @@ class Settling:
                     if isinstance(error, FileNotFoundError):
                         self._folders.forget(above)  # perhaps the folder was removed under our descriptor
                     failed[receipt.key] = map_write_error(error, receipt.key, self._root)
-            for above in touched:
+            for above in touched | self._folders.grown:
                 try:
                     os.fsync(self._folders.get(above))
+                    self._folders.grown.discard(above)
                 except OSError as error:
                     trouble = map_write_error(error, above, self._root)
-                    failed.update({r.key: trouble for r in receipts if r.key.rpartition("/")[0] == above})
+                    failed.update({r.key: trouble for r in receipts if _is_under(r.key, above)})
         return failed
 
     def _sync_group(self, receipts: list[Receipt]) -> None:
         staged = [staged_name(receipt.token) for receipt in receipts if receipt.token]
-        if self._libc is not None and len(staged) > 4:
+        if CAN_SYNC_FILE_SYSTEMS and len(staged) > 4:
             with self._folders.lock:
                 folder = os.dup(self._folders.get(STAGING))
             try:
-                if self._libc.syncfs(folder) != 0:
-                    code = ctypes.get_errno()
-                    raise OSError(code, os.strerror(code))
+                sync_file_system(folder)
             finally:
                 os.close(folder)
             return
@@ -81,7 +78,7 @@ class Settling:
             except FileNotFoundError:
                 continue  # `_rename` finds out why
             try:
-                os.fdatasync(fd)
+                os.fsync(fd)  # not fdatasync: the file's time belongs to it
             finally:
                 os.close(fd)
 
@@ -124,9 +121,5 @@ class Settling:
         os.unlink(staged, dir_fd=self._folders.get(STAGING))
 
 
-def _kernel_reports_syncfs_errors() -> bool:
-    release = platform.release().split(".")
-    try:
-        return platform.system() == "Linux" and (int(release[0]), int(release[1].split("-")[0])) >= (5, 8)
-    except (ValueError, IndexError):
-        return False
+def _is_under(key: str, folder: str) -> bool:
+    return not folder or key.startswith(f"{folder}/")

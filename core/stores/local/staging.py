@@ -14,8 +14,9 @@ from pathlib import Path
 
 from core.errors import FileTrouble, StageLost
 from core.stores.base import Metadata, Receipt
+from core.stores.local.allocating import allocate
 from core.stores.local.folders import Folders
-from core.stores.local.names import STAGING, refuse_name
+from core.stores.local.names import LOCKS, STAGING, refuse_name
 from core.stores.local.os_errors import map_os_error, map_write_error
 
 STALE = 48 * 3600.0  # seconds without a change after which a partial file that no job knows is nobody's
@@ -26,11 +27,27 @@ def staged_name(token: str) -> str:
     return token.partition(":")[2]
 
 
+def time_words(metadata: Metadata) -> str:
+    """The modification time as a token carries it: "…ns" where it is known to the nanosecond, else seconds."""
+    return f"{metadata.modified_ns}ns" if metadata.modified_ns else repr(metadata.modified)
+
+
+def set_time(fd: int, words: str) -> None:
+    """Give an open file this modification time; 0 leaves it alone. Raises OSError."""
+    if words.endswith("ns"):
+        nanoseconds = int(words.removesuffix("ns"))
+        os.utime(fd, ns=(nanoseconds, nanoseconds))
+    elif seconds := float(words):
+        os.utime(fd, (seconds, seconds))
+
+
 class LocalStage:
     """An open partial file."""
 
     def __init__(self, fd: int, key: str) -> None:
         self._fd, self._key = fd, key
+        status = os.fstat(fd)
+        self.allocated = status.st_blocks * 512 >= status.st_size  # st_blocks: units of 512 bytes (inode(7))
 
     def write(self, offset: int, data: memoryview | bytes) -> None:
         view = memoryview(data)
@@ -83,7 +100,7 @@ class Staging:
                 while view:
                     view = view[os.write(fd, view) :]
                 if metadata.modified:
-                    os.utime(fd, (metadata.modified, metadata.modified))
+                    set_time(fd, time_words(metadata))
                 inode = os.fstat(fd).st_ino
             finally:
                 os.close(fd)
@@ -97,12 +114,15 @@ class Staging:
         try:
             fd = self.open(name, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
             try:
-                os.ftruncate(fd, size)
+                allocate(fd, size)
+            except OSError:
+                os.ftruncate(fd, 0)  # what was taken of a disk that is too small is given back
+                raise
             finally:
                 os.close(fd)
         except OSError as error:
             raise map_write_error(error, key, self._root) from error
-        return f"{metadata.modified!r}:{name}"
+        return f"{time_words(metadata)}:{name}"
 
     def open_stage(self, key: str, token: str) -> LocalStage:
         try:
@@ -119,16 +139,15 @@ class Staging:
         except FileNotFoundError as error:
             raise StageLost(f"{key}: the partial file is gone") from error
         except OSError as error:
-            raise map_os_error(error, key) from error
+            raise map_write_error(error, key, self._root) from error
         try:
             if os.fstat(fd).st_size != size:
                 raise StageLost(f"{key}: the partial file has another size")
-            if float(modified):
-                os.utime(fd, (float(modified), float(modified)))
+            set_time(fd, modified)
             os.fsync(fd)
             inode = os.fstat(fd).st_ino
         except OSError as error:
-            raise map_os_error(error, key) from error
+            raise map_write_error(error, key, self._root) from error
         finally:
             os.close(fd)
         return Receipt(key=key, size=size, token=f"{inode}:{name}")
@@ -148,7 +167,7 @@ class Staging:
         kept = {staged_name(token) for token in keep}
         with suppress(OSError), os.scandir(self._root / STAGING) as entries:
             for entry in entries:
-                if entry.name in kept:
+                if entry.name in kept or entry.name == LOCKS:
                     continue
                 with suppress(OSError):
                     # The change time: the modification time is the source's.

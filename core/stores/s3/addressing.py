@@ -47,6 +47,12 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
         return not self.netloc
 
     @property
+    def is_of_aws(self) -> bool:
+        """AWS itself, also by a host name typed in full."""
+        host = self.netloc.partition(":")[0]
+        return self.is_aws or host.endswith((".amazonaws.com", ".amazonaws.com.cn"))
+
+    @property
     def region_in_name(self) -> str:
         """The region that an AWS endpoint typed in full names; else empty."""
         match = _AWS_HOST.match(self.netloc)

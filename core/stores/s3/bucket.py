@@ -6,19 +6,10 @@ import threading
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING
-from urllib.parse import quote
 
 import msgspec
 
-from core.errors import (
-    FileTrouble,
-    IntegrityTrouble,
-    NetworkTrouble,
-    NoPermission,
-    NotFound,
-    SourceChanged,
-    TransferError,
-)
+from core.errors import FileTrouble, NotFound, SourceChanged, TransferError
 from core.model import Entry
 from core.stores.base import (
     Body,
@@ -28,25 +19,24 @@ from core.stores.base import (
     PartLimits,
     PartReceipt,
     Receipt,
+    Removal,
     Source,
 )
-from core.stores.s3.addressing import encoded_key, has_dot_segment
-from core.stores.s3.answers import BadAnswer, leaf_texts
-from core.stores.s3.dotted import Dotted, content_md5
-from core.stores.s3.errors import CopyUnsupported, Doing, refusal_from, refused
-from core.stores.s3.etag import composite_parts, is_md5, is_opaque, unquoted
-from core.stores.s3.headers import (
-    all_headers,
-    metadata_headers,
-    object_info,
-    wanted_class,
-    whole_number,
-)
+from core.stores.s3.addressing import has_dot_segment
+from core.stores.s3.announced import announce
+from core.stores.s3.copying import Copying
+from core.stores.s3.deleting import Deleting
+from core.stores.s3.dotted import Dotted
+from core.stores.s3.errors import CopyUnsupported, Doing
+from core.stores.s3.etag import composite_parts, unquoted
+from core.stores.s3.headers import all_headers, object_info, whole_number
 from core.stores.s3.listing import Lister
 from core.stores.s3.multipart import MAX_PART, MAX_PARTS, MIN_PART, Multipart, Upload
-from core.stores.s3.reading import read
-from core.stores.s3.signing import Header
-from core.stores.s3.wire import SERVER_SIDE_SECONDS, Wire, header_of
+from core.stores.s3.reading import CHECKSUM_MODE, read
+from core.stores.s3.sending import Sending
+from core.stores.s3.tagging import Tagging
+from core.stores.s3.versions import Versions
+from core.stores.s3.wire import Wire, header_of
 
 if TYPE_CHECKING:
     from core.stores.s3.service import S3Service
@@ -63,14 +53,39 @@ class S3Bucket:
         self.service = service
         self.name = name
         self._dotted = Dotted(service.control, name)
-        self._multipart = Multipart(service.control, name, self.stat)
+        self._sending = Sending(name, lambda: self.service.wire, self._dotted, service.abilities)
+        self._copying = Copying(name, lambda: self.service.wire, self._dotted)
+        self._tagging = Tagging(name, lambda: self.service.wire, service.control, service.abilities)
+        self._multipart = Multipart(
+            service.control, name, self.stat, lambda: self.service.wire, service.abilities
+        )
+        self.versions = Versions(service.control, name)
         self._unlistable: list[tuple[str, str]] = []
         self._lock = threading.Lock()
-        self._deletes_by_condition = True
+        self._deleting = Deleting(
+            name,
+            lambda: self.service.wire,
+            self._dotted,
+            self.versions,
+            lambda key: self._head(key, checksums=True),
+        )
 
     @property
     def _wire(self) -> Wire:
         return self.service.wire
+
+    # ------------------------------------------------------------ the server behind it (base.Remote)
+
+    @property
+    def host(self) -> str:
+        return self.service.control.host_of(self.name)
+
+    @property
+    def heard(self) -> float:
+        return self.service.heard(self.host)
+
+    def knock(self, seconds: float) -> None:
+        self._wire.knock(self.name, seconds)
 
     # ------------------------------------------------------------ reading
 
@@ -88,25 +103,44 @@ class S3Bucket:
             return taken
 
     def stat(self, key: str) -> ObjectInfo:
-        """HEAD, with checksums; the part size of a composite object and the tags cost a request more each,
-        and only where there are any. Tags that may not be read are left out, `tag_count` still counts them."""
+        """HEAD, with checksums; the part size of a composite object costs one request more. For tags see
+        `tags_of`."""
         info = self._head(key, checksums=True)
         if composite_parts(info.entry.etag):
             info = msgspec.structs.replace(info, part_size=self._first_part_size(info))
-        if info.tag_count:
-            try:
-                tags = self.service.control.tags(self.name, key)
-            except NoPermission:
-                tags = {}
-            info = msgspec.structs.replace(info, metadata=msgspec.structs.replace(info.metadata, tags=tags))
         return info
+
+    def tags_of(self, info: ObjectInfo) -> Mapping[str, str]:
+        return self._tagging.tags_of(info)
+
+    def part_sizes(self, entry: Entry, count: int) -> list[int]:
+        """See TellsParts: HEAD with partNumber ("HeadObject", Amazon S3 API reference)."""
+        sizes: list[int] = []
+        for number in range(1, count + 1):
+            size = self._part_size(entry, number)
+            if size <= 0:
+                return []
+            sizes.append(size)
+        return sizes if sum(sizes) == entry.size else []
+
+    def kept_time(self, key: str) -> float:
+        """See KeepsTimes. One HEAD."""
+        return self._head(key, checksums=False).metadata.modified
 
     def read(
         self, entry: Entry, offset: int, length: int, *, cancelled: CancelFlag
     ) -> AbstractContextManager[Body]:
         if has_dot_segment(entry.key):
             return self._dotted.read(entry, offset, length, cancelled)
-        return read(self._wire, self.name, entry, offset, length, cancelled)
+        return read(
+            self._wire,
+            self.name,
+            entry,
+            offset,
+            length,
+            lambda: self._dotted.head(entry.key, checksums=True),
+            cancelled,
+        )
 
     def _lister(self) -> Lister:
         return Lister(self._wire, self.name, self._note_unlistable)
@@ -119,7 +153,7 @@ class S3Bucket:
         if has_dot_segment(key):
             return self._dotted.head(key, checksums=checksums)
         doing = Doing("look at", self.name, key)
-        headers = [("x-amz-checksum-mode", "ENABLED")] if checksums else []
+        headers = [CHECKSUM_MODE] if checksums else []
         region = self.service.control.region_of(self.name)
         try:
             response = self._wire.ask(doing, "HEAD", headers=headers)
@@ -133,7 +167,7 @@ class S3Bucket:
         told = all_headers(response)
         if told is None:  # a header that is not text; boto3 reads those
             return self._dotted.head(key, checksums=checksums)
-        return object_info(key, told)
+        return object_info(key, told, bucket=self.name)
 
     def _explain(self, doing: Doing, refusal: FileTrouble) -> None:
         """HEAD answers carry no reason: ask for one byte and raise what that says, if it says something."""
@@ -147,53 +181,39 @@ class S3Bucket:
 
     def _first_part_size(self, info: ObjectInfo) -> int:
         """The size of part 1 of a composite object where the server tells; 0 where it does not."""
-        if has_dot_segment(info.entry.key):
+        size = self._part_size(info.entry, 1)
+        # A server that ignores partNumber tells the size of the whole.
+        return size if (composite_parts(info.entry.etag) == 1) == (size == info.entry.size) else 0
+
+    def _part_size(self, entry: Entry, number: int) -> int:
+        if has_dot_segment(entry.key):
             return 0
-        doing = Doing("look at", self.name, info.entry.key)
+        doing = Doing("look at", self.name, entry.key)
         try:
-            response = self._wire.ask(doing, "HEAD", query="partNumber=1")
+            response = self._wire.ask(doing, "HEAD", query=f"partNumber={number}")
         except FileTrouble:
             return 0
         size = whole_number(header_of(response, "content-length") or "")
-        parts = composite_parts(info.entry.etag)
-        if unquoted(header_of(response, "etag") or "") != info.entry.etag or size <= 0:
-            return 0
-        # A server that ignores partNumber tells the size of the whole.
-        return size if (parts == 1) == (size == info.entry.size) else 0
+        return size if unquoted(header_of(response, "etag") or "") == entry.etag and size > 0 else 0
 
     # ------------------------------------------------------------ writing
 
     def put(self, key: str, data: memoryview | bytes, metadata: Metadata, *, md5: str = "") -> Receipt:
-        if has_dot_segment(key):
-            answer: Mapping[str, str] = self._dotted.put(key, bytes(data), metadata, md5)
-            return Receipt(key=key, size=len(data), etag=self._checked(answer, key, md5))
-        headers = metadata_headers(metadata)
-        if md5:
-            headers.append(("content-md5", content_md5(md5)))
-        response = self._wire.send(Doing("put", self.name, key, True), "PUT", data, headers=headers)
-        etag = unquoted(header_of(response, "etag") or "")
-        if md5 and etag != md5:
-            self._checked(all_headers(response) or {}, key, md5)
-        return Receipt(key=key, size=len(data), etag=etag)
+        return self._sending.put(key, data, metadata, md5)
 
     def stage(self, key: str, size: int, metadata: Metadata) -> str:  # noqa: ARG002 - part of Target
         return self._multipart.begin(key, metadata)
 
+    def stage_copy(self, key: str, metadata: Metadata) -> str:
+        return self._multipart.begin(key, metadata, copies=True)
+
+    def announce(self, key: str) -> str:  # noqa: ARG002 - part of Announces
+        return announce()
+
     def put_part(
         self, key: str, token: str, number: int, offset: int, data: memoryview | bytes, *, md5: str = ""
     ) -> PartReceipt:
-        if has_dot_segment(key):
-            answer: Mapping[str, str] = self._dotted.put_part(key, token, number, bytes(data), md5)
-        else:
-            headers: list[Header] = [("content-md5", content_md5(md5))] if md5 else []
-            query = f"partNumber={number}&uploadId={quote(token, safe='')}"
-            doing = Doing("put a part of", self.name, key, True)
-            response = self._wire.send(doing, "PUT", data, query=query, headers=headers)
-            answer = all_headers(response) or {}
-        etag = self._checked(answer, key, md5)
-        if not etag:
-            raise FileTrouble(f"{self.name}/{key}: the server gives no ETag for a part")
-        return PartReceipt(number=number, offset=offset, size=len(data), etag=etag, md5=md5)
+        return self._sending.put_part(key, token, number, offset, data, md5)
 
     def staged_parts(self, key: str, token: str) -> list[PartReceipt]:
         return self._multipart.parts(key, token)
@@ -211,15 +231,6 @@ class S3Bucket:
         """Unfinished multipart uploads under a prefix."""
         return self._multipart.unfinished(prefix)
 
-    def _checked(self, headers: Mapping[str, str], key: str, md5: str) -> str:
-        """The answer's ETag. Raises IntegrityTrouble when it is the MD5 of something else."""
-        etag = unquoted(headers.get("etag", ""))
-        if md5 and etag != md5 and is_md5(etag) and not is_opaque(headers):
-            raise IntegrityTrouble(
-                f"{self.name}/{key}: the server stored bytes with MD5 {etag}, sent were {md5}"
-            )
-        return etag
-
     # ------------------------------------------------------------ copying
 
     def can_copy_from(self, source: Source) -> bool:
@@ -227,103 +238,31 @@ class S3Bucket:
 
     def copy(self, source: Source, entry: Entry, key: str, *, storage_class: str = "") -> Receipt:
         """CopyObject. The source's storage class is kept unless another is named. Raises CopyUnsupported."""
-        origin, headers = self._copy_source(source, entry)
-        if wanted := wanted_class(storage_class or entry.storage_class):
-            headers.append(("x-amz-storage-class", wanted))
-        doing = Doing("copy to", self.name, key, True)
-        try:
-            if has_dot_segment(key):
-                etag = self._dotted.copy(headers, (origin.name, entry.key), key)
-            else:
-                etag = self._copied(doing, "", headers)
-        except FileTrouble as error:
-            raise self._maybe_unsupported(error) from error
-        if is_md5(etag) and is_md5(entry.etag) and etag != entry.etag:
-            origin._refuse_if_changed(doing, entry)
-        return Receipt(key=key, size=entry.size, etag=etag)
+        origin = self._bucket_of(source)
+        return self._copying.copy(
+            origin.name, entry, key, storage_class, lambda key: origin._head(key, checksums=False).entry
+        )
 
     def copy_part(
         self, source: Source, entry: Entry, key: str, token: str, number: int, offset: int, length: int
     ) -> PartReceipt:
-        """UploadPartCopy. Raises CopyUnsupported where the server cannot or does not say what it copied."""
-        origin, headers = self._copy_source(source, entry)
-        headers.append(("x-amz-copy-source-range", f"bytes={offset}-{offset + length - 1}"))
-        doing = Doing("copy a part to", self.name, key, True)
-        try:
-            if has_dot_segment(key):
-                etag = self._dotted.copy_part(headers, (origin.name, entry.key), key, token, number)
-            else:
-                etag = self._copied(doing, f"partNumber={number}&uploadId={quote(token, safe='')}", headers)
-        except FileTrouble as error:
-            raise self._maybe_unsupported(error) from error
-        if not etag:
-            raise CopyUnsupported(f"{doing}: the server gives no ETag for a copied part")
-        return PartReceipt(number=number, offset=offset, size=length, etag=etag)
+        """UploadPartCopy. Raises CopyUnsupported."""
+        return self._copying.copy_part(self._bucket_of(source).name, entry, key, token, number, offset, length)
 
-    def _copy_source(self, source: Source, entry: Entry) -> tuple[S3Bucket, list[Header]]:
+    def _bucket_of(self, source: Source) -> S3Bucket:
         if not isinstance(source, S3Bucket):
             raise CopyUnsupported("only buckets of one service can be copied inside it")
-        headers = [("x-amz-copy-source", f"{quote(source.name, safe='')}/{encoded_key(entry.key)}")]
-        if entry.etag:
-            headers.append(("x-amz-copy-source-if-match", f'"{entry.etag}"'))
-        return source, headers
-
-    def _copied(self, doing: Doing, query: str, headers: list[Header]) -> str:
-        """Send a copy request and return the ETag. A 200 may carry an error ("CopyObject", API reference)."""
-        response = self._wire.send(doing, "PUT", b"", query=query, headers=headers, seconds=SERVER_SIDE_SECONDS)
-        body = response.bytes().to_bytes()
-        if not body:
-            raise CopyUnsupported(f"{doing}: the server does not say what it copied")
-        try:
-            root, texts = leaf_texts(body)
-        except BadAnswer as error:
-            raise NetworkTrouble(f"{doing}: {error}") from None
-        if root == "Error":
-            raise refused(refusal_from(500, lambda name: header_of(response, name), body), doing)
-        return unquoted(texts.get("ETag", ""))
-
-    def _maybe_unsupported(self, error: FileTrouble) -> FileTrouble:
-        said = error.message
-        if any(sign in said for sign in ("501 ", "405 ", "NotImplemented", "MethodNotAllowed")):
-            return CopyUnsupported(said)
-        return error
-
-    def _refuse_if_changed(self, doing: Doing, entry: Entry) -> None:
-        """For servers that ignore the condition of a copy. An unlike MD5 alone proves nothing: ETags of objects
-        encrypted with KMS only look like MD5s."""
-        if self._head(entry.key, checksums=False).entry.etag != entry.etag:
-            raise SourceChanged(f"{doing}: the source is not the object that was listed")
+        return source
 
     # ------------------------------------------------------------ deleting
 
+    def look_again(self, entry: Entry) -> ObjectInfo | None:
+        return self._deleting.look_again(entry)
+
+    def remove(self, seen: ObjectInfo) -> Removal:
+        return self._deleting.remove(seen)
+
     def delete(self, entry: Entry) -> None:
         """HEAD, compare, then DELETE with If-Match where the server knows it."""
-        try:
-            now = self._head(entry.key, checksums=False).entry
-        except NotFound:
-            return
-        changed = now.etag != entry.etag if entry.etag and now.etag else now.size != entry.size
-        if changed or now.size != entry.size:
-            raise SourceChanged(
-                f"delete s3://{self.name}/{entry.key}: the object is not the one that was listed"
-            )
-        try:
-            self._delete(entry.key, now.etag)
-        except NotFound:
-            return
-
-    def _delete(self, key: str, etag: str) -> None:
-        if has_dot_segment(key):
-            self._dotted.delete(key, "")
-            return
-        doing = Doing("delete", self.name, key, True)
-        if self._deletes_by_condition and etag:
-            try:
-                self._wire.ask(doing, "DELETE", headers=[("if-match", f'"{etag}"')])
-            except FileTrouble as error:
-                if isinstance(error, NotFound | NoPermission):
-                    raise
-                self._deletes_by_condition = False  # the server does not know conditional deletes
-            else:
-                return
-        self._wire.ask(doing, "DELETE")
+        if (seen := self.look_again(entry)) is not None:
+            self.remove(seen)

@@ -7,6 +7,7 @@ refuse the trailers.
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -18,6 +19,7 @@ from botocore import UNSIGNED
 from botocore.config import Config
 from botocore.configprovider import ConfiguredEndpointProvider
 from botocore.exceptions import BotoCoreError, ClientError
+from botocore.parsers import ResponseParserError
 
 from core.errors import (
     BadCredentials,
@@ -40,22 +42,34 @@ from core.model import (
 )
 from core.stores.s3.addressing import DEFAULT_REGION, Endpoint, is_region, parse_endpoint
 from core.stores.s3.certificates import certificates
-from core.stores.s3.errors import Doing, Refusal, from_botocore, refusal_of_client_error
+from core.stores.s3.clock import Clock, ahead_in_words
+from core.stores.s3.errors import ClockLearnt, Doing, Refusal, from_botocore, refusal_of_client_error
 from core.stores.s3.signing import FrozenKeys
 
 CONNECT_SECONDS = 10
+RENEW = 0.2  # seconds for which keys that were just read are not read again
 READ_SECONDS = 60
 
 
 class Control:
     """One connection's boto3 session and what it has learnt. Called from many threads."""
 
-    def __init__(self, connection: Connection, keys: Callable[[str], SecretKeys]) -> None:
+    def __init__(
+        self,
+        connection: Connection,
+        keys: Callable[[str], SecretKeys],
+        told: Callable[[str], None] = lambda _: None,
+    ) -> None:
+        """`told` hears what people should know of the service, once."""
+        self.clock = Clock(lambda ahead: told(ahead_in_words(self.host_of(""), ahead)))
         self.connection = connection
+        self.heard: dict[str, float] = {}  # host → when it last answered, monotonic seconds
         self._keys = keys
         self._lock = threading.RLock()
         self._session: Any = None
         self._credentials: Any = None
+        self._stale = False
+        self._read_at = -RENEW
         self._clients: dict[str, Any] = {}
         self._endpoint: Endpoint | None = None
         self._regions: dict[str, str] = {}
@@ -65,19 +79,42 @@ class Control:
     @contextmanager
     def asking(self, doing: Doing) -> Iterator[None]:
         """Whatever boto3 raises inside the block leaves it as a TransferError."""
+        asked = time.monotonic()
         try:
             yield
-        except (BotoCoreError, ClientError) as error:
-            mapped = from_botocore(error, doing)
+            if doing.bucket:  # else nobody was asked: the credentials were looked for, or the like
+                self.heard[self.host_of(doing.bucket)] = time.monotonic()
+        except (BotoCoreError, ClientError, ResponseParserError) as error:
+            mapped = from_botocore(error, doing, self.host_of(doing.bucket))
+            mapped.asked = asked
+            if isinstance(error, ClientError) and self.clock.learn(refusal_of_client_error(error)):
+                mapped = ClockLearnt(f"{doing}: dated by the server's clock from now on")
             if isinstance(mapped, BadCredentials):
                 self.forget_credentials()
             raise mapped from error
 
     def forget_credentials(self) -> None:
-        """Read them again at the next request: somebody may have mended what was refused."""
+        """Read them again at the next request: somebody may have mended what was refused, or they expired.
+
+        Those that were read a moment ago are kept a moment longer: when many requests are refused at once, the
+        later refusals speak of the keys before them."""
         with self._lock:
+            self._stale = True
+
+    def _renew(self) -> None:
+        if self._stale and time.monotonic() - self._read_at >= RENEW:
+            self._stale = False
             self._session = self._credentials = None
             self._clients.clear()
+
+    def host_of(self, bucket: str) -> str:
+        """The server that is asked about a bucket, without the bucket's name; empty while that is not known.
+
+        Looks nothing up: it is called while an error is worded."""
+        if self._endpoint is None:
+            return ""
+        known = self._regions.get(bucket) or self._regions.get("") or self.connection.region
+        return self._endpoint.locate("", known if is_region(known) else DEFAULT_REGION).host
 
     @property
     def endpoint(self) -> Endpoint:
@@ -93,6 +130,7 @@ class Control:
             return None
         doing = Doing("look for credentials")
         with self._lock, self.asking(doing):
+            self._renew()
             if self._credentials is None:
                 self._credentials = self.session().get_credentials()
             if self._credentials is None:
@@ -105,7 +143,9 @@ class Control:
     def session(self) -> Any:
         """The boto3 session, made at first use. Raises BadCredentials."""
         with self._lock, self.asking(Doing("set up the connection")):
+            self._renew()
             if self._session is None:
+                self._read_at = time.monotonic()
                 self._session = self._new_session()
             return self._session
 
@@ -170,6 +210,7 @@ class Control:
         """A boto3 S3 client for the bucket's region. Raises BadCredentials, FatalTrouble."""
         region = self.region_of(bucket) if bucket else self.home_region
         with self._lock, self.asking(Doing("set up the connection")):
+            self._renew()
             if region not in self._clients:
                 self._clients[region] = self._new_client(region)
             return self._clients[region]
@@ -199,11 +240,13 @@ class Control:
             # The faces warn of such a connection; a warning for each request would only fill the log.
             urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)
         try:
-            return self.session().client(
+            client = self.session().client(
                 "s3", region_name=region, endpoint_url=url, verify=verify, config=Config(**settings)
             )
         except (ValueError, OSError) as error:
             raise FatalTrouble(f"connection {connection.name}: {error}") from error
+        self.clock.date_requests_of(client)
+        return client
 
     # ------------------------------------------------------------ buckets
 
@@ -256,25 +299,34 @@ class Control:
         that is refused without a word.
         """
         client = self.client(doing.bucket)
+        region = ""
         try:
             with self.asking(doing):
                 return call(client)
+        except ClockLearnt:
+            region = self.region_of(doing.bucket)  # the same, with another date
         except TransferError as error:
-            region = self._other_region(refusal_behind(error), doing.bucket)
+            region = self._other_region(refusal_behind(error), doing)
             if not region:
                 raise
         self.learn_region(doing.bucket, region)
         with self.asking(doing):
             return call(self.client(doing.bucket))
 
-    def _other_region(self, refusal: Refusal, bucket: str) -> str:
-        """The region that a refused request should have been made in; empty when that is not what is wrong."""
+    def _other_region(self, refusal: Refusal, doing: Doing) -> str:
+        """The region that a refused request should have been made in; empty when that is not what is wrong.
+        Raises BadCredentials when that turns out to be the reason."""
+        bucket = doing.bucket
         if refusal.status == 400 and not refusal.code and bucket:
             try:
                 told = self.client(bucket).get_bucket_location(Bucket=bucket)
                 refusal = Refusal(status=400, region=told.get("LocationConstraint") or DEFAULT_REGION)
             except ClientError as error:
                 refusal = refusal_of_client_error(error)
+                reason = from_botocore(error, doing)
+                if isinstance(reason, BadCredentials) and not refusal.region:
+                    self.forget_credentials()
+                    raise reason from error
             except BotoCoreError:
                 return ""
         wrong = refusal.status in {301, 307, 400} and refusal.region != self.region_of(bucket)

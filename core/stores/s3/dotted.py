@@ -14,11 +14,11 @@ from typing import Any
 from core.errors import NetworkTrouble, SourceChanged
 from core.model import Entry
 from core.stores.base import Body, CancelFlag, Cancelled, Metadata, ObjectInfo
+from core.stores.s3.arguments import metadata_arguments
 from core.stores.s3.control import Control
 from core.stores.s3.errors import Doing
 from core.stores.s3.etag import unquoted
 from core.stores.s3.headers import object_info
-from core.stores.s3.multipart import metadata_arguments
 
 CHUNK = 1 << 20
 
@@ -30,6 +30,7 @@ class DottedBody:
         self, stream: Any, info: ObjectInfo, length: int, doing: Doing, control: Control, cancelled: CancelFlag
     ) -> None:
         self.info = info
+        self.modified_ns = info.metadata.modified_ns
         self._stream = stream
         self._length = length
         self._doing = doing
@@ -64,7 +65,7 @@ class Dotted:
         wishes = {"ChecksumMode": "ENABLED"} if checksums else {}
         with self._control.asking(Doing("look at", self._bucket, key)):
             answer = self._client().head_object(Bucket=self._bucket, Key=key, **wishes)
-        return object_info(key, headers_of(answer))
+        return object_info(key, headers_of(answer), bucket=self._bucket)
 
     @contextmanager
     def read(self, entry: Entry, offset: int, length: int, cancelled: CancelFlag) -> Iterator[Body]:
@@ -74,6 +75,8 @@ class Dotted:
             wishes["IfMatch"] = f'"{entry.etag}"'
         if offset or length != entry.size:
             wishes["Range"] = f"bytes={offset}-{offset + length - 1}"
+        else:
+            wishes["ChecksumMode"] = "ENABLED"
         with self._control.asking(doing):
             answer = self._client().get_object(Bucket=self._bucket, Key=entry.key, **wishes)
         try:
@@ -82,35 +85,42 @@ class Dotted:
                 raise SourceChanged(f"{doing}: the object is not the one that was listed")
             if int(headers.get("content-length", length)) != length:
                 raise SourceChanged(f"{doing}: the server offers another number of bytes than was asked for")
-            info = object_info(entry.key, headers, size=entry.size)
+            info = object_info(entry.key, headers, size=entry.size, bucket=self._bucket)
             yield DottedBody(answer["Body"], info, length, doing, self._control, cancelled)
         finally:
             answer["Body"].close()
 
-    def put(self, key: str, data: bytes, metadata: Metadata, md5: str) -> Mapping[str, str]:
-        """Returns the answer's headers, with lower-case names."""
-        wishes = {"ContentMD5": content_md5(md5)} if md5 else {}
+    def put(self, key: str, data: bytes, metadata: Metadata, md5: str, crc: str = "") -> Mapping[str, str]:
+        """`crc` is the CRC64NVME in base64, sent where it is given. Returns the answer's headers, with
+        lower-case
+        names."""
+        wishes = digests(md5, crc)
         with self._control.asking(Doing("put", self._bucket, key, writes=True)):
             answer = self._client().put_object(
                 Bucket=self._bucket, Key=key, Body=data, **wishes, **metadata_arguments(metadata)
             )
         return headers_of(answer)
 
-    def put_part(self, key: str, token: str, number: int, data: bytes, md5: str) -> Mapping[str, str]:
-        wishes = {"ContentMD5": content_md5(md5)} if md5 else {}
+    def put_part(
+        self, key: str, token: str, number: int, data: bytes, md5: str, crc: str = ""
+    ) -> Mapping[str, str]:
+        wishes = digests(md5, crc)
         with self._control.asking(Doing("put a part of", self._bucket, key, writes=True)):
             answer = self._client().upload_part(
                 Bucket=self._bucket, Key=key, UploadId=token, PartNumber=number, Body=data, **wishes
             )
         return headers_of(answer)
 
-    def delete(self, key: str, etag: str) -> None:
+    def delete(self, key: str, etag: str) -> Mapping[str, str]:
+        """Returns the answer's headers, with lower-case names."""
         wishes = {"IfMatch": f'"{etag}"'} if etag else {}
         with self._control.asking(Doing("delete", self._bucket, key, writes=True)):
-            self._client().delete_object(Bucket=self._bucket, Key=key, **wishes)
+            answer = self._client().delete_object(Bucket=self._bucket, Key=key, **wishes)
+        return headers_of(answer)
 
-    def copy(self, headers: Sequence[tuple[str, str]], source: tuple[str, str], key: str) -> str:
-        """Server-side copy of `source` (bucket, key); `headers` as for the wire. Returns the new ETag."""
+    def copy(self, headers: Sequence[tuple[str, str]], source: tuple[str, str], key: str) -> Mapping[str, str]:
+        """Server-side copy of `source` (bucket, key); `headers` as for the wire. Returns the elements of the
+        CopyObjectResult."""
         given = dict(headers)
         wishes = {
             name: given[header]
@@ -124,11 +134,11 @@ class Dotted:
             answer = self._client().copy_object(
                 Bucket=self._bucket, Key=key, CopySource={"Bucket": source[0], "Key": source[1]}, **wishes
             )
-        return unquoted(answer.get("CopyObjectResult", {}).get("ETag", ""))
+        return {name: str(value) for name, value in answer.get("CopyObjectResult", {}).items()}
 
     def copy_part(
         self, headers: Sequence[tuple[str, str]], source: tuple[str, str], key: str, token: str, number: int
-    ) -> str:
+    ) -> Mapping[str, str]:
         given = dict(headers)
         wishes = {"CopySourceRange": given["x-amz-copy-source-range"]}
         if "x-amz-copy-source-if-match" in given:
@@ -142,7 +152,7 @@ class Dotted:
                 CopySource={"Bucket": source[0], "Key": source[1]},
                 **wishes,
             )
-        return unquoted(answer.get("CopyPartResult", {}).get("ETag", ""))
+        return {name: str(value) for name, value in answer.get("CopyPartResult", {}).items()}
 
     def _client(self) -> Any:
         return self._control.client(self._bucket)
@@ -152,6 +162,14 @@ def headers_of(answer: Mapping[str, Any]) -> dict[str, str]:
     """A boto3 answer's headers. http.client reads them as Latin-1; what is UTF-8 underneath is read as that."""
     headers: Mapping[str, str] = answer.get("ResponseMetadata", {}).get("HTTPHeaders", {})
     return {name.lower(): _as_utf8(value) for name, value in headers.items()}
+
+
+def digests(md5: str, crc: str) -> dict[str, str]:
+    """The digests that go with a body; empty ones are left out."""
+    wishes = {"ContentMD5": content_md5(md5)} if md5 else {}
+    if crc:
+        wishes["ChecksumCRC64NVME"] = crc
+    return wishes
 
 
 def content_md5(md5: str) -> str:

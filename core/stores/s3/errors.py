@@ -11,10 +11,12 @@ import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from urllib.parse import urlsplit
 
 import botocore.exceptions as botocore_errors
 import msgspec
 import pyreqwest.exceptions as http_errors
+from botocore.parsers import ResponseParserError
 
 from core.errors import (
     BadCredentials,
@@ -46,6 +48,15 @@ class BrokenListing(FileTrouble):
 
 class RangesUnsupported(FileTrouble):
     """The server answers a range with something else: the object can only be read whole."""
+
+
+class ClockLearnt(NetworkTrouble):
+    """The server's clock is another one than this machine's; from now on requests are dated by it."""
+
+
+class NotUnderstood(FileTrouble):
+    """The server did not take the request as it was written (400, 501 and the like, for no reason of its own
+    class): without an optional header it may."""
 
 
 class Refusal(msgspec.Struct, frozen=True, kw_only=True):
@@ -124,7 +135,7 @@ def refused(refusal: Refusal, doing: Doing) -> TransferError:
     said = f"{status} {code}".strip()
     if refusal.message:
         said += f": {refusal.message[:MAX_QUOTED]}"
-    text = f"{doing}: {said}"
+    text = f"{doing}: {said}{wish_in_words(refusal.retry_after)}"
 
     if code in THROTTLING or status in {429, 503}:
         return Throttled(text, retry_after=retry_after_seconds(refusal.retry_after))
@@ -151,17 +162,32 @@ def refused(refusal: Refusal, doing: Doing) -> TransferError:
         return SourceChanged(f"{doing}: the object is not the one that was listed")
     if code in GONE or status == 404:
         return NotFound(f"{doing}: no such object")
+    if code == "InvalidStorageClass":
+        return FileTrouble(f"{doing}: the server does not know this storage class; choose another one")
     if code in DENIED or status == 403:
         return NoPermission(f"{doing}: no permission ({said})")
     if status == 416:
         return SourceChanged(f"{doing}: the object is shorter than it was when listed")
     if status >= 500 and status not in {501, 505}:
         return NetworkTrouble(text, retry_after=retry_after_seconds(refusal.retry_after))
-    return FileTrouble(text)
+    return NotUnderstood(text)
 
 
 def retry_after_seconds(value: str, now: float | None = None) -> float:
-    """Retry-After in seconds or as a date (RFC 9110 section 10.2.3); 0 when absent or unreadable."""
+    """Retry-After in seconds or as a date (RFC 9110 section 10.2.3), at most MAX_RETRY_AFTER; 0 when absent,
+    past or unreadable."""
+    return min(_wished_seconds(value, now), MAX_RETRY_AFTER)
+
+
+def wish_in_words(value: str) -> str:
+    """What is said of a Retry-After that is longer than this program waits; else nothing."""
+    wished = _wished_seconds(value, None)
+    if wished <= MAX_RETRY_AFTER:
+        return ""
+    return f" (asks for {wished:.0f} s; asked again after {MAX_RETRY_AFTER:.0f} s)"
+
+
+def _wished_seconds(value: str, now: float | None) -> float:
     value = value.strip()
     if not value:
         return 0.0
@@ -170,9 +196,7 @@ def retry_after_seconds(value: str, now: float | None = None) -> float:
     except ValueError:
         moment = http_date(value)
         seconds = moment - (time.time() if now is None else now) if moment else 0.0
-    if not math.isfinite(seconds):
-        return 0.0
-    return min(max(seconds, 0.0), MAX_RETRY_AFTER)
+    return max(seconds, 0.0) if math.isfinite(seconds) else 0.0
 
 
 def http_date(value: str) -> float:
@@ -193,18 +217,28 @@ def skew_in_words(refusal: Refusal, now: float | None = None) -> str:
     return f"is {abs(skew):.0f} s {'ahead of' if skew > 0 else 'behind'} the server's"
 
 
-def broken_line(error: http_errors.PyreqwestError, doing: Doing) -> TransferError:
-    """The error to raise when the exchange itself failed."""
+def broken_line(error: http_errors.PyreqwestError, doing: Doing, host: str = "") -> TransferError:
+    """The error to raise when the exchange with `host` itself failed."""
     details = getattr(error, "details", None)
     causes = (details.get("causes") if isinstance(details, dict) else None) or []
     innermost = causes[-1]["message"] if causes else error.message
-    text = f"{doing}: {innermost[:MAX_QUOTED]}"
+    text = f"{doing}: {host}: {innermost[:MAX_QUOTED]}" if host else f"{doing}: {innermost[:MAX_QUOTED]}"
     said = " ".join(cause["message"] for cause in causes).lower()
     if "certificate" in said:
         return FatalTrouble(f"{doing}: the server's certificate is not trusted ({innermost[:MAX_QUOTED]})")
     if isinstance(error, http_errors.BuilderError):
         return FileTrouble(text)
-    return NetworkTrouble(text)
+    return NetworkTrouble(text, host=host)
+
+
+def not_from_s3(doing: Doing, status: int, elsewhere: str, host: str) -> NetworkTrouble:
+    """The error to raise for an answer that no S3 server gives: a login page of a network, or a gateway's."""
+    what = f"points to {urlsplit(elsewhere).netloc or 'another page'}" if elsewhere else "is a web page"
+    return NetworkTrouble(
+        f"{doing}: the answer {what[:MAX_QUOTED]} ({status}) and does not come from an S3 server; "
+        "perhaps this network wants a login first",
+        host=host,
+    )
 
 
 NO_CREDENTIALS = (
@@ -229,8 +263,8 @@ UNREACHABLE = (
 )
 
 
-def from_botocore(error: Exception, doing: Doing) -> TransferError:
-    """The error to raise for what boto3 raised. `error` is a BotoCoreError or a ClientError."""
+def from_botocore(error: Exception, doing: Doing, host: str = "") -> TransferError:
+    """The error to raise for what boto3 raised of `host`. `error` is a BotoCoreError or a ClientError."""
     if isinstance(error, botocore_errors.ClientError):
         return refused(refusal_of_client_error(error), doing)
     if isinstance(error, NO_CREDENTIALS):
@@ -238,7 +272,9 @@ def from_botocore(error: Exception, doing: Doing) -> TransferError:
     if isinstance(error, botocore_errors.SSLError):
         return FatalTrouble(f"{doing}: the server's certificate is not trusted ({str(error)[:MAX_QUOTED]})")
     if isinstance(error, UNREACHABLE):
-        return NetworkTrouble(f"{doing}: {str(error)[:MAX_QUOTED]}")
+        return NetworkTrouble(f"{doing}: {str(error)[:MAX_QUOTED]}", host=host)
+    if isinstance(error, ResponseParserError):
+        return NetworkTrouble(f"{doing}: the answer is cut off or does not come from an S3 server")
     return FileTrouble(f"{doing}: {str(error)[:MAX_QUOTED]}")
 
 

@@ -39,6 +39,13 @@ def composite_etag(part_md5s: Sequence[str]) -> str:
     return f"{digest.hexdigest()}-{len(part_md5s)}"
 
 
+def is_directory_bucket(bucket: str) -> bool:
+    """Whether the name is that of an S3 Express bucket, whose ETags are random ("Directory bucket naming rules"
+    and
+    "Differences for directory buckets" in the Amazon S3 user guide)."""
+    return bucket.endswith("--x-s3")
+
+
 def is_opaque(headers: Mapping[str, str]) -> bool:
     """Whether an answer's headers (lower-case names) say that its ETag is not made of the bytes."""
     kms = headers.get("x-amz-server-side-encryption", "").startswith("aws:kms")

@@ -1,7 +1,7 @@
 """Object metadata as request headers, and what an answer's headers tell of an object.
 
-Modified times travel as the user metadata `mtime`, decimal seconds with a fraction: rclone's form, so both
-programs read each other's.
+Modified times travel as the user metadata `mtime`, decimal seconds with up to nine places: rclone's form, so
+both programs read each other's.
 """
 
 from __future__ import annotations
@@ -10,8 +10,8 @@ import base64
 import math
 import re
 from collections.abc import Mapping
-from decimal import Decimal
-from urllib.parse import urlencode
+from decimal import Decimal, InvalidOperation
+from urllib.parse import parse_qsl, urlencode
 
 from pyreqwest.response import SyncResponse
 
@@ -19,7 +19,7 @@ from core.errors import FileTrouble
 from core.model import Entry
 from core.stores.base import Metadata, ObjectInfo
 from core.stores.s3.errors import http_date
-from core.stores.s3.etag import is_opaque, unquoted
+from core.stores.s3.etag import is_directory_bucket, is_opaque, unquoted
 from core.stores.s3.signing import Header
 
 META = "x-amz-meta-"
@@ -33,9 +33,12 @@ CONTENT_HEADERS = (
     "expires",
 )
 ALGORITHMS = ("crc64nvme", "crc32c", "crc32", "sha1", "sha256")
+MTIME = META + "mtime"
 DEFAULT_CLASS = "STANDARD"
 _USER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+\Z")  # an RFC 9110 token
 _DIGITS = re.compile(r"[0-9]{1,19}\Z")
+_OF_PARTS = re.compile(r"[A-Za-z0-9+/]{4,88}={0,2}-[1-9][0-9]{0,4}\Z")
+MAX_NANOSECONDS = 1 << 63
 
 
 def metadata_headers(metadata: Metadata) -> list[Header]:
@@ -68,7 +71,9 @@ def user_metadata(metadata: Metadata) -> dict[str, str]:
         if not _USER_NAME.match(name):
             raise FileTrouble("user metadata with a name that S3 cannot take")
         found[name.lower()] = header_text(value)
-    if metadata.modified:
+    if metadata.modified_ns:
+        found.setdefault("mtime", decimal_nanoseconds(metadata.modified_ns))
+    elif metadata.modified:
         found.setdefault("mtime", decimal_seconds(metadata.modified))
     return found
 
@@ -87,6 +92,12 @@ def decimal_seconds(seconds: float) -> str:
     return text.rstrip("0").rstrip(".") if "." in text else text
 
 
+def decimal_nanoseconds(nanoseconds: int) -> str:
+    """The same of whole nanoseconds since the epoch, exactly."""
+    text = format(Decimal(nanoseconds).scaleb(-9), "f")
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
 def seconds_from_decimal(text: str) -> float:
     """The inverse; 0.0 for what is not a plain decimal number."""
     try:
@@ -94,6 +105,18 @@ def seconds_from_decimal(text: str) -> float:
     except ValueError:
         return 0.0
     return seconds if math.isfinite(seconds) else 0.0
+
+
+def nanoseconds_from_decimal(text: str) -> int:
+    """The inverse in whole nanoseconds; 0 for what is not a number, or no time that a file system can hold."""
+    whole, _, places = text.partition(".")
+    if whole.isdecimal() and whole.isascii() and len(whole) <= 10 and (not places or places.isdecimal()):
+        return int(whole) * 1_000_000_000 + int(places[:9].ljust(9, "0"))  # as good as always
+    try:
+        nanoseconds = int(Decimal(text[:40]).scaleb(9)) if text else 0
+    except (InvalidOperation, ValueError, OverflowError):
+        return 0
+    return nanoseconds if abs(nanoseconds) < MAX_NANOSECONDS else 0
 
 
 def all_headers(response: SyncResponse) -> dict[str, str] | None:
@@ -104,8 +127,10 @@ def all_headers(response: SyncResponse) -> dict[str, str] | None:
         return None
 
 
-def object_info(key: str, headers: Mapping[str, str], *, size: int = -1) -> ObjectInfo:
-    """What HEAD or GET told. `size` overrides Content-Length, which for a range is the range's.
+def object_info(key: str, headers: Mapping[str, str], *, size: int = -1, bucket: str = "") -> ObjectInfo:
+    """What HEAD or GET told. `size` overrides Content-Length, which for a range is the range's. `bucket` may
+    say
+    more of ETags than the headers do.
 
     Raises FileTrouble when the size cannot be read.
     """
@@ -129,9 +154,13 @@ def object_info(key: str, headers: Mapping[str, str], *, size: int = -1) -> Obje
             user=user,
             storage_class=storage_class,
             modified=seconds_from_decimal(user.get("mtime", "")) or stored,
+            modified_ns=nanoseconds_from_decimal(user.get("mtime", "")),
+            # A few servers tell them here.
+            tags=dict(parse_qsl(headers.get("x-amz-tagging", ""), keep_blank_values=True)),
             checksums=whole_checksums(headers),
+            composites=checksums_of_parts(headers),
         ),
-        opaque_etag=is_opaque(headers),
+        opaque_etag=is_opaque(headers) or is_directory_bucket(bucket),
         tag_count=max(whole_number(headers.get("x-amz-tagging-count", "0")), 0),
         version_id=version_id if (version_id := headers.get("x-amz-version-id", "")) != "null" else "",
     )
@@ -156,6 +185,12 @@ def whole_checksums(headers: Mapping[str, str]) -> dict[str, str]:
         return {}
     found = {name: headers.get(CHECKSUM + name, "") for name in ALGORITHMS}
     return {name: value for name, value in found.items() if value and "-" not in value}
+
+
+def checksums_of_parts(headers: Mapping[str, str]) -> dict[str, str]:
+    """Checksums made of the parts' checksums, with their number: "…-3"."""
+    found = {name: headers.get(CHECKSUM + name, "") for name in ALGORITHMS}
+    return {name: value for name, value in found.items() if _OF_PARTS.match(value)}
 
 
 def whole_number(text: str) -> int:

@@ -23,6 +23,7 @@ from core.stores.s3.wire import Wire
 
 PAGE = 1000
 MAX_PAGE_BYTES = 16 << 20  # a thousand keys of 1 024 bytes, three characters a byte, are 3 MiB
+PAGE_SECONDS = 600.0  # for one page beyond the stall time, so that a trickle ends, too
 MAX_EMPTY_PAGES = 1000  # in a row; S3 sends a few while it skips deleted keys
 CHUNK = 1 << 18
 ROWS = frozenset({"Contents", "CommonPrefixes"})
@@ -201,7 +202,7 @@ class Lister:
         parser = PageParser()
         received = 0
         try:
-            with self._wire.stream(doing, query=query) as response:
+            with self._wire.stream(doing, query=query, seconds=self._wire.stall + PAGE_SECONDS) as response:
                 while (piece := response.body_reader.read(CHUNK)) is not None:
                     received += len(piece)
                     if received > MAX_PAGE_BYTES:

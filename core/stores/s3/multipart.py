@@ -1,4 +1,9 @@
-"""Multipart uploads: begin, list, complete, abort, through boto3; the parts themselves go over the wire.
+"""Multipart uploads: list, complete, abort, through boto3; their begin and the parts themselves go over the
+wire.
+
+Uploads are begun with CRC64NVME as a checksum of the whole object (FULL_OBJECT) where the server takes it: each
+part carries its own, and Complete the one of the whole, combined from the parts' without reading anything
+again.
 
 Two answers need care ("CompleteMultipartUpload", Amazon S3 API reference): a 200 may carry an <Error>, which
 botocore turns into an error; and when the reply to a Complete that worked is lost, the next try says
@@ -7,34 +12,46 @@ NoSuchUpload. Then the object itself is looked at, and believed only if its cont
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from datetime import datetime
-from email.utils import parsedate_to_datetime
 from typing import Any
-from urllib.parse import urlencode
 
 import msgspec
-from awscrt.checksums import combine_crc64nvme
 
-from core.errors import FileTrouble, IntegrityTrouble, NoPermission, NotFound, StageLost, TransferError
+from core.errors import (
+    FileTrouble,
+    IntegrityTrouble,
+    NetworkTrouble,
+    NoPermission,
+    NotFound,
+    StageLost,
+    TransferError,
+)
 from core.stores.base import Metadata, ObjectInfo, PartReceipt, Receipt
+from core.stores.s3.abilities import Abilities
+from core.stores.s3.addressing import has_dot_segment
+from core.stores.s3.announced import begun_since, is_announced
+from core.stores.s3.answers import BadAnswer, leaf_texts
+from core.stores.s3.arguments import metadata_arguments
 from core.stores.s3.control import Control
-from core.stores.s3.errors import Doing
+from core.stores.s3.crc64 import CRC64, base64_of, crc64_told, whole_crc64
+from core.stores.s3.errors import Doing, NotUnderstood, refusal_from, refused
 from core.stores.s3.etag import composite_etag, composite_parts, is_md5, unquoted
-from core.stores.s3.headers import CONTENT_HEADERS, header_text, user_metadata, wanted_class
+from core.stores.s3.headers import metadata_headers
+from core.stores.s3.signing import Header
+from core.stores.s3.wire import Wire, header_of
 
 MIB = 1 << 20
 MIN_PART = 5 * MIB
 MAX_PART = 5 << 30
 MAX_PARTS = 10_000
-ARGUMENTS = {
-    "content-type": "ContentType",
-    "cache-control": "CacheControl",
-    "content-disposition": "ContentDisposition",
-    "content-encoding": "ContentEncoding",
-    "content-language": "ContentLanguage",
-}
+
+
+CHECKSUMMED: list[Header] = [
+    ("x-amz-checksum-algorithm", "CRC64NVME"),
+    ("x-amz-checksum-type", "FULL_OBJECT"),
+]
 
 
 class Upload(msgspec.Struct, frozen=True, kw_only=True):
@@ -54,24 +71,66 @@ def part_size_for(size: int, wanted: int) -> int:
 
 
 class Multipart:
-    """The multipart uploads of one bucket."""
+    """The multipart uploads of one bucket. `wire` is asked for when it is needed."""
 
-    def __init__(self, control: Control, bucket: str, stat: Callable[[str], ObjectInfo]) -> None:
+    def __init__(
+        self,
+        control: Control,
+        bucket: str,
+        stat: Callable[[str], ObjectInfo],
+        wire: Callable[[], Wire],
+        abilities: Abilities,
+    ) -> None:
         self._control = control
         self._bucket = bucket
         self._stat = stat
+        self._wire = wire
+        self._abilities = abilities
 
-    def begin(self, key: str, metadata: Metadata) -> str:
-        """Start an upload and return its id. The metadata are those of the object to come."""
+    def begin(self, key: str, metadata: Metadata, *, copies: bool = False) -> str:
+        """Start an upload and return its id. The metadata are those of the object to come.
+
+        No checksum is asked for where the parts are copied by the service: there is none to send with them, and
+        versitygw keeps a wrong one for the object then.
+        """
+        able = self._abilities.checksum_parts
+        checksummed = able is not False and not copies
+        try:
+            token = self._begin(key, metadata, CHECKSUMMED if checksummed else [])
+        except NotUnderstood:
+            if able is not None:
+                raise
+            token = self._begin(key, metadata, [])
+            checksummed = False
+            self._abilities.learn("checksum_parts", able=False)
+        self._abilities.note_upload(token, checksummed=checksummed)
+        return token
+
+    def _begin(self, key: str, metadata: Metadata, more: list[Header]) -> str:
         doing = Doing("begin the upload of", self._bucket, key, writes=True)
-        with self._control.asking(doing):
-            answer = self._client().create_multipart_upload(
-                Bucket=self._bucket, Key=key, **metadata_arguments(metadata)
-            )
-        token: str = answer.get("UploadId", "")
+        if has_dot_segment(key):
+            wishes = {"ChecksumAlgorithm": "CRC64NVME", "ChecksumType": "FULL_OBJECT"} if more else {}
+            with self._control.asking(doing):
+                answer = self._client().create_multipart_upload(
+                    Bucket=self._bucket, Key=key, **wishes, **metadata_arguments(metadata)
+                )
+            token = str(answer.get("UploadId", ""))
+        else:
+            token = self._begun(doing, metadata_headers(metadata) + more)
         if not token:
             raise FileTrouble(f"{doing}: the server gave no upload id")
         return token
+
+    def _begun(self, doing: Doing, headers: list[Header]) -> str:
+        response = self._wire().send(doing, "POST", b"", query="uploads", headers=headers)
+        body = response.bytes().to_bytes()
+        try:
+            root, texts = leaf_texts(body)
+        except BadAnswer as error:
+            raise NetworkTrouble(f"{doing}: {error}") from None
+        if root == "Error":
+            raise refused(refusal_from(500, lambda name: header_of(response, name), body), doing)
+        return texts.get("UploadId", "")
 
     def parts(self, key: str, token: str) -> list[PartReceipt]:
         """What the server holds of an upload, in order. Raises StageLost when it is gone.
@@ -79,6 +138,8 @@ class Multipart:
         A server tells no offsets: they are reckoned for parts of equal size, the last one shorter.
         """
         doing = Doing("list the parts of", self._bucket, key, writes=True)
+        if is_announced(token):
+            raise StageLost(f"{doing}: the upload was about to begin")
         listed: list[dict[str, Any]] = []
         marker = 0
         with self._control.asking(doing):
@@ -92,6 +153,11 @@ class Multipart:
                 if following <= marker:
                     raise FileTrouble(f"{doing}: the server's list of parts leads in a circle")
                 marker = following
+        algorithm = answer.get("ChecksumAlgorithm", "")
+        if algorithm == "CRC64NVME":  # perhaps begun by an earlier process
+            self._abilities.note_upload(token, checksummed=True)
+        elif algorithm not in {"", "null"}:  # versitygw writes null for none
+            raise StageLost(f"{doing}: begun with checksums of another kind, which all its parts must carry")
         listed.sort(key=lambda part: int(part["PartNumber"]))
         step = max((int(part["Size"]) for part in listed), default=0)
         return [
@@ -100,6 +166,7 @@ class Multipart:
                 offset=(int(part["PartNumber"]) - 1) * step,
                 size=int(part["Size"]),
                 etag=unquoted(part.get("ETag", "")),
+                crc64=crc64_told(part.get("ChecksumCRC64NVME", "")),
             )
             for part in listed
         ]
@@ -108,23 +175,48 @@ class Multipart:
         """Make the parts one object. Safe to call again. Raises StageLost, IntegrityTrouble."""
         doing = Doing("complete the upload of", self._bucket, key, writes=True)
         ordered = sorted(parts, key=lambda part: part.number)
-        named = [{"PartNumber": part.number, "ETag": f'"{part.etag}"'} for part in ordered]
+        crc = whole_crc64(ordered)
         try:
             self._must_exist(key, token)
-            with self._control.asking(doing):
-                answer = self._client().complete_multipart_upload(
-                    Bucket=self._bucket, Key=key, UploadId=token, MultipartUpload={"Parts": named}
-                )
+            try:
+                checksummed = self._abilities.is_checksummed(token)
+                answer = self._complete(doing, token, ordered, crc if checksummed else "")
+            except NotUnderstood:
+                if not (crc and checksummed):
+                    raise
+                answer = self._complete(doing, token, ordered, "")
+                self._abilities.learn("checksum_parts", able=False)
         except StageLost as lost:
             return self._completed_before(key, ordered, size, lost)
+        self._abilities.forget_upload(token)
         etag = unquoted(answer.get("ETag", ""))
         expected = expected_etag(ordered)
         if expected and composite_parts(etag) == len(ordered) and etag != expected:
             raise IntegrityTrouble(f"{doing}: the object's ETag is {etag}, its parts make {expected}")
-        return Receipt(key=key, size=size, etag=etag, token=token)
+        told = str(answer.get("ChecksumCRC64NVME", ""))
+        if told and crc and told != crc:
+            raise IntegrityTrouble(f"{doing}: the object's CRC64NVME is {told}, its parts make {crc}")
+        return Receipt(key=key, size=size, etag=etag, token=token, checksums={CRC64: told} if told else {})
+
+    def _complete(self, doing: Doing, token: str, parts: Sequence[PartReceipt], crc: str) -> Any:
+        """`crc` is the CRC64NVME of the whole; empty: no checksums are sent."""
+        named: list[dict[str, Any]] = [
+            {"PartNumber": part.number, "ETag": f'"{part.etag}"'}
+            | ({"ChecksumCRC64NVME": base64_of(part.crc64)} if crc else {})
+            for part in parts
+        ]
+        whole = {"ChecksumCRC64NVME": crc, "ChecksumType": "FULL_OBJECT"} if crc else {}
+        with self._control.asking(doing):
+            return self._client().complete_multipart_upload(
+                Bucket=self._bucket, Key=doing.key, UploadId=token, MultipartUpload={"Parts": named}, **whole
+            )
 
     def abort(self, key: str, token: str) -> None:
         """Remove an upload and its parts. Not an error when it is gone."""
+        if is_announced(token):
+            self._abort_announced(key, token)
+            return
+        self._abilities.forget_upload(token)
         try:
             with self._control.asking(Doing("abort the upload of", self._bucket, key, writes=True)):
                 self._client().abort_multipart_upload(Bucket=self._bucket, Key=key, UploadId=token)
@@ -156,6 +248,19 @@ class Multipart:
                 raise FileTrouble(f"{doing}: the server's list leads in a circle")
             markers = following
 
+    def _abort_announced(self, key: str, token: str) -> None:
+        """What may not be listed, or is not sure to be ours, stays. See announced.py."""
+        client = self._client()
+        try:
+            with self._control.asking(Doing("look for a begun upload of", self._bucket, key, writes=True)):
+                answer = client.list_multipart_uploads(Bucket=self._bucket, Prefix=key, MaxUploads=1000)
+        except FileTrouble:  # not allowed, or not known to this server
+            return
+        for begun in begun_since(token, key, answer):
+            with suppress(StageLost):
+                if not self.parts(key, begun):
+                    self.abort(key, begun)
+
     def _must_exist(self, key: str, token: str) -> None:
         """Raises StageLost. versitygw answers a Complete of an upload that is gone with 200 whenever there is
         any object under the key, and leaves that object as it was."""
@@ -175,7 +280,7 @@ class Multipart:
             raise
         if info.entry.size != size or not proven(info, parts):
             raise lost
-        return Receipt(key=key, size=size, etag=info.entry.etag)
+        return Receipt(key=key, size=size, etag=info.entry.etag, checksums=info.metadata.checksums)
 
     def _client(self) -> Any:
         return self._control.client(self._bucket)
@@ -192,36 +297,5 @@ def proven(info: ObjectInfo, parts: Sequence[PartReceipt]) -> bool:
     """Whether an object's ETag or CRC64NVME shows that it is made of these parts."""
     if info.entry.etag == expected_etag(parts):
         return True
-    stored = info.metadata.checksums.get("crc64nvme", "")
-    if not stored or not parts or any(part.crc64 < 0 for part in parts):
-        return False
-    whole = parts[0].crc64
-    for part in parts[1:]:
-        whole = combine_crc64nvme(whole, part.crc64, part.size)
-    return base64.b64encode(whole.to_bytes(8, "big")).decode() == stored
-
-
-def metadata_arguments(metadata: Metadata) -> dict[str, Any]:
-    """The metadata as boto3 wants them."""
-    arguments: dict[str, Any] = {
-        ARGUMENTS[name]: header_text(metadata.headers[name])
-        for name in CONTENT_HEADERS
-        if name in ARGUMENTS and metadata.headers.get(name)
-    }
-    if expires := expires_argument(metadata.headers.get("expires", "")):
-        arguments["Expires"] = expires
-    if user := user_metadata(metadata):
-        arguments["Metadata"] = user
-    if wanted := wanted_class(metadata.storage_class):
-        arguments["StorageClass"] = wanted
-    if metadata.tags:
-        arguments["Tagging"] = urlencode(dict(metadata.tags))
-    return arguments
-
-
-def expires_argument(value: str) -> datetime | None:
-    """The Expires header as boto3 takes it; None for a value that is not a date, which boto3 cannot send."""
-    try:
-        return parsedate_to_datetime(value) if value else None
-    except (ValueError, TypeError):
-        return None
+    stored = info.metadata.checksums.get(CRC64, "")
+    return bool(stored) and whole_crc64(parts) == stored

@@ -8,49 +8,67 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from types import TracebackType
 
 from pyreqwest.response import SyncResponse
 
-from core.errors import FileTrouble, NetworkTrouble, SourceChanged
+from core.errors import FileTrouble, IntegrityTrouble, NetworkTrouble, SourceChanged
 from core.model import Entry
 from core.stores.base import Body, CancelFlag, Cancelled, ObjectInfo
 from core.stores.s3.errors import Doing, RangesUnsupported
 from core.stores.s3.etag import unquoted
-from core.stores.s3.headers import all_headers, object_info, whole_number
+from core.stores.s3.headers import (
+    MTIME,
+    all_headers,
+    nanoseconds_from_decimal,
+    object_info,
+    whole_number,
+)
 from core.stores.s3.signing import Header
-from core.stores.s3.wire import Wire, header_of, unexpected_end
+from core.stores.s3.wire import SLOWEST, Wire, header_of, unexpected_end
 
-MAX_CHUNK = 1 << 18  # larger ones are no quicker, and the allocator keeps them
-MIN_CHUNK = 1 << 14
-FAST, SLOW = 0.05, 0.25  # seconds that a chunk may take before the next one is larger or smaller
-SMALL = 1 << 20  # up to here an answer is read in one go
+ON_THE_WAY = frozenset({"gzip", "x-gzip", "deflate", "br", "zstd"})
+SMALL = 1 << 20  # up to here an answer is read before it is handed over
+UNWATCHED = 1 << 16  # up to here its pace is not watched, only the whole time limited
 _CONTENT_RANGE = re.compile(r"bytes (\d{1,19})-(\d{1,19})/(\d{1,19}|\*)\Z")
+
+
+Look = Callable[[], ObjectInfo]
+CHECKSUM_MODE: Header = ("x-amz-checksum-mode", "ENABLED")  # the stored checksums come with the answer
 
 
 class Answered:
     """What all bodies share: the object's description is only read from the headers when it is asked for."""
 
-    def __init__(self, response: SyncResponse, entry: Entry) -> None:
-        self._response = response
+    def __init__(self, response: SyncResponse, entry: Entry, bucket: str, look: Look) -> None:
+        self.response = response
         self._entry = entry
+        self._bucket = bucket
+        self._look = look
         self._info: ObjectInfo | None = None
 
     @property
     def info(self) -> ObjectInfo:
         if self._info is None:
-            headers: Mapping[str, str] = all_headers(self._response) or {}
-            self._info = object_info(self._entry.key, headers, size=self._entry.size)
+            headers = all_headers(self.response)
+            if headers is None:  # one of them is not text
+                self._info = self._look()
+            else:
+                self._info = object_info(self._entry.key, headers, size=self._entry.size, bucket=self._bucket)
         return self._info
+
+    @property
+    def modified_ns(self) -> int:
+        return nanoseconds_from_decimal(header_of(self.response, MTIME) or "")
 
 
 class SmallBody(Answered):
     """Bytes that are here already."""
 
-    def __init__(self, response: SyncResponse, entry: Entry, data: memoryview) -> None:
-        super().__init__(response, entry)
+    def __init__(self, response: SyncResponse, entry: Entry, bucket: str, look: Look, data: memoryview) -> None:
+        super().__init__(response, entry, bucket, look)
         self._data = data
 
     def __enter__(self) -> Body:
@@ -69,47 +87,58 @@ class SmallBody(Answered):
 class StreamedBody(Answered):
     """Bytes that are still arriving; exactly `length` of them or an error.
 
-    The reader waits until a chunk is full, so its size follows the pace: on a slow line progress and a
-    cancellation would otherwise come in steps of a mebibyte.
+    They are handed over as the system hands them over, so that progress, a cancellation and a trickle are seen
+    at once. A connection that gives less than SLOWEST bytes a second over `stall` seconds of waiting for it has
+    stalled; the time that others take to write or to keep a bandwidth does not count.
     """
 
     def __init__(
-        self, response: SyncResponse, entry: Entry, length: int, doing: Doing, cancelled: CancelFlag
+        self,
+        response: SyncResponse,
+        entry: Entry,
+        length: int,
+        doing: Doing,
+        look: Look,
+        cancelled: CancelFlag,
+        stall: float,
     ) -> None:
-        super().__init__(response, entry)
+        super().__init__(response, entry, doing.bucket, look)
         self._length = length
         self._doing = doing
         self._cancelled = cancelled
+        self._stall = stall
 
     def __iter__(self) -> Iterator[memoryview]:
-        reader = self._response.body_reader
+        reader = self.response.body_reader
         cancelled = self._cancelled
         left = self._length
-        size = MAX_CHUNK // 2
+        waited, came = 0.0, 0
         while left > 0:
             if cancelled.is_set():
                 raise Cancelled
             began = time.monotonic()
-            piece = reader.read(size)
-            took = time.monotonic() - began
-            if took < FAST:
-                size = min(size * 2, MAX_CHUNK)
-            elif took > SLOW:
-                size = max(size // 2, MIN_CHUNK)
+            piece = reader.read_chunk()
+            waited += time.monotonic() - began
             if piece is None:
                 raise unexpected_end(self._doing, self._length - left, self._length)
+            came += len(piece)
+            if waited >= self._stall:
+                if came < self._stall * SLOWEST and came < left:
+                    raise NetworkTrouble(f"{self._doing}: only {came} bytes came in {waited:.0f} s")
+                waited, came = 0.0, 0
             left -= len(piece)
             if left < 0:
                 raise unexpected_end(self._doing, self._length - left, self._length)
             yield memoryview(piece)
-        if reader.read(1) is not None:
+        if reader.read_chunk() is not None:
             raise unexpected_end(self._doing, self._length + 1, self._length)
 
 
 def read(
-    wire: Wire, bucket: str, entry: Entry, offset: int, length: int, cancelled: CancelFlag
+    wire: Wire, bucket: str, entry: Entry, offset: int, length: int, look: Look, cancelled: CancelFlag
 ) -> AbstractContextManager[Body]:
-    """See Source.read. Small answers are fetched here and now, larger ones when the context is entered."""
+    """See Source.read. Small answers are fetched here and now, larger ones when the context is entered. `look`
+    describes the object where the answer's headers cannot be read as text."""
     if cancelled.is_set():
         raise Cancelled
     doing = Doing("get", bucket, entry.key)
@@ -117,18 +146,24 @@ def read(
     headers: list[Header] = []
     if entry.etag:
         headers.append(("if-match", f'"{entry.etag}"'))
-    if not whole:
+    if whole:
+        headers.append(CHECKSUM_MODE)
+    else:
         if length <= 0 or offset + length > entry.size:
             raise ValueError("a range must hold at least one byte and end inside the object")
         headers.append(("range", f"bytes={offset}-{offset + length - 1}"))
     if length > SMALL:
-        return streamed(wire, doing, entry, offset, length, headers, cancelled)
-    response = wire.ask(doing, "GET", headers=headers)
+        return streamed(wire, doing, entry, offset, length, headers, look, cancelled)
+    if length > UNWATCHED:
+        with streamed(wire, doing, entry, offset, length, headers, look, cancelled) as body:
+            data = memoryview(b"".join(body))
+        return SmallBody(body.response, entry, bucket, look, data)
+    response = wire.ask(doing, "GET", headers=headers, expected=length)
     check_answer(response, doing, entry, offset, length)
     data = memoryview(response.bytes())
     if len(data) != length:
         raise unexpected_end(doing, len(data), length)
-    return SmallBody(response, entry, data)
+    return SmallBody(response, entry, bucket, look, data)
 
 
 @contextmanager
@@ -139,12 +174,13 @@ def streamed(
     offset: int,
     length: int,
     headers: list[Header],
+    look: Look,
     cancelled: CancelFlag,
-) -> Iterator[Body]:
+) -> Iterator[StreamedBody]:
     """The body of a large answer while the connection is held."""
     with wire.stream(doing, headers=headers) as response:
         check_answer(response, doing, entry, offset, length)
-        yield StreamedBody(response, entry, length, doing, cancelled)
+        yield StreamedBody(response, entry, length, doing, look, cancelled, wire.stall)
 
 
 def check_answer(response: SyncResponse, doing: Doing, entry: Entry, offset: int, length: int) -> None:
@@ -164,7 +200,12 @@ def check_answer(response: SyncResponse, doing: Doing, entry: Entry, offset: int
         return
     if "aws-chunked" in (header_of(response, "content-encoding") or ""):
         raise FileTrouble(f"{doing}: the server sends the upload's chunk framing instead of the object")
-    if sent_range is None:
+    coding = (header_of(response, "content-encoding") or "").strip().lower()
+    if coding in ON_THE_WAY:
+        raise IntegrityTrouble(
+            f"{doing}: what comes is compressed on the way ({coding}), which nobody asked for"
+        )
+    if sent_range is None and unquoted(etag or "") != entry.etag:
         raise SourceChanged(f"{doing}: the object has {announced} bytes and was listed with {entry.size}")
     raise unexpected_end(doing, announced, length)
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from datetime import timedelta
 
 from core.model import BucketInfo, Connection, SecretKeys
+from core.stores.s3.abilities import Abilities
 from core.stores.s3.bucket import S3Bucket
 from core.stores.s3.control import Control
 from core.stores.s3.signing import Signer
@@ -17,15 +17,21 @@ class S3Service:
     """Implements base.Buckets. Cheap to make: nothing is read or connected before the first request.
 
     `keys` finds typed keys by their reference and may raise BadCredentials. `stall_timeout` is how many
-    seconds a connection may be silent. Called from many threads.
+    seconds a connection may be silent, `told` hears what people should know, once. `abilities` is what was
+    learnt of the service. Called from many threads.
     """
 
     def __init__(
-        self, connection: Connection, keys: Callable[[str], SecretKeys], stall_timeout: float = 60.0
+        self,
+        connection: Connection,
+        keys: Callable[[str], SecretKeys],
+        stall_timeout: float = 60.0,
+        told: Callable[[str], None] = lambda _: None,
     ) -> None:
         self._stall_timeout = stall_timeout
         self.connection = connection
-        self.control = Control(connection, keys)
+        self.control = Control(connection, keys, told)
+        self.abilities = Abilities()
         self._lock = threading.Lock()
         self._wire: Wire | None = None
 
@@ -64,13 +70,19 @@ class S3Service:
                     self._wire = Wire(
                         self.connection,
                         control.endpoint,
-                        Signer(control.credentials),
+                        Signer(control.credentials, control.clock),
                         control.region_of,
                         control.learn_region,
                         control.forget_credentials,
-                        timedelta(seconds=self._stall_timeout),
+                        self._stall_timeout,
+                        clock=control.clock,
+                        host_of=control.host_of,
                     )
         return self._wire
+
+    def heard(self, host: str) -> float:
+        """When a server of this service last answered anything (monotonic seconds), 0.0 when it never did."""
+        return max(self.control.heard.get(host, 0.0), self._wire.heard.get(host, 0.0) if self._wire else 0.0)
 
     def close(self) -> None:
         """Close all connections. Requests under way fail."""

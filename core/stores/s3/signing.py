@@ -22,6 +22,7 @@ from awscrt.auth import (
 from awscrt.http import HttpHeaders, HttpRequest
 
 from core.errors import BadCredentials
+from core.stores.s3.clock import Clock
 
 CREDENTIALS_SECONDS = 2.0  # how long a look at boto3's session holds; it refreshes 10 minutes before expiry
 CONFIG_SECONDS = 1.0  # a signing config carries its date
@@ -49,10 +50,11 @@ class Signer:
     BadCredentials.
     """
 
-    def __init__(self, credentials: Callable[[], FrozenKeys | None]) -> None:
+    def __init__(self, credentials: Callable[[], FrozenKeys | None], clock: Clock | None = None) -> None:
         self._credentials = credentials
+        self._clock = clock or Clock()
         self._held: tuple[float, FrozenKeys | None, AwsCredentialsProvider | None] = (0.0, None, None)
-        self._configs: dict[str, tuple[float, AwsCredentialsProvider, AwsSigningConfig]] = {}
+        self._configs: dict[str, tuple[float, float, AwsCredentialsProvider, AwsSigningConfig]] = {}
 
     def sign(self, method: str, target: str, headers: list[Header], region: str) -> list[Header]:
         """The headers to send: those given, which must hold `host`, and the signature's own.
@@ -89,20 +91,21 @@ class Signer:
         return provider
 
     def _config(self, provider: AwsCredentialsProvider, region: str) -> AwsSigningConfig:
-        now = time.monotonic()
+        now, ahead = time.monotonic(), self._clock.ahead
         held = self._configs.get(region)
-        if held is not None and now < held[0] and held[1] is provider:
-            return held[2]
+        if held is not None and now < held[0] and held[1] == ahead and held[2] is provider:
+            return held[3]
         config = AwsSigningConfig(
             algorithm=AwsSigningAlgorithm.V4,
             signature_type=AwsSignatureType.HTTP_REQUEST_HEADERS,
             credentials_provider=provider,
             region=region,
             service="s3",
+            date=self._clock.now(),
             use_double_uri_encode=False,
             should_normalize_uri_path=False,
             signed_body_value="UNSIGNED-PAYLOAD",
             signed_body_header_type=AwsSignedBodyHeaderType.X_AMZ_CONTENT_SHA_256,
         )
-        self._configs[region] = (now + CONFIG_SECONDS, provider, config)
+        self._configs[region] = (now + CONFIG_SECONDS, ahead, provider, config)
         return config

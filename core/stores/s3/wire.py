@@ -9,21 +9,27 @@ One request, step by step:
    decompressed; `Accept-Encoding: identity` is sent so that nobody compresses on the way.
 4. A 2xx is handed to the caller, who checks what it says.
 5. An answer that names another region (301, 307, or 400 with x-amz-bucket-region or <Region>) teaches the
-   bucket's region, and the request is sent a second and last time.
-6. Every other answer is read (at most `MAX_ERROR` bytes) and raised as a TransferError (errors.py). A refused
+   bucket's region, and the request is sent once more.
+6. A refusal because of the clock teaches the difference (clock.py), and the request is sent once more.
+7. Every other answer is read (at most `MAX_ERROR` bytes) and raised as a TransferError (errors.py). A refused
    credential is forgotten, so that a mended one is found at the next try. Nothing is retried here.
+8. A web page where S3 should answer (a network that wants a login first) is network trouble, never content.
 
-Two clients, because a read timeout in reqwest runs from the moment a request is sent: it would cut a slow
-upload that is going well. Downloads have a read timeout; uploads have TCP_USER_TIMEOUT, which ends a connection
-whose peer acknowledges nothing, and a generous limit for the whole request.
+No progress for `stall` seconds is network trouble, and so is less than `SLOWEST` bytes a second over that time.
+There are two clients, because a read timeout in reqwest runs from the moment a request is sent: it would cut a
+slow upload that is going well. Downloads have a read timeout, and what reads them watches their pace
+(reading.py). Uploads have TCP_USER_TIMEOUT, which ends a connection whose peer acknowledges nothing, and a
+limit for the whole request that follows the pace of those before it (`Pace`).
 """
 
 from __future__ import annotations
 
 import sys
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
+from urllib.parse import urlsplit
 
 from pyreqwest.client import SyncClient, SyncClientBuilder
 from pyreqwest.exceptions import PyreqwestError
@@ -35,25 +41,54 @@ from core.errors import BadCredentials, FatalTrouble, FileTrouble, NetworkTroubl
 from core.model import Connection
 from core.stores.s3.addressing import Endpoint, Location
 from core.stores.s3.certificates import certificates
-from core.stores.s3.errors import Doing, Refusal, broken_line, refusal_from, refused
+from core.stores.s3.clock import Clock
+from core.stores.s3.errors import Doing, Refusal, broken_line, not_from_s3, refusal_from, refused
 from core.stores.s3.signing import Header, Signer
 
 CONNECT_TIMEOUT = timedelta(seconds=10)
-READ_TIMEOUT = timedelta(seconds=60)
+STALL = 60.0  # seconds
 IDLE_TIMEOUT = timedelta(seconds=20)  # servers close idle connections; stay below what is usual
 MAX_IDLE = 128
-SLOWEST_UPLOAD = 8 * 1024  # bytes per second below which an upload is given up
-UPLOAD_GRACE = 120  # seconds for the answer after the last byte
+SLOWEST = 1024  # bytes per second of one connection; what is slower for the stall time has stalled
 SERVER_SIDE_SECONDS = 1200  # the server copies up to 5 GiB before it answers
 MAX_ERROR = 64 * 1024
-STREAM_BUFFER = 1 << 16  # pyreqwest fills it before it hands over the answer; more is not faster
+MAX_SNIFFED = 1024
+MIN_MEASURED = 256 * 1024  # bytes; smaller bodies tell more of the server than of the line
+STREAM_BUFFER = 1  # pyreqwest fills it before it hands over the answer: a trickle would hide behind more
 
 Body = bytes | memoryview
 MOVED = frozenset({301, 302, 307, 308, 400})
+OF_WEB_PAGES = frozenset({200, 203, 302, 303})  # what login pages of networks come with
+ROUNDS = 3  # of one request: as it was meant, in another region, by another clock
+
+
+class Pace:
+    """How long an upload may take, reckoned from how fast the last ones were. Races only blur it."""
+
+    EXPECTED = 128 * 1024  # bytes per second of one connection, before anything is known
+    SPREAD = 16  # an upload may be so much slower than the last ones
+    LEAST = 60.0  # seconds for the server's answer after the last byte, whatever the stall time
+
+    def __init__(self, stall: float) -> None:
+        self._grace = stall if stall < STALL else max(stall, self.LEAST)
+        self.rate = float(self.EXPECTED)
+
+    def seconds_for(self, size: int) -> float:
+        """The limit for a request with a body of `size` bytes."""
+        return self._grace + size / max(self.rate / self.SPREAD, SLOWEST)
+
+    def took(self, size: int, seconds: float) -> None:
+        if size >= MIN_MEASURED:
+            self.rate += 0.3 * (size / max(seconds, 0.001) - self.rate)
+
+    def was_cut(self) -> None:
+        """The limit struck: perhaps the line only became slow."""
+        self.rate = max(float(SLOWEST), self.rate / 8)
 
 
 class Wire:
-    """Sends requests to one service. Called from many threads."""
+    """Sends requests to one service. Called from many threads. `heard` says of each host when it last answered
+    anything, in monotonic seconds."""
 
     def __init__(
         self,
@@ -63,18 +98,30 @@ class Wire:
         region_of: Callable[[str], str],
         learn_region: Callable[[str, str], None],
         forget_credentials: Callable[[], None],
-        stall: timedelta = READ_TIMEOUT,
+        stall: float = STALL,
+        *,
+        clock: Clock | None = None,
+        host_of: Callable[[str], str] = lambda _: "",
     ) -> None:
+        """`host_of` names the server that is asked about a bucket; `stall` is in seconds."""
+        self.stall = stall
+        self.heard: dict[str, float] = {}
+        self._clock = clock or Clock()
+        self._host_of = host_of
+        self._pace = Pace(stall)
+        self._connection = connection
+        self._knocker: SyncClient | None = None
         self._endpoint = endpoint
         self._signer = signer
         self._region_of = region_of
         self._learn_region = learn_region
         self._forget_credentials = forget_credentials
         self._locations: dict[tuple[str, str], Location] = {}
-        self._down = base_client(connection).read_timeout(stall).build()
+        seconds = timedelta(seconds=stall)
+        self._down = base_client(connection).read_timeout(seconds).build()
         up = base_client(connection)
         if sys.platform == "linux":
-            up = up.tcp_user_timeout(stall)
+            up = up.tcp_user_timeout(seconds)
         self._up = up.build()
 
     def ask(
@@ -84,17 +131,20 @@ class Wire:
         *,
         query: str = "",
         headers: Sequence[Header] = (),
+        expected: int = MAX_ERROR,
     ) -> SyncResponse:
-        """Send a request without a body and read its whole answer. For small answers and small objects."""
+        """Send a request without a body and read its whole answer, of about `expected` bytes. For small answers
+        and small objects."""
         region = self._region_of(doing.bucket)
-        for _ in range(2):
-            request = self._request(self._down, doing, method, query, headers, region)
-            response = consumed(request, doing)
+        limit = timedelta(seconds=self.stall + expected / SLOWEST)
+        for _ in range(ROUNDS):
+            request = self._request(self._down, doing, method, query, headers, region).timeout(limit)
+            response = self._consumed(request, doing)
             if response.status < 300:
                 return response
             refusal = self._refusal(response, response.bytes().to_bytes()[:MAX_ERROR])
-            region = self._moved(refusal, doing, region)
-        raise AssertionError("unreachable: the second try either returns or raises")
+            region = self._moved(refusal, response, doing, region)
+        raise NetworkTrouble(f"{doing}: the server sends from one place to the next")
 
     def send(
         self,
@@ -108,20 +158,28 @@ class Wire:
     ) -> SyncResponse:
         """Send a request with a body (which may be empty) and read its whole answer.
 
-        `seconds` limits the whole exchange; 0: reckoned from the body's size.
+        `seconds` limits the whole exchange; 0: reckoned from the body's size and the pace of late.
         """
         region = self._region_of(doing.bucket)
-        limit = timedelta(seconds=seconds or UPLOAD_GRACE + len(body) / SLOWEST_UPLOAD)
-        for _ in range(2):
+        size = len(body)
+        limit = timedelta(seconds=seconds or self._pace.seconds_for(size))
+        for _ in range(ROUNDS):
             request = self._request(self._up, doing, method, query, headers, region).timeout(limit)
             # reqwest sends no Content-Length for an empty body, and S3 answers 411.
-            request = request.body_bytes(body) if len(body) else request.header("content-length", "0")
-            response = consumed(request, doing)
+            request = request.body_bytes(body) if size else request.header("content-length", "0")
+            began = time.monotonic()
+            try:
+                response = self._consumed(request, doing)
+            except NetworkTrouble:
+                if time.monotonic() - began >= limit.total_seconds():
+                    self._pace.was_cut()
+                raise
+            self._pace.took(size, time.monotonic() - began)
             if response.status < 300:
                 return response
             refusal = self._refusal(response, response.bytes().to_bytes()[:MAX_ERROR])
-            region = self._moved(refusal, doing, region)
-        raise AssertionError("unreachable: the second try either returns or raises")
+            region = self._moved(refusal, response, doing, region)
+        raise NetworkTrouble(f"{doing}: the server sends from one place to the next")
 
     @contextmanager
     def stream(
@@ -130,26 +188,69 @@ class Wire:
         *,
         query: str = "",
         headers: Sequence[Header] = (),
-        buffer: int = STREAM_BUFFER,
+        seconds: float = 0.0,
     ) -> Iterator[SyncResponse]:
-        """GET with the answer's body still to be read from `body_reader`; errors of reading are mapped too."""
+        """GET with the answer's body still to be read from `body_reader`; errors of reading are mapped too.
+
+        `seconds` limits the whole exchange; 0: whoever reads watches the pace.
+        """
         region = self._region_of(doing.bucket)
-        for _ in range(2):
+        for _ in range(ROUNDS):
             request = self._request(self._down, doing, "GET", query, headers, region)
+            if seconds:
+                request = request.timeout(timedelta(seconds=seconds))
+            asked = time.monotonic()
             try:
-                with request.streamed_read_buffer_limit(buffer).build_streamed() as response:
+                with request.streamed_read_buffer_limit(STREAM_BUFFER).build_streamed() as response:
+                    self._answered(response, doing)
                     if response.status < 300:
                         yield response
                         return
                     refusal = self._refusal(response, read_at_most(response, MAX_ERROR))
             except PyreqwestError as error:
-                raise broken_line(error, doing) from None
-            region = self._moved(refusal, doing, region)
+                raise self._broken(error, doing, asked) from None
+            region = self._moved(refusal, response, doing, region)
+        raise NetworkTrouble(f"{doing}: the server sends from one place to the next")
+
+    def knock(self, bucket: str, seconds: float) -> None:
+        """Whether the server answers at all: HEAD of the bucket, unsigned, over a connection of its own; what
+        it answers does not matter, unless it is a web page. Raises NetworkTrouble, FatalTrouble."""
+        if self._knocker is None:
+            self._knocker = base_client(self._connection).pool_max_idle_per_host(0).build()
+        location = self._endpoint.locate(bucket, self._region_of(bucket))
+        request = self._knocker.request("HEAD", location.origin + location.path(""))
+        self._consumed(request.timeout(timedelta(seconds=seconds)), Doing("reach", bucket))
+
+    def _consumed(self, request: SyncRequestBuilder, doing: Doing) -> SyncResponse:
+        """Send and read all. Raises NetworkTrouble or FatalTrouble."""
+        asked = time.monotonic()
+        try:
+            response = request.build().send()
+        except PyreqwestError as error:
+            # `from None`: the vendor's text repeats the URL in full
+            raise self._broken(error, doing, asked) from None
+        self._answered(response, doing, read=True)
+        return response
+
+    def _broken(self, error: PyreqwestError, doing: Doing, asked: float) -> TransferError:
+        made = broken_line(error, doing, self._host_of(doing.bucket))
+        made.asked = asked
+        return made
+
+    def _answered(self, response: SyncResponse, doing: Doing, *, read: bool = False) -> None:
+        """Something came back; `read` says that its body is here. Raises NetworkTrouble when no S3 server said
+        it."""
+        host = self._host_of(doing.bucket)
+        if may_be_web_page(response) and not (read and is_no_web_page(response)):
+            raise not_from_s3(doing, response.status, header_of(response, "location") or "", host)
+        self.heard[host] = time.monotonic()
 
     def close(self) -> None:
         """Close all connections; requests under way fail."""
         self._down.close()
         self._up.close()
+        if self._knocker is not None:
+            self._knocker.close()
 
     def _request(
         self,
@@ -181,33 +282,52 @@ class Wire:
     def _refusal(self, response: SyncResponse, body: bytes) -> Refusal:
         return refusal_from(response.status, lambda name: header_of(response, name), body)
 
-    def _moved(self, refusal: Refusal, doing: Doing, region: str) -> str:
+    def _moved(self, refusal: Refusal, response: SyncResponse, doing: Doing, region: str) -> str:
         """The region to try again with, or the error raised."""
         if refusal.status in MOVED and refusal.region and refusal.region != region:
             self._learn_region(doing.bucket, refusal.region)
             learnt = self._region_of(doing.bucket)
             if learnt != region:
                 return learnt
-        error = self._mapped(refusal, doing)
-        raise error
-
-    def _mapped(self, refusal: Refusal, doing: Doing) -> TransferError:
+        if self._clock.learn(refusal):
+            return region
         if 300 <= refusal.status < 400:
-            return FatalTrouble(f"{doing}: the server points elsewhere ({refusal.status} {refusal.code})")
+            elsewhere = header_of(response, "location") or ""
+            where = f" to {urlsplit(elsewhere).netloc}" if elsewhere else ""
+            raise FatalTrouble(
+                f"{doing}: the server points elsewhere{where} ({refusal.status} {refusal.code}), "
+                "where no credentials are sent"
+            )
         error = refused(refusal, doing)
         if isinstance(error, BadCredentials):
             self._signer.forget()
             self._forget_credentials()
-        return error
+        raise error
 
 
-def consumed(request: SyncRequestBuilder, doing: Doing) -> SyncResponse:
-    """Send and read all. Raises NetworkTrouble or FatalTrouble."""
+def may_be_web_page(response: SyncResponse) -> bool:
+    """Whether nothing in an answer's head says S3, and its type says web page or it leads to one. Objects that
+    are web pages have an ETag."""
+    status = response.status
+    if status not in OF_WEB_PAGES:
+        return False
+    kind = header_of(response, "content-type") or ""
+    if status < 300 and not kind.startswith("text/html"):
+        return False
+    if header_of(response, "etag") is not None or "xml" in kind:
+        return False
     try:
-        return request.build().send()
-    except PyreqwestError as error:
-        # `from None`: the vendor's text repeats the URL in full
-        raise broken_line(error, doing) from None
+        return not any(name.lower().startswith("x-amz-") for name in response.headers)
+    except ValueError:
+        return False
+
+
+def is_no_web_page(response: SyncResponse) -> bool:
+    """Whether the body shows that it is none after all; a HEAD's answer has none to show."""
+    body = response.bytes().to_bytes()[:MAX_SNIFFED]
+    if response.status >= 300 or (not body and header_of(response, "content-length") not in {None, "0"}):
+        return False
+    return b"<html" not in body.lower()
 
 
 def read_at_most(response: SyncResponse, limit: int) -> bytes:

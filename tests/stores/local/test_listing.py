@@ -46,7 +46,7 @@ def test_links_and_pipes_are_reported_not_read(root: Path, tmp_path: Path) -> No
     assert dict(store.take_unlistable()) == {
         "link": "symbolic link, not copied",
         "loop": "symbolic link, not copied",
-        "pipe": "not a regular file, not copied",
+        "pipe": "named pipe, not copied",
     }
     for name in ("link", "pipe"):
         with pytest.raises(FileTrouble):

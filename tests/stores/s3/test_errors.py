@@ -25,7 +25,7 @@ from core.errors import (
 )
 from core.model import Entry
 from core.stores.base import Metadata
-from core.stores.s3.errors import retry_after_seconds
+from core.stores.s3.errors import NotUnderstood, retry_after_seconds
 from tests.stores.s3.scripted import bucket_on, error_xml, http, serving
 
 ENTRY = Entry(key="k", size=3, etag="e")
@@ -66,9 +66,9 @@ def putting(reply: bytes) -> None:
         (500, "InternalError", NetworkTrouble),
         (502, "", NetworkTrouble),
         (504, "", NetworkTrouble),
-        (501, "NotImplemented", FileTrouble),
+        (501, "NotImplemented", NotUnderstood),
         (400, "BadDigest", IntegrityTrouble),
-        (400, "SomethingNew", FileTrouble),
+        (400, "SomethingNew", NotUnderstood),
         (301, "PermanentRedirect", FatalTrouble),
     ],
 )

@@ -9,8 +9,10 @@ from hypothesis import strategies as st
 from core.errors import FileTrouble
 from core.stores.base import Metadata
 from core.stores.s3.headers import (
+    decimal_nanoseconds,
     decimal_seconds,
     header_text,
+    nanoseconds_from_decimal,
     object_info,
     seconds_from_decimal,
     user_metadata,
@@ -76,3 +78,27 @@ def test_composite_checksums_are_not_of_the_whole() -> None:
     assert (
         object_info("k", {"content-length": "1", "x-amz-checksum-sha256": "AAAA=-2"}).metadata.checksums == {}
     )
+
+
+@given(st.integers(-(10**18), 4 * 10**18))
+def test_nanoseconds_come_back_exactly(nanoseconds: int) -> None:
+    """Times of file systems, also before 1970, in the form that rclone reads."""
+    text = decimal_nanoseconds(nanoseconds)
+    assert nanoseconds_from_decimal(text) == nanoseconds
+    assert "e" not in text.lower()
+
+
+@pytest.mark.parametrize(
+    ("text", "nanoseconds"),
+    [
+        ("1700000000", 1_700_000_000_000_000_000),
+        ("1700000000.5", 1_700_000_000_500_000_000),
+        ("1700000000.1234567891", 1_700_000_000_123_456_789),
+        ("1.7e9", 1_700_000_000_000_000_000),
+        ("-1.5", -1_500_000_000),
+        *((text, 0) for text in ("", ".", "soon", "nan", "inf", "1e999", "9" * 30)),
+    ],
+)
+def test_nanoseconds_of_what_others_wrote(text: str, nanoseconds: int) -> None:
+    """Whatever it is, it is a time or none, and never an error."""
+    assert nanoseconds_from_decimal(text) == nanoseconds

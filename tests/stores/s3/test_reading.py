@@ -7,7 +7,7 @@ import threading
 
 import pytest
 
-from core.errors import FileTrouble, NetworkTrouble, SourceChanged
+from core.errors import FileTrouble, IntegrityTrouble, NetworkTrouble, SourceChanged
 from core.model import Entry
 from core.stores.base import Metadata
 from core.stores.s3 import RangesUnsupported
@@ -31,9 +31,21 @@ def read(entry: Entry, reply: bytes, offset: int = 0, length: int = -1) -> bytes
 
 @pytest.mark.parametrize("entry", [SMALL, LARGE])
 def test_another_size_is_another_object(entry: Entry) -> None:
-    """The same ETag with another length is not trusted."""
-    with pytest.raises(SourceChanged):
-        read(entry, http(200, b"x" * (entry.size - 1), ETag=QUOTED))
+    """Without an ETag the length tells; with the same ETag the answer was cut on the way; both are refused."""
+    for difference in (-1, 1):
+        data = b"x" * (entry.size + difference)
+        with pytest.raises(SourceChanged):
+            read(entry, http(200, data))
+        with pytest.raises(NetworkTrouble):
+            read(entry, http(200, data, ETag=QUOTED))
+
+
+def test_a_length_that_changes_on_the_way() -> None:
+    """A proxy that packs or unpacks what was asked for as it is: not the object's bytes, however many."""
+    with pytest.raises((IntegrityTrouble, NetworkTrouble)):
+        read(SMALL, http(200, b"packed", ETag=QUOTED, Content_Encoding="gzip"))
+    with pytest.raises(SourceChanged):  # a weak ETag of a rewritten answer without a mark, for instance
+        read(SMALL, http(200, b"unpacked, and longer"))
 
 
 @pytest.mark.parametrize("entry", [SMALL, LARGE])
