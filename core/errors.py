@@ -61,14 +61,18 @@ class TransferError(Exception):
 
     `message` is one line for people and is not yet safe for a screen (it may quote a server).
     `retry_after` is the server's own wish in seconds, 0 when it named none.
+    `host` is the server that gave no answer, or not all of it; empty when the other side said what is wrong.
+    `asked` is when that was asked (monotonic seconds), 0 when nobody knows.
     """
 
     error_class = ErrorClass.NETWORK
 
-    def __init__(self, message: str, *, retry_after: float = 0.0) -> None:
+    def __init__(self, message: str, *, retry_after: float = 0.0, host: str = "") -> None:
         super().__init__(message)
         self.message = message
         self.retry_after = retry_after
+        self.host = host
+        self.asked = 0.0
 
 
 class NetworkTrouble(TransferError):
@@ -91,6 +95,10 @@ class NotFound(FileTrouble):
 
 class NoPermission(FileTrouble):
     """This object may not be read or written with these credentials."""
+
+
+class TimeUp(FileTrouble):
+    """The item took longer than the job allows for one file: it is not tried again."""
 
 
 class SourceChanged(TransferError):
@@ -118,7 +126,21 @@ class BadCredentials(FatalTrouble):
 
 
 class DiskTrouble(FatalTrouble):
-    """ENOSPC, EDQUOT, EROFS, EIO on the target file system."""
+    """ENOSPC, EDQUOT, EROFS, EIO on the target file system.
+
+    `room` is how many bytes were about to be written, 0 when nobody knows."""
+
+    def __init__(self, message: str, *, room: int = 0) -> None:
+        super().__init__(message)
+        self.room = room
+
+
+class NoRoom(DiskTrouble):
+    """Writing would leave less free than is kept in reserve, or no inode is left: found before it was tried."""
+
+
+class OtherDisk(DiskTrouble):
+    """What is under the target folder now is not the disk that the job began on."""
 
 
 class TargetRefused(FatalTrouble):

@@ -13,10 +13,12 @@ that the client chooses; asking for a state that already holds is answered with 
 
 from __future__ import annotations
 
-from typing import Generic, TypeVar
+from collections.abc import Mapping
+from typing import Generic, Literal, TypeVar
 
 import msgspec
 
+from core.capability_card import CapabilityCard
 from core.errors import Code
 from core.model import (
     Action,
@@ -27,6 +29,7 @@ from core.model import (
     DiskView,
     EngineStatus,
     Entry,
+    FolderView,
     ItemView,
     JobProgress,
     JobSpec,
@@ -34,6 +37,8 @@ from core.model import (
     Level,
     Notice,
     Place,
+    Priority,
+    Probe,
     SecretKeys,
     Status,
     Tally,
@@ -53,6 +58,13 @@ class Command(msgspec.Struct, Generic[R], frozen=True, kw_only=True, omit_defaul
 
 class Done(Value, frozen=True, kw_only=True):
     """The reply of commands that have nothing more to say."""
+
+
+class UploadId(Value, frozen=True, kw_only=True):
+    """Names one unfinished upload in a bucket: several may be under one key."""
+
+    key: str  # complete
+    token: str
 
 
 # ---------------------------------------------------------------- the engine itself
@@ -90,6 +102,19 @@ class ReadLog(Command["LogPage"], frozen=True, kw_only=True, tag="read_log"):
     limit: int = 200
     level: Level = Level.INFO
     job: int = 0  # 0: all
+
+
+class GetLimit(Command["Limit"], frozen=True, kw_only=True, tag="get_limit"):
+    """The bandwidth limit of all jobs together."""
+
+
+class SetLimit(Command["Limit"], frozen=True, kw_only=True, tag="set_limit"):
+    """Limit all jobs together, from now on and after a restart of the engine: a rate (0: none) or a timetable.
+    `default`: back to what the settings say."""
+
+    bandwidth: int = 0
+    timetable: str = ""
+    default: bool = False
 
 
 # ---------------------------------------------------------------- connections and secrets
@@ -171,6 +196,29 @@ class ListEntries(Command["EntryPage"], frozen=True, kw_only=True, tag="list_ent
     adhoc: Connection | None = None
 
 
+class ListUploads(Command["UploadPage"], frozen=True, kw_only=True, tag="list_uploads"):
+    """One page of the unfinished multipart uploads at a place in a bucket: of that key, or below that folder.
+
+    The first `measure` of the page are looked at more closely for their parts and bytes, a request each.
+    `cursor` is from the page before."""
+
+    place: Place
+    cursor: str = ""
+    limit: int = 1000
+    measure: int = 0
+    adhoc: Connection | None = None
+
+
+class CleanUploads(Command["CleanedUploads"], frozen=True, kw_only=True, tag="clean_uploads"):
+    """Abort these unfinished uploads, at most 1 000; their parts are gone then. `confirm` must be exactly
+    `YES`. One that an unfinished job of this engine works on is never aborted; one that is gone is done."""
+
+    place: Place
+    uploads: tuple[UploadId, ...]
+    confirm: str = ""
+    adhoc: Connection | None = None
+
+
 # ---------------------------------------------------------------- jobs
 
 
@@ -185,11 +233,13 @@ class PlanJob(Command[JobView], frozen=True, kw_only=True, tag="plan_job"):
 
 class StartJob(Command[JobView], frozen=True, kw_only=True, tag="start_job"):
     """Carry out a planned job. `plan_hash` must be that of the frozen plan; `confirm` must be exactly
-    `YES` when the plan needs confirmation. Anything else is refused and changes nothing."""
+    `YES` when the plan needs confirmation, and `confirm_delete` exactly the plan's `delete_word` when it has
+    one. Anything else is refused and changes nothing."""
 
     job: int
     plan_hash: str
     confirm: str = ""
+    confirm_delete: str = ""
 
 
 class PauseJob(Command[JobView], frozen=True, kw_only=True, tag="pause_job"):
@@ -223,13 +273,61 @@ class ForgetJob(Command[Done], frozen=True, kw_only=True, tag="forget_job"):
     job: int
 
 
+class CleanUp(Command["Cleaned"], frozen=True, kw_only=True, tag="clean_up"):
+    """Forget finished jobs, and remove partial files that belong to no job and were not changed for 48 hours.
+    Moved data is not touched.
+
+    Jobs: completed and cancelled ones that ended `older` seconds ago or earlier; with `failed` also those that
+    did not do everything. Partial files: under the local targets of all known jobs, and in `places` (folders
+    of this machine). With `dry_run` nothing is changed, and the reply says what would be."""
+
+    places: tuple[Place, ...] = ()
+    older: float = 0.0
+    failed: bool = False
+    dry_run: bool = False
+
+
+class RepairJob(Command["Repaired"], frozen=True, kw_only=True, tag="repair_job"):
+    """Bring a job's records in line with what is at its target: completed files that are missing or of another
+    size are pending again; pending and failed ones whose file is there with the very content are completed.
+
+    Refused while the job runs, and when the disk under the target is not the one that the job began on, unless
+    `other_disk` says that this one is meant. Nothing is moved; a finished job that has something to do again is
+    paused."""
+
+    job: int
+    other_disk: bool = False
+
+
+class CheckSystem(Command["SystemReport"], frozen=True, kw_only=True, tag="check_system"):
+    """Whether this machine, and the place, are fit for moving `size` more bytes there: a folder (a hidden file
+    is written and removed) or an S3 place (asked for, nothing is written). `reserve` -1: the setting's."""
+
+    place: Place
+    size: int = 0
+    reserve: int = -1
+    adhoc: Connection | None = None
+
+
+class UndeleteJob(Command["UndeleteReport"], frozen=True, kw_only=True, tag="undelete_job"):
+    """Take back the deletions of a job where its targets keep versions, by removing the delete markers that it
+    made and nothing else; works from the job's undo file, also after the job was forgotten. With `dry_run` only
+    say what would come of it."""
+
+    job: int
+    dry_run: bool = False
+
+
 class TuneJob(Command[JobView], frozen=True, kw_only=True, tag="tune_job"):
-    """Change limits of a job while it runs. -1 leaves a value as it is, 0 means "by measuring"/"none"."""
+    """Change limits of a job while it runs. -1 or None leaves a value as it is, 0 means "by measuring"/"none".
+    A `bandwidth` without a `timetable` ends the timetable that there was."""
 
     job: int
     workers: int = -1
     connections: int = -1
     bandwidth: int = -1
+    timetable: str | None = None
+    priority: Priority | None = None
 
 
 class ListJobs(Command["JobList"], frozen=True, kw_only=True, tag="list_jobs"):
@@ -255,6 +353,24 @@ class ListItems(Command["ItemPage"], frozen=True, kw_only=True, tag="list_items"
     limit: int = 200
 
 
+class GetTiming(Command["Timing"], frozen=True, kw_only=True, tag="get_timing"):
+    """Where the time of a running job's workers goes; empty when it does not run."""
+
+    job: int
+
+
+class ListFolders(Command["FolderPage"], frozen=True, kw_only=True, tag="list_folders"):
+    """How far a job is, by folder: one row for each folder directly below `prefix` ("" or ending in "/") of one
+    pair, and one for the files that lie in `prefix` itself. `pair` -1: the pairs, when there are several, else
+    the only one. `cursor` is from the page before."""
+
+    job: int
+    pair: int = -1
+    prefix: str = ""
+    cursor: str = ""
+    limit: int = 200
+
+
 class ListAttempts(Command["AttemptPage"], frozen=True, kw_only=True, tag="list_attempts"):
     """Failed tries of a job, newest first; `item` 0 means of all items."""
 
@@ -270,6 +386,8 @@ AnyCommand = (
     | Subscribe
     | Unsubscribe
     | ReadLog
+    | GetLimit
+    | SetLimit
     | ListConnections
     | TestConnection
     | SaveConnection
@@ -279,6 +397,8 @@ AnyCommand = (
     | ListBuckets
     | Measure
     | ListEntries
+    | ListUploads
+    | CleanUploads
     | PlanJob
     | StartJob
     | PauseJob
@@ -286,11 +406,17 @@ AnyCommand = (
     | CancelJob
     | RetryJob
     | ForgetJob
+    | CleanUp
+    | RepairJob
+    | CheckSystem
+    | UndeleteJob
     | TuneJob
     | ListJobs
     | GetJob
     | ListItems
     | ListAttempts
+    | GetTiming
+    | ListFolders
 )
 
 
@@ -304,6 +430,7 @@ class ConnectionList(Value, frozen=True, kw_only=True):
     keeps_secrets_in: str = ""  # "Secret Service (login keyring)", "memory only: no keyring service …"
     can_keep_secrets: bool = False  # False: memory only
     locked: tuple[str, ...] = ()  # connections whose session keys are not known to this engine
+    cards: Mapping[str, CapabilityCard] = {}  # by the connection's name; absent: never looked at
 
 
 class TestReport(Value, frozen=True, kw_only=True):
@@ -312,6 +439,28 @@ class TestReport(Value, frozen=True, kw_only=True):
     advice: str = ""  # what the error means, in plain words, and what to do
     region: str = ""  # discovered
     buckets: tuple[str, ...] = ()
+    card: CapabilityCard | None = None  # what the service can do, as far as it is known now
+
+
+class Limit(Value, frozen=True, kw_only=True):
+    """What all jobs may take together. `now` is what holds at this moment: bytes a second, 0 for no limit."""
+
+    bandwidth: int = 0
+    timetable: str = ""
+    now: int = 0
+    from_settings: bool = True
+
+
+class UndeleteReport(Value, frozen=True, kw_only=True):
+    """What came of taking deletions back, or with a dry run would. Each deleted object is counted once."""
+
+    undo_file: str
+    restored: int = 0
+    there_already: int = 0  # taken back before, or written again since: left as it is
+    lost: int = 0  # the target kept no version: only the source or a backup can bring them back
+    unsure: int = 0  # whether this job deleted them is not on record: left as they are
+    failed: int = 0
+    notes: tuple[str, ...] = ()  # examples of what was not brought back, and why; the first ones
 
 
 class BucketList(Value, frozen=True, kw_only=True):
@@ -323,9 +472,78 @@ class Measured(Value, frozen=True, kw_only=True):
     complete: bool
 
 
+class UploadView(Value, frozen=True, kw_only=True):
+    """An unfinished multipart upload as faces show it."""
+
+    id: UploadId
+    begun: float = 0.0
+    storage_class: str = ""
+    parts: int = -1  # -1: not looked at
+    bytes: int = -1
+    job: int = 0  # of this engine, 0 when none knows it
+    in_use: bool = False  # that job is not finished and goes on with it
+    leaving: bool = False  # it is to be removed; the engine keeps trying
+
+
+class UploadPage(Value, frozen=True, kw_only=True):
+    uploads: tuple[UploadView, ...]
+    cursor: str = ""  # empty: this was the last page
+
+
+class CleanedUploads(Value, frozen=True, kw_only=True):
+    aborted: int = 0
+    kept: int = 0  # in use by now
+    failed: tuple[tuple[str, str], ...] = ()  # key, why; at most 100
+    failures: int = 0
+
+
 class EntryPage(Value, frozen=True, kw_only=True):
     entries: tuple[Entry, ...]
     cursor: str = ""  # empty: this was the last page
+
+
+class StalePart(Value, frozen=True, kw_only=True):
+    """A partial file that belongs to nobody. `size` is what it takes of the disk, `age` in seconds."""
+
+    path: str
+    size: int
+    age: float
+    trouble: str = ""  # why it is still there
+
+
+class Cleaned(Value, frozen=True, kw_only=True):
+    """What a clean-up did, or with `dry_run` would do."""
+
+    jobs: tuple[int, ...] = ()  # forgotten
+    parts: tuple[StalePart, ...] = ()  # the first 1 000 of the stale ones
+    removed: Tally = Tally()
+    kept: Tally = Tally()  # partial files that a job needs, or that were changed in the last 48 hours
+    folders: tuple[str, ...] = ()  # that were looked into
+
+
+class Repaired(Value, frozen=True, kw_only=True):
+    """What a repair changed in the records of a job."""
+
+    job: JobView
+    reopened: Tally = Tally()  # recorded as completed, missing or of another size at the target
+    adopted: Tally = Tally()  # not recorded as completed, there with the very content
+    checked: int = 0
+    examples: tuple[str, ...] = ()  # names that were reopened, the first few
+    source_trouble: str = ""  # why nothing (more) could be adopted
+
+
+class SystemCheckLine(Value, frozen=True, kw_only=True):
+    """One line of a system check; `hint` says what to do about a `warn` or a `fail`."""
+
+    name: str
+    level: Literal["ok", "warn", "fail"]
+    detail: str
+    hint: str = ""
+
+
+class SystemReport(Value, frozen=True, kw_only=True):
+    checks: tuple[SystemCheckLine, ...]
+    ok: bool  # nothing failed
 
 
 class JobList(Value, frozen=True, kw_only=True):
@@ -340,6 +558,28 @@ class ItemPage(Value, frozen=True, kw_only=True):
 
 class AttemptPage(Value, frozen=True, kw_only=True):
     attempts: tuple[AttemptView, ...]
+
+
+class WorkerTiming(Value, frozen=True, kw_only=True):
+    """Seconds that one worker has spent by phase since the run began, the longest first."""
+
+    index: int
+    seconds: tuple[tuple[str, float], ...] = ()
+
+
+class Timing(Value, frozen=True, kw_only=True):
+    """`shares` and `bottleneck` are of the last half minute, as in JobProgress."""
+
+    shares: tuple[tuple[str, float], ...] = ()
+    bottleneck: str = ""
+    workers: tuple[WorkerTiming, ...] = ()
+    probes: tuple[Probe, ...] = ()
+
+
+class FolderPage(Value, frozen=True, kw_only=True):
+    folders: tuple[FolderView, ...]
+    pair: int = -1  # whose folders these are; -1: the rows are pairs
+    cursor: str = ""
 
 
 class LogPage(Value, frozen=True, kw_only=True):

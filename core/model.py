@@ -144,6 +144,18 @@ class Compare(StrEnum):
     CHECKSUM = "checksum"
 
 
+class Priority(StrEnum):
+    """Which job goes first: one that has bytes on their way holds back those of a lower rank."""
+
+    FIRST = "first"
+    NORMAL = "normal"
+    LAST = "last"
+
+
+Links = Literal["skip", "follow", "all"]
+"""Symbolic links of a folder: reported, followed where they stay inside the folder, or wherever they lead."""
+
+
 class Pair(Value, frozen=True, kw_only=True):
     """One source and where it goes. A job has one or more."""
 
@@ -168,6 +180,16 @@ class JobOptions(Value, frozen=True, kw_only=True):
     delete: bool = False
     retry: str = "patient"
     reserve: int = -1  # bytes kept free on the target file system; -1: the setting's default
+    file_seconds: float = 0.0  # a file that takes longer fails; time without network does not count
+    timetable: str = ""  # "08:00,10MiB 19:00,off": goes before `bandwidth` (core/timetable.py)
+    priority: Priority = Priority.NORMAL
+    names: Literal["skip", "escape"] = (
+        "skip"  # keys that cannot be files: told, or escaped (engine/escaping.py)
+    )
+    links: Links = "skip"  # symbolic links at a local source
+    csv: str = ""  # absolute paths of the files that the job keeps beside what it moves; empty: none
+    progress_csv: str = ""
+    failed_log: str = ""
 
 
 class JobSpec(Value, frozen=True, kw_only=True):
@@ -177,6 +199,8 @@ class JobSpec(Value, frozen=True, kw_only=True):
     pairs: tuple[Pair, ...]
     options: JobOptions = JobOptions()
     adhoc: Connection | None = None  # what `s3://` means for this job: the face's environment, without secrets
+    broken_of: int = 0  # only what that verify job found broken or missing at the target (core/repair.py)
+    extras_ok: bool = False  # verify: what only the target has is no difference
 
 
 class JobState(StrEnum):
@@ -238,6 +262,9 @@ class PairPlan(Value, frozen=True, kw_only=True):
     cannot: Tally = Tally()
     target_total: Tally = Tally()  # what the target holds now, for the share of a deletion
     creates_bucket: bool = False
+    source_count: int = 0  # objects that the source has, of what the filters let in
+    target_reach: Tally = Tally()  # of what the target holds, that which the filters let in
+    versioning: Literal["", "enabled", "suspended", "off", "unknown"] = ""  # of a bucket that deletions are in
 
 
 class PlanSummary(Value, frozen=True, kw_only=True):
@@ -254,6 +281,18 @@ class PlanSummary(Value, frozen=True, kw_only=True):
     warnings: tuple[str, ...] = ()
     hash: str = ""  # empty while planning
     needs_confirmation: bool = False  # writes to S3 or deletes: starts only with YES
+    delete_word: str = ""  # "DELETE 1234": has to be typed after YES; empty where YES is enough
+    delete_why: str = ""  # why: "more than 25 % of the target's objects go"
+    delete_hash: str = ""  # covers the deletions alone; looked at again right before the first of them
+    undo_file: str = ""  # where the engine writes down what it deletes, before it does
+
+
+class Drift(Value, frozen=True, kw_only=True):
+    """How the source differs at the end from what the plan saw: objects added, changed, gone meanwhile."""
+
+    added: int = 0
+    changed: int = 0
+    gone: int = 0
 
 
 class Counts(Value, frozen=True, kw_only=True):
@@ -261,6 +300,7 @@ class Counts(Value, frozen=True, kw_only=True):
 
     listing: bool = False
     listed: int = 0  # source entries seen so far
+    expected: int = 0  # how many the listing found last time, while it goes on; 0: nobody knows
     files_total: int = 0
     files_done: int = 0
     files_failed: int = 0
@@ -271,6 +311,7 @@ class Counts(Value, frozen=True, kw_only=True):
     to_delete: int = 0
     retries: int = 0
     throttled: int = 0
+    drift: Drift | None = None  # None: the source was not listed again at the end
 
 
 class JobView(Value, frozen=True, kw_only=True):
@@ -289,6 +330,7 @@ class JobView(Value, frozen=True, kw_only=True):
     counts: Counts = Counts()
     plan: PlanSummary | None = None
     proofs: tuple[tuple[str, int], ...] = ()  # how items were verified: ("etag-md5", 41022), ("size only", 3)
+    results: tuple[PairResult, ...] = ()  # by pair, once nothing moves any more
 
 
 class ItemView(Value, frozen=True, kw_only=True):
@@ -307,6 +349,30 @@ class ItemView(Value, frozen=True, kw_only=True):
     completed_at: float = 0.0
     error: str = ""
     proof: str = ""  # "etag-md5", "crc64nvme", "size only", "" while not done
+
+
+class FolderView(Value, frozen=True, kw_only=True):
+    """How far one folder of a job is, with everything below it; a whole pair where `prefix` is empty."""
+
+    pair: int  # position in JobSpec.pairs
+    name: str  # the folder's own name with a slash, "" for the files that lie in the asked folder itself
+    prefix: str = ""  # relative to the pair's source, for ListFolders; the asked folder's own for its files
+    files_total: int = 0
+    files_done: int = 0
+    files_failed: int = 0
+    bytes_total: int = 0
+    bytes_done: int = 0
+
+
+class PairResult(Value, frozen=True, kw_only=True):
+    """What came of one source and target."""
+
+    source: Place
+    target: Place
+    done: Tally = Tally()
+    skipped: Tally = Tally()
+    failed: Tally = Tally()
+    deleted: int = 0
 
 
 class AttemptView(Value, frozen=True, kw_only=True):
@@ -359,6 +425,16 @@ class WorkerView(Value, frozen=True, kw_only=True):
     note: str = ""  # "503 SlowDown, again in 3 s"
 
 
+class Probe(Value, frozen=True, kw_only=True):
+    """What reaching a server took when it was tried beside the transfer. Seconds; -1: not known or not done."""
+
+    host: str
+    lookup: float = -1.0
+    connect: float = -1.0
+    tls: float = -1.0
+    error: str = ""
+
+
 class JobProgress(Value, frozen=True, kw_only=True):
     job: int
     state: JobState
@@ -371,6 +447,9 @@ class JobProgress(Value, frozen=True, kw_only=True):
     connections_wanted: int = 0
     bandwidth: int = 0
     active_seconds: float = 0.0  # as of this sample; the job's own value is of the last change of its state
+    shares: tuple[tuple[str, float], ...] = ()  # of the workers' time by phase, the longest first
+    bottleneck: str = ""  # what it waits for most, in words; empty where that is not clear
+    probes: tuple[Probe, ...] = ()
 
 
 class DiskView(Value, frozen=True, kw_only=True):
@@ -388,3 +467,5 @@ class EngineStatus(Value, frozen=True, kw_only=True):
     jobs_active: int
     draining: bool = False
     memory: int = 0  # resident bytes of the engine
+    bandwidth: int = 0  # the limit of all jobs together now, 0 for none
+    timetable: str = ""  # what that limit follows, if anything

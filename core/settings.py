@@ -15,7 +15,8 @@ import msgspec
 
 from core.errors import Code, HaulierError
 from core.safe_text import safe_text
-from core.units import format_bytes, parse_rate, parse_size
+from core.timetable import parse_limit
+from core.units import format_bytes, parse_size
 
 GIB = 1024**3
 RETRY_PRESETS = ("patient", "quick", "steady")
@@ -23,6 +24,7 @@ _DELAY = r"\s*\d+(\.\d+)?(x\d{1,4})?\s*"
 _RETRY_WRITTEN = re.compile(f"{_DELAY}(,{_DELAY})*", re.ASCII)
 _UNFINISHED = ("resume", "clean")
 _LEVELS = ("DEBUG", "INFO", "WARNING")
+_DRIFT_CHECKS = ("auto", "always", "never")
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
@@ -37,9 +39,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     workers: int = 0
     connections: int = 0
     part_size: int = 0
-    bandwidth: int = 0  # bytes a second, all jobs together
+    bandwidth: str = "off"  # a rate or a timetable, all jobs together; read by core/timetable.py
     stall_timeout: float = 60.0  # a connection without progress for so long is a network error
     on_unfinished: str = "resume"
+    delete_word_count: int = 1000  # a plan that deletes more objects asks for a second word after YES
+    delete_word_share: int = 25  # likewise for more than so many percent of a target's objects or bytes
+    drift_check: str = "auto"  # list the source again at the end of a job
     log_level: str = "INFO"
     origins: Mapping[str, str] = {}
 
@@ -154,6 +159,13 @@ def _read_count(text: str) -> int:
     return int(text)
 
 
+def _read_percent(text: str) -> int:
+    share = _read_count(text.strip().removesuffix("%").strip())
+    if share > 100:
+        raise ValueError(f"{share} is more than 100 percent")
+    return share
+
+
 def _read_files_at_once(text: str) -> int:
     count = _read_count(text)
     if count > 50:
@@ -206,8 +218,14 @@ def _show_count(count: int) -> str:
     return str(count) if count else "by measuring"
 
 
-def _show_rate(rate: int) -> str:
-    return f"{format_bytes(rate)}/s" if rate else "no limit"
+def _read_limit(text: str) -> str:
+    parse_limit(text)
+    return text
+
+
+def _show_limit(text: str) -> str:
+    rate, timetable = parse_limit(text)
+    return timetable or (f"{format_bytes(rate)}/s" if rate else "no limit")
 
 
 def _own(name: str) -> str:
@@ -224,9 +242,12 @@ _SPECS: dict[str, _Spec] = {
     "workers": _Spec(_read_files_at_once, _show_count, _own("workers")),
     "connections": _Spec(_read_files_at_once, _show_count, _own("connections")),
     "part_size": _Spec(_read_part_size, _show_size, _own("part_size")),
-    "bandwidth": _Spec(parse_rate, _show_rate, _own("bandwidth")),
+    "bandwidth": _Spec(_read_limit, _show_limit, _own("bandwidth")),
     "stall_timeout": _Spec(_read_seconds, lambda seconds: f"{seconds:g} s", _own("stall_timeout")),
     "on_unfinished": _Spec(_one_of(_UNFINISHED), str, _own("on_unfinished")),
+    "delete_word_count": _Spec(_read_count, str, _own("delete_word_count")),
+    "delete_word_share": _Spec(_read_percent, lambda share: f"{share} %", _own("delete_word_share")),
+    "drift_check": _Spec(_one_of(_DRIFT_CHECKS), str, _own("drift_check")),
     "log_level": _Spec(_one_of(_LEVELS), str, _own("log_level")),
 }
 SETTING_NAMES: tuple[str, ...] = tuple(name for name in _SPECS if name != "config_dir")

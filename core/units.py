@@ -117,3 +117,23 @@ def parse_rate(text: str) -> int:
         return parse_size(written.removesuffix("/s"))
     except ValueError:
         raise ValueError(f"{text!r} is not a rate: write it like 50MiB/s, 5MB or off") from None
+
+
+_LENGTH = re.compile(r"(?:(\d{1,4})h)?(?:(\d{1,5})m(?:in)?)?(?:(\d{1,7}(?:\.\d{1,3})?)s?)?", re.ASCII)
+
+
+def parse_duration(text: str) -> float:
+    """Seconds of "90", "90s", "15m", "2h" or "1h30m"; spaces do not matter. Raises ValueError for people."""
+    match = _LENGTH.fullmatch(text.replace(" ", ""))
+    if match is None or not any(match.groups()):
+        raise ValueError(f"{text!r} is not a length of time: write it like 90s, 15m or 1h30m")
+    hours, minutes, seconds = (float(part or 0) for part in match.groups())
+    return hours * 3600 + minutes * 60 + seconds
+
+
+def duration_text(seconds: float) -> str:
+    """The same as a person would type it: "1h30m", "90s"; empty for 0."""
+    if seconds != int(seconds) or seconds % 60:
+        return f"{seconds:g}s"
+    hours, minutes = divmod(int(seconds) // 60, 60)
+    return (f"{hours}h" if hours else "") + (f"{minutes}m" if minutes else "")

@@ -13,3 +13,8 @@ def now() -> float:
 def monotonic() -> float:
     """Seconds that only grow, for how long something lasts."""
     return time.monotonic()
+
+
+def localtime() -> time.struct_time:
+    """The moment as a clock on the wall shows it."""
+    return time.localtime(now())

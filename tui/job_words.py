@@ -154,6 +154,8 @@ def why(view: ViewState, job: JobView, width: int) -> Line:
     progress = view.live(job)
     if progress is not None and progress.waiting:
         return ((safe_text(progress.waiting, width), "warn"),)
+    if progress is not None and progress.bottleneck and job.state is JobState.RUNNING:
+        return (("held up by ", "quiet"), (safe_text(progress.bottleneck, width - 11), ""))
     if not job.reason:
         return ()
     reason = safe_text(job.reason, width)

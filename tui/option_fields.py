@@ -6,9 +6,10 @@ import shlex
 from collections.abc import Mapping
 from typing import Literal, cast
 
-from core.model import Compare, JobKind, JobOptions
+from core.model import Compare, JobKind, JobOptions, Links
 from core.settings import RETRY_PRESETS
-from core.units import format_bytes, parse_rate, parse_size
+from core.timetable import parse_limit
+from core.units import duration_text, format_bytes, parse_duration, parse_size
 from tui.widgets.form import Ask
 
 MOST_WORKERS = 256
@@ -78,6 +79,22 @@ def asks(kind: JobKind, options: JobOptions) -> list[Ask]:
             more="Files smaller than this are not moved.",
         ),
         Ask(
+            "links",
+            "symbolic links",
+            _LINKS_MEAN[options.links],
+            options.links,
+            (("skip", "leave out"), ("follow", "follow inside"), ("all", "follow all")),
+            more="The plan and the end list those left out. Links in a circle are not followed.",
+        ),
+        Ask(
+            "names",
+            "odd names",
+            _NAMES_MEAN[options.names],
+            options.names,
+            (("skip", "leave out"), ("escape", "escape")),
+            more="Keys that no file can have: a//b, ../x, too long. a//b is escaped as a/%2F/b.",
+        ),
+        Ask(
             "workers",
             "files at once",
             "empty: found by measuring",
@@ -105,9 +122,9 @@ def asks(kind: JobKind, options: JobOptions) -> list[Ask]:
             "bandwidth",
             "limit",
             "of this job; empty: none",
-            _size(options.bandwidth),
+            options.timetable or _size(options.bandwidth),
             placeholder="50MiB/s",
-            more="Can be changed while the job runs, with c.",
+            more='Or by the clock: "08:00,10MiB 19:00,off". Can be changed while the job runs, with c.',
         ),
         Ask(
             "server_side",
@@ -142,6 +159,14 @@ def asks(kind: JobKind, options: JobOptions) -> list[Ask]:
             more="Throttling and lost networks are waited out; a refused file gets three tries.",
         ),
         Ask(
+            "file_seconds",
+            "time per file",
+            "empty: no limit",
+            duration_text(options.file_seconds),
+            placeholder="2h",
+            more="A file that takes longer fails, and the job goes on. Time without network does not count.",
+        ),
+        Ask(
             "reserve",
             "keep free",
             "on the disk; empty: the setting",
@@ -156,6 +181,15 @@ _COMPARE_MEANS = {
     Compare.TIME: "same size, target not older",
     Compare.SIZE: "same size, whatever the time",
     Compare.CHECKSUM: "same content; slower",
+}
+_LINKS_MEAN = {
+    "skip": "told, not followed",
+    "follow": "what they lead to, if inside",
+    "all": "what they lead to, anywhere",
+}
+_NAMES_MEAN = {
+    "skip": "told, not copied",
+    "escape": "as %XX; uploading undoes it",
 }
 _RETRY_MEANS = {
     "patient": "5 s … 5 min, for up to 48 h a file",
@@ -173,6 +207,10 @@ def meaning(name: str, value: str) -> str:
             return "removes what only it has"
         case "compare", _:
             return _COMPARE_MEANS[Compare(value)]
+        case "links", _:
+            return _LINKS_MEAN.get(value, "")
+        case "names", _:
+            return _NAMES_MEAN.get(value, "")
         case "server_side", "no":
             return "streamed through this machine"
         case "retry", _:
@@ -195,9 +233,11 @@ def fields_for(kind: JobKind, *, from_s3: bool, to_s3: bool, to_disk: bool) -> l
         "part_size",
         "bandwidth",
     ]
+    names += [] if from_s3 else ["links"]
+    names += ["names"] if to_disk or not from_s3 else []
     names += ["server_side"] if from_s3 and to_s3 else []
     names += ["storage_class", "on_unfinished"] if to_s3 else []
-    names += ["retry"]
+    names += ["retry", "file_seconds"]
     return names + (["reserve"] if to_disk else [])
 
 
@@ -229,33 +269,46 @@ def read(values: Mapping[str, str]) -> tuple[JobKind, JobOptions, dict[str, str]
         wrong[name] = f"a number from 1 to {most}, or empty"
         return 0
 
-    def rate() -> int:
+    def duration(name: str) -> float:
+        text = values.get(name, "").strip()
+        try:
+            return parse_duration(text) if text else 0.0
+        except ValueError:
+            wrong[name] = "like 90s, 15m or 1h30m, or empty"
+            return 0.0
+
+    def limit() -> tuple[int, str]:
         text = values.get("bandwidth", "").strip()
         try:
-            return parse_rate(text) if text else 0
+            return parse_limit(text) if text else (0, "")
         except ValueError:
-            wrong["bandwidth"] = "like 50MiB/s, or empty"
-            return 0
+            wrong["bandwidth"] = "like 50MiB/s, or 08:00,10MiB 19:00,off, or empty"
+            return 0, ""
 
     kind = JobKind(values.get("kind", JobKind.COPY))
     part_size = size("part_size")
     if part_size and not SMALLEST_PART <= part_size <= LARGEST_PART and "part_size" not in wrong:
         wrong["part_size"] = f"from {format_bytes(SMALLEST_PART)} to {format_bytes(LARGEST_PART)}"
+    bandwidth, timetable = limit()
     options = JobOptions(
         include=words("include"),
         exclude=words("exclude"),
         workers=number("workers", MOST_WORKERS),
         connections=number("connections", MOST_CONNECTIONS),
         part_size=part_size,
-        bandwidth=rate(),
+        bandwidth=bandwidth,
+        timetable=timetable,
         compare=Compare(values.get("compare", Compare.TIME)),
         skip_smaller_than=size("skip_smaller_than"),
-        storage_class=values.get("storage_class", ""),
+        links=cast(Links, values.get("links", "skip")),
+        names=cast(Literal["skip", "escape"], values.get("names", "skip")),
+        storage_class=values.get("storage_class", "").strip().upper(),
         on_unfinished=cast(Literal["resume", "clean"], values.get("on_unfinished", "resume")),
         server_side=values.get("server_side", "yes") == "yes",
         delete=kind is JobKind.SYNC and values.get("delete") == "yes",
         retry=values.get("retry", "patient"),
         reserve=size("reserve", empty=-1),
+        file_seconds=duration("file_seconds"),
     )
     return kind, options, wrong
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from core.model import Action, JobKind, JobState, JobView, PairPlan, PlanSummary, Tally
 from core.safe_text import safe_text
 from core.units import format_bytes, format_count, format_eta, format_rate
+from tui.deletion_words import share_of_target, short_share, undo_words
 from tui.widgets.spans import Line, Span
 
 ENOUGH_TO_JUDGE = 64 * 1024**2  # bytes that an earlier job must have moved before its rate says anything
@@ -38,7 +39,7 @@ def rows(plan: PlanSummary, kind: JobKind, deletes: bool) -> tuple[PlanRow, ...]
         )
     made.append(PlanRow("skip", plan.skip, reasons(plan.skip_reasons)))
     if plan.delete.count:
-        made.append(PlanRow("DELETE", plan.delete, share(plan), "bad", Action.DELETE))
+        made.append(PlanRow("DELETE", plan.delete, short_share(plan), "bad", Action.DELETE))
     elif kind is JobKind.SYNC:
         how = "nothing extra was found" if deletes else "off: what only the target has stays"
         made.append(PlanRow("delete", plan.delete, how))
@@ -73,19 +74,6 @@ def reasons(counted: Iterable[tuple[str, int]]) -> str:
     return ", ".join(f"{format_count(count)} {safe_text(reason)}" for reason, count in listed)
 
 
-def share(plan: PlanSummary) -> str:
-    """Which part of the target would be deleted: "0.02 % of the target"."""
-    total = sum(pair.target_total.count for pair in plan.pairs)
-    if not total:
-        return ""
-    percent = 100 * plan.delete.count / total
-    if plan.delete.count >= total:
-        return "everything the target has"
-    shown = f"{percent:.2f}" if percent < 1 else f"{percent:.1f}" if percent < 99.95 else "99.9"
-    shown = "under 0.01" if shown == "0.00" else shown
-    return f"{shown} % of the target"
-
-
 def short_hash(plan: PlanSummary) -> str:
     """ "9f3a·21c7": enough to compare with one's eyes."""
     return f"{plan.hash[:4]}·{plan.hash[4:8]}" if plan.hash else ""
@@ -114,6 +102,10 @@ def notes(plan: PlanSummary, rate: tuple[float, int] | None) -> list[Line]:
         speed, job = rate
         seconds = format_eta(moved / speed)
         lines.append(((f"  at {format_rate(speed)}, as in job {job}, about {seconds}", "quiet"),))
+    if plan.delete.count:
+        lines.append(((f"  deletions {undo_words(plan)}", "quiet"),))
+    if plan.delete_word:
+        lines.append(((f"  much is deleted: {safe_text(plan.delete_why)}", "warn"),))
     lines += [((f"  ! {safe_text(warning)}", "warn"),) for warning in plan.warnings]
     return lines
 
@@ -146,13 +138,21 @@ def _named(places: Sequence[str]) -> str:
     return f"{shown} and {len(places) - NAMED} more" if len(places) > NAMED else shown
 
 
+def _deletion_facts(plan: PlanSummary) -> list[Line]:
+    if not plan.delete.count:
+        return []
+    of_bytes = share_of_target(plan).partition(", ")[2]
+    lines: list[Line] = [((f"{'':<39}{of_bytes}", "bad"),)] if of_bytes else []
+    return [*lines, ((f"  Deletions {undo_words(plan)}.", "quiet"),)]
+
+
 def yes_facts(plan: PlanSummary) -> list[Line]:
     """What the dialog says before YES: what changes, in numbers, the worst last."""
     lines: list[Line] = [(("This changes ", ""), (changes(plan), "lead"), (":", "")), ()]
     listed: list[tuple[str, Tally, str, str]] = [
         ("copy", plan.copy, "new there", ""),
         ("overwrite", plan.overwrite, "what is there now is replaced", "warn"),
-        ("DELETE", plan.delete, share(plan), "bad"),
+        ("DELETE", plan.delete, share_of_target(plan).partition(", ")[0], "bad"),
     ]
     for label, tally, note, look in listed:
         if tally.count:
@@ -163,6 +163,7 @@ def yes_facts(plan: PlanSummary) -> list[Line]:
                 (f"   {note}", look if look == "bad" else "quiet"),
             ]
             lines.append(tuple(words))
+    lines += _deletion_facts(plan)
     created = new_buckets(plan)
     if created:
         lines.append((("  create    ", ""), (f"{len(created):>13}", "lead"),

@@ -1,7 +1,8 @@
 """From "moved" to "completed": outcomes of workers are settled at the target and recorded, in groups.
 
-1. Workers hand in outcomes. 2. The committer gathers them for a moment. 3. `target.settle` makes the group
-durable and visible. 4. One journal transaction records it. 5. Only then the counters say completed.
+1. Workers hand in parts and outcomes. 2. The committer gathers them for a moment. 3. One journal transaction
+records the parts. 4. `target.settle` makes the group of outcomes durable and visible. 5. Another transaction
+records it. 6. Only then the counters say completed.
 A kill between any two steps leaves items pending that are done again, or renamed files that are found done.
 """
 
@@ -18,7 +19,7 @@ from core.engine.journal import Journal
 from core.engine.rows import Completion, ItemRow
 from core.errors import DiskTrouble, TransferError
 from core.model import Action, AttemptView, Status
-from core.stores.base import PartReceipt, Receipt, Target
+from core.stores.base import DeletesInGroups, PartReceipt, Receipt, Target
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -67,6 +68,7 @@ class Committer:
         self._wake = threading.Event()
         self._hurry = threading.Event()
         self._closing = False
+        self.busy = 0.0  # seconds spent on making things durable and recording them
         self._thread = threading.Thread(target=self._run, name=f"job-{job}-committer", daemon=True)
 
     def start(self) -> None:
@@ -102,6 +104,7 @@ class Committer:
             if not closing and (self._outcomes or self._parts) and len(self._outcomes) < GROUP:
                 self._hurry.wait(GATHER)
                 self._hurry.clear()
+            began = time.monotonic()
             try:
                 while self._commit_group():
                     pass
@@ -110,16 +113,22 @@ class Committer:
             except Exception as error:
                 log.exception("recording failed")
                 self._on_trouble(DiskTrouble(f"recording failed: {error}"))
+            self.busy += time.monotonic() - began
             if closing:
                 return
 
     def _commit_group(self) -> bool:
         """One group; whether there was anything."""
         outcomes = _take(self._outcomes, GROUP)
-        parts = _take(self._parts, GROUP)
+        # All parts of these outcomes were handed in before them. They are recorded before anything is renamed:
+        # a file that has its final name is known to be ours by them. And none may be left to be recorded after
+        # its item, whose parts are forgotten then.
+        parts = _take(self._parts)
         attempts = _take(self._attempts, GROUP)
         if not outcomes and not parts and not attempts:
             return False
+        if parts:
+            self._journal.add_parts(self._job, parts)
         settled = self._settle(outcomes)
         now = time.time()
         ends = [
@@ -131,13 +140,12 @@ class Committer:
                 outcome.proof,
                 outcome.error,
                 now,
+                outcome.receipt.etag if outcome.receipt is not None else "",
             )
             for outcome in settled
         ]
         if attempts:
             self._journal.add_attempts(self._job, attempts)
-        if parts:
-            self._journal.add_parts(self._job, parts)
         if ends:
             self._journal.complete(self._job, ends)
         for outcome in settled:
@@ -153,15 +161,21 @@ class Committer:
         return True
 
     def _settle(self, outcomes: list[Outcome]) -> list[Outcome]:
-        groups: dict[int, list[Outcome]] = {}
+        groups: dict[tuple[int, bool], list[Outcome]] = {}
         for outcome in outcomes:
             if outcome.receipt is not None and outcome.target is not None:
-                groups.setdefault(id(outcome.target), []).append(outcome)
+                deleted = outcome.row.action is Action.DELETE
+                groups.setdefault((id(outcome.target), deleted), []).append(outcome)
         refused: dict[int, TransferError] = {}
-        for group in groups.values():
+        for (_, deleted), group in groups.items():
             target = group[0].target
             assert target is not None
-            failed = target.settle([outcome.receipt for outcome in group if outcome.receipt is not None])
+            receipts = [outcome.receipt for outcome in group if outcome.receipt is not None]
+            failed: dict[str, Exception] = {}
+            if not deleted:
+                failed = target.settle(receipts)
+            elif isinstance(target, DeletesInGroups):
+                failed = target.settle_deletions([receipt.key for receipt in receipts])
             for outcome in group:
                 if outcome.receipt is not None and (error := failed.get(outcome.receipt.key)) is not None:
                     refused[outcome.row.id] = _as_transfer_error(error)
@@ -175,8 +189,8 @@ def _as_transfer_error(error: Exception) -> TransferError:
     return error if isinstance(error, TransferError) else TransferError(str(error))
 
 
-def _take(waiting: deque[T], limit: int) -> list[T]:
+def _take(waiting: deque[T], limit: int | None = None) -> list[T]:
     taken: list[T] = []
-    while waiting and len(taken) < limit:
+    while waiting and (limit is None or len(taken) < limit):
         taken.append(waiting.popleft())
     return taken

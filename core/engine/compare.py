@@ -8,11 +8,19 @@ absence is worth anything, and the planner compares through an index instead (se
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from core.engine.proof import is_md5, part_count
+from core.engine.proof import same_etag
 from core.model import Action, Compare, Entry
+
+
+class Question(NamedTuple):
+    """Two entries of one name of which listings do not tell whether they are the same."""
+
+    mine: Entry
+    theirs: Entry
+    path: str = ""  # as in Decision
 
 
 class OutOfOrder(Exception):
@@ -29,6 +37,9 @@ class Decision(NamedTuple):
     action: Action | None
     entry: Entry  # of the source; of the target for DELETE
     why: str = ""
+    path: str = ""  # of the local side, where it is not the entry's name (see escaping.py)
+    blocker: str = ""  # of CANNOT: the path at the target that stands in the way
+    early: bool = False  # of DELETE: makes way for something that is copied; of COPY: waits for that
 
 
 def ordered(side: str, entries: Iterable[Entry]) -> Iterator[Entry]:
@@ -57,60 +68,66 @@ def merge(source: Iterable[Entry], target: Iterable[Entry]) -> Iterator[tuple[En
             a, b = next(left, None), next(right, None)
 
 
-def not_older(target: float, source: float) -> bool:
+def not_older(target: float, source: float, step: float = 0.0) -> bool:
     """Whether a target's time is not before a source's, as far as the target's own precision can tell.
 
     Some servers keep a file's time as LastModified, cut to whole seconds or milliseconds: the same file must
-    not look older there for its fraction of a second.
+    not look older there for its fraction of a second. `step`: in what steps the target keeps time, if coarser.
     """
-    step = 1.0 if target == int(target) else 0.001
-    return target > source - step
+    return target > source - max(_cut(target), step)
 
 
-def same_etag(one: str, other: str) -> bool:
-    """Whether two ETags are the same digest; equal ETags of any other shape prove nothing."""
-    return one == other and (is_md5(one) or part_count(one) > 0)
+def same_time(one: float, other: float, step: float = 0.0) -> bool:
+    """Whether two records of a file's own time mean the same moment, as far as the coarser of them can tell."""
+    return abs(one - other) < max(_cut(one), _cut(other), step)
+
+
+def _cut(moment: float) -> float:
+    """What may have been cut off: whole seconds look like it, everything else is told to a millisecond at
+    least."""
+    return 1.0 if moment == int(moment) else 0.001
+
+
+SAME_TIME = "same size and time"
+SAME_CONTENT = "same content"
 
 
 class Sameness:
-    """Whether a target entry already is what the source entry would make of it.
+    """Whether a target entry already is what the source entry would make of it, as far as listings tell.
 
     TIME: sizes equal and the target not older than the source, or both with one and the same MD5 as ETag (a
-    server may show another time than that of the upload). SIZE: sizes equal. CHECKSUM: sizes equal and
-    `same_content` says so; it answers None when that cannot be known, which means: not the same.
+    server may show another time than that of the upload). SIZE: sizes equal. CHECKSUM: sizes equal and the same
+    digest. What listings cannot settle is answered by looking closer (judge.py).
     """
 
-    def __init__(self, how: Compare, same_content: Callable[[Entry, Entry], bool | None]) -> None:
+    def __init__(self, how: Compare, step: float = 0.0) -> None:
+        """`step`: in what steps the target's file system keeps time, in seconds."""
         self._how = how
-        self._same_content = same_content
+        self._step = step
 
-    def why_same(self, source: Entry, target: Entry) -> str:
-        """The reason to skip in words, or "" when it must be copied."""
+    def at_sight(self, source: Entry, target: Entry) -> str | None:
+        """The reason to skip in words; "" when it must be copied; None when only a closer look can tell."""
         if source.size != target.size:
             return ""
-        match self._how:
-            case Compare.SIZE:
-                return "same size"
-            case Compare.TIME:
-                if not_older(target.modified, source.modified):
-                    return "same size and time"
-                return "same content" if same_etag(source.etag, target.etag) else ""
-            case Compare.CHECKSUM:
-                return "same content" if self._same_content(source, target) else ""
+        if self._how is Compare.SIZE:
+            return "same size"
+        if self._how is Compare.TIME and not_older(target.modified, source.modified, self._step):
+            return SAME_TIME
+        return SAME_CONTENT if same_etag(source.etag, target.etag) else None
 
 
-class FileFolderClash:
+class FilesAbove:
     """Finds names that are a file and a folder at once (`a` and `a/b`), in one ordered pass."""
 
     def __init__(self) -> None:
         self._files: deque[str] = deque()
 
-    def clash(self, name: str) -> str:
-        """The earlier file whose name would have to be a folder for `name`, or ""."""
+    def of(self, name: str) -> list[str]:
+        """The files, added earlier, whose names would have to be folders for `name`; the shortest first."""
         while self._files and not name.startswith(self._files[-1]):
             self._files.pop()
-        for file in self._files:
-            if name.startswith(file + "/"):
-                return file
+        return [file for file in self._files if name.startswith(file + "/")]
+
+    def add(self, name: str) -> None:
+        """`name`, just asked for, will be a file."""
         self._files.append(name)
-        return ""

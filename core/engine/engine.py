@@ -15,30 +15,47 @@ import psutil
 from core import __version__
 from core.connection_desk import ConnectionDesk
 from core.connections import ConnectionRegistry
+from core.engine.deletions import WordLimits
+from core.engine.housekeeping import Housekeeping
 from core.engine.jobs import Jobs
 from core.engine.journal import Journal
-from core.engine.limits import Bandwidth, MemoryBudget, Shared
+from core.engine.leftovers import Leftovers
+from core.engine.limit_desk import LimitDesk
+from core.engine.limits import Bandwidth, MemoryBudget, Pace, Shared
 from core.engine.looking import Looking, as_refusal
+from core.engine.mending import CredentialWatch
+from core.engine.network import Network
+from core.engine.pacing import Pacing
 from core.engine.storebook import StoreBook
 from core.engine.ticker import Ticker
+from core.engine.undelete import Undelete
+from core.engine.uploads import Uploads
 from core.errors import Code, HaulierError, TransferError
 from core.events import EventHub
 from core.messages import (
     PROTOCOL,
     CancelJob,
+    CheckSystem,
+    CleanUp,
+    CleanUploads,
     Command,
     ConnectionsChanged,
     ForgetJob,
     GetJob,
+    GetLimit,
+    GetTiming,
     ImportProfiles,
     JobChanged,
     JobForgotten,
+    Limit,
     ListAttempts,
     ListBuckets,
     ListConnections,
     ListEntries,
+    ListFolders,
     ListItems,
     ListJobs,
+    ListUploads,
     LogPage,
     Measure,
     Noticed,
@@ -48,25 +65,30 @@ from core.messages import (
     ProvideKeys,
     ReadLog,
     RemoveConnection,
+    RepairJob,
     ResumeJob,
     RetryJob,
     SaveConnection,
+    SetLimit,
     Snapshot,
     StartJob,
     TestConnection,
     TuneJob,
+    UndeleteJob,
 )
 from core.model import EngineStatus, Level, Notice
 from core.paths import Paths
 from core.safe_text import safe_text
 from core.secrets import SecretVault
 from core.settings import Settings
+from core.timetable import limit_words
 
 log = logging.getLogger(__name__)
 R = TypeVar("R")
 
 BUFFERS = 96 * 1024 * 1024  # bytes that all workers may hold at once
 SHOWN_NOTICES = 200
+LEFTOVERS = 30.0  # seconds between looks at what is still to be removed
 
 
 class Engine:
@@ -80,11 +102,16 @@ class Engine:
         self._vault = SecretVault()
         self._registry = ConnectionRegistry(paths.connections)
         self._desk = ConnectionDesk(self._registry, self._vault)
-        self._stores = StoreBook(self._registry.get, self._vault.keys, settings.stall_timeout)
+        self._stores = StoreBook(
+            self._registry.get, self._vault.keys, settings.stall_timeout, self._told_from_a_thread
+        )
+        self._network = Network(self._told_from_a_thread)
+        self._stores.cards = self._desk.cards
         self._looking = Looking(self._stores)
         self._notices: list[Notice] = []
         self._tasks: set[asyncio.Task[Any]] = set()
         self._closed = False
+        self._loop: asyncio.AbstractEventLoop | None = None
         self._process = psutil.Process()
 
     @property
@@ -98,30 +125,53 @@ class Engine:
     # ------------------------------------------------------------ life
 
     async def open(self) -> None:
+        self._loop = asyncio.get_running_loop()
         self._journal = await asyncio.to_thread(Journal, self._paths.journal)
         self._notices, _ = self._journal.notices(0, SHOWN_NOTICES, (Level.INFO, Level.WARNING), 0)
+        everything = Bandwidth()
+        self._limit = LimitDesk(self._journal, Pace(everything), self._settings.bandwidth)
         self._jobs = Jobs(
             self._journal,
             self._stores,
-            Shared(MemoryBudget(BUFFERS), Bandwidth(self._settings.bandwidth), self._settings.reserve),
+            Shared(
+                MemoryBudget(BUFFERS),
+                everything,
+                self._settings.reserve,
+                WordLimits(self._settings.delete_word_count, self._settings.delete_word_share),
+                self._settings.drift_check,
+                network=self._network,
+            ),
             publish=lambda view: self._hub.publish(lambda seq: JobChanged(seq=seq, job=view)),
             forgotten=lambda job: self._hub.publish(lambda seq: JobForgotten(seq=seq, job=job)),
             notice=self.notice,
+        )
+        self._housekeeping = Housekeeping(
+            self._journal, self._stores, self._jobs, self._desk, self._settings.reserve
         )
         self._handlers = self._make_handlers()
         await self._jobs.open()
         ticker = Ticker(self._jobs.runs, self._jobs.view, self._hub.offer, lambda: self._hub.wanted_rate)
         self._spawn(ticker.run())
         self._spawn(self._jobs.look_after())
+        jobs = self._jobs
+        watch = CredentialWatch(
+            self._stores, jobs.waiting_for_keys, lambda job: jobs.resume(ResumeJob(job=job)), self.notice
+        )
+        self._spawn(watch.run())
+        self._leftovers = Leftovers(self._journal.uploads, self._stores, self._notice_from_a_thread)
+        self._spawn(self._remove_leftovers())
+        self._spawn(Pacing(self._jobs.runs, self._limit.pace).run())
 
     async def close(self, *, drain: bool) -> None:
         if self._closed:
             return
         self._closed = True
+        self._housekeeping.close()
         await self._jobs.close(drain=drain)
         for task in list(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        self._network.close()
         self._hub.close()
         await asyncio.to_thread(self._journal.close)
 
@@ -147,6 +197,7 @@ class Engine:
         )
 
     def status(self) -> EngineStatus:
+        limit = self._limit.get()
         return EngineStatus(
             pid=os.getpid(),
             version=__version__,
@@ -156,6 +207,8 @@ class Engine:
             jobs_active=len(self._jobs.runs),
             draining=self._closed,
             memory=self._process.memory_info().rss,
+            bandwidth=limit.now,
+            timetable=limit.timetable,
         )
 
     def _connections(self) -> list[Any]:
@@ -174,6 +227,15 @@ class Engine:
         self._hub.publish(lambda seq: Noticed(seq=seq, notice=notice))
         self._spawn(asyncio.to_thread(self._journal.add_notice, notice))
 
+    def _told_from_a_thread(self, text: str) -> None:
+        """A warning about a server, from whichever thread."""
+        self._notice_from_a_thread(Level.WARNING, text)
+
+    def _notice_from_a_thread(self, level: Level, text: str) -> None:
+        loop = self._loop
+        if loop is not None and not loop.is_closed():
+            loop.call_soon_threadsafe(self.notice, level, text)
+
     # ------------------------------------------------------------ commands
 
     async def handle(self, command: Command[R]) -> R:
@@ -187,9 +249,12 @@ class Engine:
 
     def _make_handlers(self) -> dict[type, Callable[[Any], Awaitable[Any]]]:
         jobs, desk, looking = self._jobs, self._desk, self._looking
+        uploads = Uploads(self._journal.uploads, self._stores)
         return {
             Ping: self._ping,
             ReadLog: self._read_log,
+            GetLimit: self._in_thread(lambda _: self._limit.get()),
+            SetLimit: self._set_limit,
             ListConnections: self._in_thread(desk.list),
             TestConnection: self._test_connection,
             SaveConnection: self._save_connection,
@@ -198,6 +263,8 @@ class Engine:
             ProvideKeys: self._provide_keys,
             ListBuckets: self._in_thread(looking.buckets),
             ListEntries: self._in_thread(looking.entries),
+            ListUploads: self._in_thread(uploads.list),
+            CleanUploads: self._in_thread(uploads.clean),
             Measure: self._in_thread(looking.measure),
             PlanJob: jobs.plan,
             StartJob: jobs.start,
@@ -206,11 +273,17 @@ class Engine:
             CancelJob: jobs.cancel,
             RetryJob: jobs.retry,
             ForgetJob: jobs.forget,
+            CleanUp: self._housekeeping.clean,
+            RepairJob: self._housekeeping.repair,
+            CheckSystem: self._housekeeping.check,
+            UndeleteJob: self._in_thread(Undelete(self._paths.journal, self._stores)),
             TuneJob: jobs.tune,
             ListJobs: jobs.list,
             GetJob: jobs.get,
             ListItems: jobs.items,
             ListAttempts: jobs.attempts,
+            ListFolders: jobs.folders,
+            GetTiming: jobs.timing,
         }
 
     @staticmethod
@@ -230,6 +303,12 @@ class Engine:
             self._journal.notices, command.after, min(command.limit, 2000), levels, command.job
         )
         return LogPage(notices=tuple(notices), last=last)
+
+    async def _set_limit(self, command: SetLimit) -> Limit:
+        limit = await asyncio.to_thread(self._limit.set, command)
+        words = limit_words(limit.bandwidth, limit.timetable, time.localtime())
+        self.notice(Level.INFO, f"bandwidth of all jobs together: {words}")
+        return limit
 
     async def _test_connection(self, command: TestConnection) -> Any:
         report = await asyncio.to_thread(self._desk.test, command)
@@ -261,7 +340,15 @@ class Engine:
         await self._jobs.go_on_with_keys(
             lambda connection: getattr(connection.credentials, "ref", "") == command.ref
         )
+        self._spawn(asyncio.to_thread(self._leftovers.try_all))
         return done
+
+    async def _remove_leftovers(self) -> None:
+        """Uploads that could not be removed: all of them now, then each when it is due."""
+        await asyncio.to_thread(self._leftovers.try_all)
+        while True:
+            await asyncio.sleep(LEFTOVERS)
+            await asyncio.to_thread(self._leftovers.try_due)
 
     def _connections_changed(self) -> None:
         self._stores.forget_services()

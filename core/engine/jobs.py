@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import shutil
 import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 import msgspec
 
+from core.engine.disk_waits import DiskWaits
 from core.engine.ending import Reports, RunEnd, Stop
 from core.engine.journal import Journal
+from core.engine.limit_desk import check_timetable
 from core.engine.limits import Shared
+from core.engine.mending import is_waiting
+from core.engine.records.book import RecordBook
+from core.engine.records.options import check_records
 from core.engine.retry import parse_policy
 from core.engine.rows import JobRow
 from core.engine.run import JobRun
@@ -26,11 +30,14 @@ from core.messages import (
     AttemptPage,
     CancelJob,
     Done,
+    FolderPage,
     ForgetJob,
     GetJob,
+    GetTiming,
     ItemPage,
     JobList,
     ListAttempts,
+    ListFolders,
     ListItems,
     ListJobs,
     PauseJob,
@@ -38,15 +45,19 @@ from core.messages import (
     ResumeJob,
     RetryJob,
     StartJob,
+    Timing,
     TuneJob,
 )
-from core.model import ADHOC_S3, Connection, JobKind, JobSpec, JobState, JobView, Level
+from core.model import ADHOC_S3, Connection, JobKind, JobSpec, JobState, JobView, Level, PlanSummary
+from core.repair import check_key, check_spec, is_repair
+from core.storage_classes import check_storage_class
 from core.units import format_bytes, format_count
 
 log = logging.getLogger(__name__)
 
-LOOK = 10.0  # seconds
-DRAIN = 5.0  # seconds that parts in flight get to finish when a job is paused
+LOOK = 2.0  # seconds
+NOTE_TIME = 10.0  # seconds
+DRAIN = 1.5  # seconds that parts in flight get to finish when a job is paused
 KEPT_VIEWS = 200
 
 
@@ -69,13 +80,18 @@ class Jobs:
         self._records: dict[int, asyncio.Lock] = {}
         self._ended: dict[int, asyncio.Event] = {}
         self._tasks: set[asyncio.Task[None]] = set()
+        self._disk_waits = DiskWaits(journal, shared.reserve)
+        self._unrecorded: set[int] = set()  # jobs whose end the journal's full disk did not take
         self.runs: dict[int, JobRun] = {}
         self._closing = False
+        loop = asyncio.get_running_loop()
+        self._record_files = RecordBook(journal, lambda *told: self._from_thread(loop, self._notice, *told))
 
     # ------------------------------------------------------------ life
 
     async def open(self) -> None:
         """Take up what was under way when the last engine stopped."""
+        await asyncio.to_thread(self._record_files.open)
         for row in await asyncio.to_thread(self._journal.jobs, 0, KEPT_VIEWS):
             self._views[row.id] = await self._view_of(row)
         for row in await asyncio.to_thread(self._journal.unfinished_jobs):
@@ -96,6 +112,7 @@ class Jobs:
                 for run in self.runs.values():
                     run.stop(Stop.LEAVE, now=True)
                 await asyncio.sleep(1)
+        await asyncio.to_thread(self._record_files.close)
 
     @property
     def views(self) -> tuple[JobView, ...]:
@@ -135,6 +152,8 @@ class Jobs:
             for place in (pair.source, pair.target):
                 if place.kind == "s3":
                     self._stores.connection(place.connection, spec.adhoc)
+        if spec.broken_of:
+            await self._check_verified(spec.broken_of)
         title = make_title(spec)
         row, new = await asyncio.to_thread(
             self._journal.add_job, command.key, spec, title, moving=command.start
@@ -145,7 +164,14 @@ class Jobs:
             self._views[row.id] = row.view()
             self._start_run(row)
             self._publish(self.view(row.id))
-        return self.view(row.id)
+        return await self.get(GetJob(job=row.id))  # of another's job of this key there may be no view yet
+
+    async def _check_verified(self, job: int) -> None:
+        verified = await self._row(job)
+        if verified.spec.kind is not JobKind.VERIFY or not verified.state.is_final:
+            raise HaulierError(
+                Code.USAGE, f"job {job} is no finished verify job", f"`haulier verify {job} --repair` makes one"
+            )
 
     async def start(self, command: StartJob) -> JobView:
         async with self._lock(command.job):
@@ -168,6 +194,7 @@ class Jobs:
                     f"job {row.id} writes to S3 or deletes: not confirmed",
                     "type YES, in capitals (on the command line --confirm YES)",
                 )
+            _check_second_word(row.plan, command)
             if row.id in self.runs:  # the planning run is recording its end
                 await self._ended[row.id].wait()
             row = await self._set(row.id, state=JobState.RUNNING, moving=True, started=time.time())
@@ -229,7 +256,9 @@ class Jobs:
             opened = await asyncio.to_thread(self._journal.reopen_failed, row.id, command.items)
             if not opened and row.state in (JobState.COMPLETED, JobState.PARTIAL):
                 raise HaulierError(
-                    Code.REFUSED, f"job {row.id} has no failed files that could be tried again", ""
+                    Code.REFUSED,
+                    f"job {row.id} has no failed files that could be tried again",
+                    "what its plan found impossible needs a new plan: run the same copy again",
                 )
             return await self._again(await self._row(row.id))
 
@@ -243,12 +272,28 @@ class Jobs:
             if await asyncio.to_thread(self._journal.open_transfers, row.id):
                 # Kept for a retry, which cannot come any more: nobody else would know of it.
                 await self._stop_run(self._start_run(row, first=Stop.CANCEL), Stop.CANCEL)
+            await asyncio.to_thread(self._record_files.forget, row.id)
             await asyncio.to_thread(self._journal.forget_job, row.id)
             self._views.pop(row.id, None)
+            self._disk_waits.forget(row.id)
         self._locks.pop(command.job, None)
         self._records.pop(command.job, None)
         self._forgotten(command.job)
         return Done()
+
+    @asynccontextmanager
+    async def at_rest(self, job: int) -> AsyncIterator[JobRow]:
+        """The job while nobody starts it or changes it. Raises HaulierError (refused) while it runs."""
+        async with self._lock(job):
+            row = await self._row(job)
+            if job in self.runs:
+                raise HaulierError(Code.REFUSED, f"job {job} is {row.state}", f"`haulier pause {job}` first")
+            yield row
+
+    async def change(self, job: int, **changes: Any) -> JobView:
+        """Set columns of a job that is held by `at_rest`."""
+        await self._set(job, **changes)
+        return self.view(job)
 
     async def tune(self, command: TuneJob) -> JobView:
         async with self._lock(command.job):
@@ -256,16 +301,21 @@ class Jobs:
             if command.workers > MOST_THREADS or command.connections > MOST_THREADS:
                 raise HaulierError(Code.USAGE, f"at most {MOST_THREADS} workers or connections", "")
             options = row.spec.options
-            changed = {
+            changed: dict[str, Any] = {
                 name: value
                 for name in ("workers", "connections", "bandwidth")
                 if (value := getattr(command, name)) >= 0
             }
+            if command.timetable is not None or "bandwidth" in changed:
+                changed["timetable"] = check_timetable(command.timetable or "")
+            if command.priority is not None:
+                changed["priority"] = command.priority
             spec = msgspec.structs.replace(row.spec, options=msgspec.structs.replace(options, **changed))
             row = await self._set(row.id, spec=spec)
             run = self.runs.get(row.id)
             if run is not None:
                 run.tune(Tuning.of(spec.options))
+                run.priority = spec.options.priority
             return self.view(row.id)
 
     async def list(self, command: ListJobs) -> JobList:
@@ -308,6 +358,15 @@ class Jobs:
         )
         return AttemptPage(attempts=tuple(found))
 
+    async def folders(self, command: ListFolders) -> FolderPage:
+        row = await self._row(command.job)
+        return await asyncio.to_thread(self._journal.folders.page, row, command)
+
+    async def timing(self, command: GetTiming) -> Timing:
+        await self._row(command.job)
+        run = self.runs.get(command.job)
+        return run.slowness.timing() if run is not None else Timing()
+
     # ------------------------------------------------------------ runs
 
     def _start_run(self, row: JobRow, first: Stop = Stop.NO) -> JobRun:
@@ -318,7 +377,15 @@ class Jobs:
             changed=lambda: self._from_thread(loop, self._touched, job),
             ended=lambda end: self._from_thread(loop, self._run_ended, job, end),
         )
-        run = JobRun(row, self._journal, self._stores, self._shared, Tuning.of(row.spec.options), reports)
+        run = JobRun(
+            row,
+            self._journal,
+            self._stores,
+            self._shared,
+            Tuning.of(row.spec.options),
+            reports,
+            self._record_files,
+        )
         self.runs[job] = run
         self._ended[job] = asyncio.Event()
         if first is not Stop.NO:
@@ -368,8 +435,13 @@ class Jobs:
             try:
                 await self._record(job, end)
             except DiskTrouble as error:  # the run's last group could not be recorded either
+                self._unrecorded.add(job)
+                self._disk_waits.stopped(job, 0)
                 self._views[job] = msgspec.structs.replace(
-                    self.view(job), state=JobState.BLOCKED, reason=error.message, hint="free space, then resume"
+                    self.view(job),
+                    state=JobState.BLOCKED,
+                    reason=error.message,
+                    hint="free space there, and the job goes on by itself",
                 )
             finally:
                 self.runs.pop(job, None)
@@ -378,6 +450,16 @@ class Jobs:
             if not self._closing:
                 self._tell_end(view)
             self._publish(view)
+        if is_repair(view.spec) and view.state in (JobState.COMPLETED, JobState.PARTIAL) and not self._closing:
+            await self._verify_again(view)
+
+    async def _verify_again(self, repair: JobView) -> None:
+        """What was just copied again is verified again, by a job of its own."""
+        key = check_key(repair.id, repair.created)
+        try:
+            await self.plan(PlanJob(spec=check_spec(repair.spec), key=key, start=True))
+        except HaulierError as error:
+            self._notice(Level.WARNING, f"not verified again: {error.message}", repair.id)
 
     async def _record(self, job: int, end: RunEnd) -> None:
         run = self.runs[job]
@@ -398,6 +480,9 @@ class Jobs:
         if end.plan is not None:
             changes["plan"] = end.plan
         row = await asyncio.to_thread(self._journal.update_job, job, **changes)
+        self._unrecorded.discard(job)
+        if end.blocker == "disk":
+            self._disk_waits.stopped(job, end.room)
         self._views[job] = await self._view_of(row)
 
     def _tell_end(self, view: JobView) -> None:
@@ -419,10 +504,17 @@ class Jobs:
             case _:
                 self._notice(Level.INFO, f"planned: {_plan_words(view)}", view.id)
 
+    async def waiting_for_keys(self) -> tuple[JobRow, ...]:
+        """Jobs that are stopped until credentials, or what they are allowed, were mended."""
+        if not any(view.state is JobState.BLOCKED for view in self._views.values()):
+            return ()
+        rows = await asyncio.to_thread(self._journal.unfinished_jobs)
+        return tuple([row for row in rows if is_waiting(row.state, row.blocker) and row.id not in self.runs])
+
     async def go_on_with_keys(self, uses: Callable[[Connection], bool]) -> None:
         """Keys or a connection came: jobs that wait for credentials of such a connection go on."""
         for row in await asyncio.to_thread(self._journal.unfinished_jobs):
-            if row.state is JobState.BLOCKED and row.blocker == "credentials" and self._any(row.spec, uses):
+            if is_waiting(row.state, row.blocker) and self._any(row.spec, uses):
                 await self.resume(ResumeJob(job=row.id))
 
     def _any(self, spec: JobSpec, uses: Callable[[Connection], bool]) -> bool:
@@ -437,16 +529,20 @@ class Jobs:
 
     async def look_after(self) -> None:
         """Every few seconds: the time at work is noted, so that a kill loses little of it, and jobs that wait
-        for a disk go on when what is left to write fits again."""
+        for a disk go on when it takes what comes next again."""
+        noted = time.monotonic()
         while True:
             await asyncio.sleep(LOOK)
-            await self._note_time()
+            if time.monotonic() - noted >= NOTE_TIME:
+                noted = time.monotonic()
+                await self._note_time()
             waiting = [job for job, view in self._views.items() if view.state is JobState.BLOCKED]
             for job in waiting:
-                with suppress(HaulierError):  # cancelled or forgotten meanwhile
+                with suppress(HaulierError, DiskTrouble):  # cancelled or forgotten meanwhile, or full again
                     row = await self._row(job)
-                    if row.blocker == "disk" and await asyncio.to_thread(_fits, row):
-                        self._notice(Level.INFO, "there is room again, going on", job)
+                    waits = row.blocker == "disk" or job in self._unrecorded
+                    if waits and await asyncio.to_thread(self._disk_waits.can_go_on, row):
+                        self._notice(Level.INFO, "the disk takes data again, going on", job)
                         await self.resume(ResumeJob(job=job))
 
     async def _note_time(self) -> None:
@@ -480,8 +576,9 @@ class Jobs:
         return await asyncio.to_thread(self._journal.job, job)
 
     async def _view_of(self, row: JobRow) -> JobView:
-        proofs = await asyncio.to_thread(self._journal.proofs, row.id) if row.state.is_final else ()
-        return row.view(proofs)
+        if not row.state.is_final:
+            return row.view()
+        return row.view(*await asyncio.to_thread(self._journal.results.of, row))
 
     async def _set(self, job: int, **changes: Any) -> JobRow:
         row = await asyncio.to_thread(self._journal.update_job, job, **changes)
@@ -494,16 +591,6 @@ def _time_at_work(run: JobRun) -> float:
     return run.row.active_seconds + time.monotonic() - run.began
 
 
-def _fits(row: JobRow) -> bool:
-    """Whether the bytes left to write fit on the fullest of the job's local targets, with a little to spare."""
-    left = max(0, row.counts.bytes_total - row.counts.bytes_done) + 64 * 1024**2
-    folders = [pair.target.path for pair in row.spec.pairs if pair.target.kind == "local"]
-    try:
-        return bool(folders) and min(shutil.disk_usage(folder).free for folder in folders) > left
-    except OSError:
-        return False
-
-
 def _plan_words(view: JobView) -> str:
     plan = view.plan
     if plan is None:
@@ -514,11 +601,26 @@ def _plan_words(view: JobView) -> str:
     )
 
 
+def _check_second_word(plan: PlanSummary, command: StartJob) -> None:
+    """A plan that deletes much is confirmed twice, whichever face asks."""
+    if plan.delete_word and command.confirm_delete != plan.delete_word:
+        raise HaulierError(
+            Code.REFUSED,
+            f"job {command.job} deletes much, {format_count(plan.delete.count)} in all ({plan.delete_why}): "
+            "not confirmed a second time",
+            f"type {plan.delete_word} after YES (on the command line --confirm-delete {plan.delete.count}); "
+            "a program of an older version cannot ask for it",
+        )
+
+
 def _check_spec(spec: JobSpec) -> None:
     """What can be refused before anything is looked at."""
     if not spec.pairs:
         raise HaulierError(Code.USAGE, "a job needs a source and a target")
     parse_policy(spec.options.retry)
+    check_storage_class(spec.options.storage_class)
+    check_records(spec)
+    check_timetable(spec.options.timetable)
     if spec.options.part_size and spec.options.part_size < 5 * 1024**2:
         raise HaulierError(
             Code.USAGE, "parts must have at least 5 MiB", "leave --part-size out to have it chosen"
@@ -529,6 +631,8 @@ def _check_spec(spec: JobSpec) -> None:
         )
     if not (0 <= spec.options.workers <= MOST_THREADS and 0 <= spec.options.connections <= MOST_THREADS):
         raise HaulierError(Code.USAGE, f"workers and connections are 1 to {MOST_THREADS}, or 0 for automatic")
+    if not 0 <= spec.options.file_seconds < float("inf"):
+        raise HaulierError(Code.USAGE, "the time for one file is a number of seconds, or 0 for no limit")
     if spec.options.delete and spec.kind is not JobKind.SYNC:
         raise HaulierError(Code.USAGE, "only a sync deletes", "use sync --delete, or leave --delete out")
     if spec.adhoc is not None and spec.adhoc.name != ADHOC_S3:

@@ -3,6 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Protocol
+
+
+class KnownNames(Protocol):
+    def has(self, route: int, name: str) -> bool:
+        """Whether the journal has this item."""
+        ...
 
 
 class Known:
@@ -13,17 +20,7 @@ class Known:
         self._next = next(items, None)
 
     def has(self, route: int, name: str) -> bool:
-        """Whether the journal has this item. Names must be asked for in rising order within a route."""
+        """Names must be asked for in rising order within a route."""
         while self._next is not None and self._next < (route, name):
             self._next = next(self._items, None)
         return self._next == (route, name)
-
-
-class KnownByName:
-    """The same, asked for in any order."""
-
-    def __init__(self, items: set[tuple[int, str]]) -> None:
-        self._items = items
-
-    def has(self, route: int, name: str) -> bool:
-        return (route, name) in self._items

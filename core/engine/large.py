@@ -10,34 +10,30 @@ from __future__ import annotations
 import hashlib
 import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple, cast
 
 import msgspec
-from awscrt.checksums import combine_crc64nvme, crc64nvme
+from awscrt.checksums import crc64nvme
 
 from core.engine.content import same_content
-from core.engine.ordered_digest import OrderedDigest, PassingDigest
-from core.engine.proof import (
-    CRC64,
-    ETAG_MD5,
-    MIB,
-    SIZE_ONLY,
-    composite,
-    crc64_base64,
-    is_md5,
-    part_count,
-    segment_size,
-)
+from core.engine.evidence import combined
+from core.engine.item_proof import DownloadProof, RelayProof, proof_of_copy
+from core.engine.proof import CRC64, ETAG_MD5, MIB, SIZE_ONLY, composite, crc64_base64, part_count
+from core.engine.retry import Tries
 from core.engine.rows import ItemRow, TransferRow
-from core.errors import FileTrouble, IntegrityTrouble, StageLost
+from core.engine.travelling import metadata_of_file, metadata_to_keep, metadata_to_send
+from core.errors import FileTrouble, SourceChanged, StageLost
 from core.model import Entry
 from core.stores.base import (
+    Announces,
     CancelFlag,
+    Metadata,
     ObjectInfo,
     PartLimits,
     PartReceipt,
     Receipt,
+    ServerSideCopy,
     Source,
     StageFile,
     Target,
@@ -46,6 +42,7 @@ from core.stores.base import (
 
 LARGE_DOWNLOAD = 5 * MIB  # from here on a file is resumed inside
 LARGE_UPLOAD = 16 * MIB
+SERVER_SIDE_PART = 256 * MIB
 
 
 class PartSpan(NamedTuple):
@@ -84,6 +81,16 @@ def part_size_for(size: int, wanted: int, limits: PartLimits) -> int:
     return min(max(wanted, needed, limits.min_part), limits.max_part)
 
 
+def same_version(info: ObjectInfo, entry: Entry) -> bool:
+    """Whether what is there now is what was listed: by ETag where both tell one, else by size and time."""
+    now = info.entry
+    if now.size != entry.size:
+        return False
+    if info.identity:
+        return now.modified == entry.modified
+    return not now.etag or not entry.etag or now.etag == entry.etag
+
+
 def default_part_size(size: int) -> int:
     """8 MiB for files under 256 MiB, 16 MiB above: small enough to resume well, large enough to be quick."""
     return 8 * MIB if size < 256 * MIB else 16 * MIB
@@ -100,7 +107,8 @@ class LargeItem:
         self.row, self.entry, self.key = row, entry, key
         self.source, self.target = source, target
         self.attempt = attempt
-        self.first_failed = 0.0
+        self.first_failed = self.began = 0.0  # by the clock of the job's Gate
+        self.tries = Tries()
         self.pending: deque[PartSpan] = deque()
         self.in_flight = 0
         self.lock = threading.Lock()  # over receipts, failed and finishing
@@ -111,16 +119,26 @@ class LargeItem:
         self.token = ""
         self.info = ObjectInfo(entry=entry)
         self.part_size = 0
+        self.looked_at: Callable[[int], None] = lambda _: None  # hears of bytes read to see what can be kept
+        self.storage_class = ""  # at the target; empty: the source's
+        # Of an upload that goes on with an unfinished one found at the target: finds it, and its parts.
+        self.take_over: Callable[[LargeUpload], str] | None = None
+        self.there: dict[int, PartReceipt] = {}
 
     def begin(self, recorded: TransferRow | None, record: Callable[[TransferRow], None], part_size: int,
-              *, clean: bool, cancelled: CancelFlag) -> tuple[Receipt | None, str] | None:  # fmt: skip
+              *, clean: bool, cancelled: CancelFlag, storage_class: str = "",
+              ) -> tuple[Receipt | None, str] | None:  # fmt: skip
         """Take up what an earlier try left, or start anew. Raises TransferError.
 
         When the earlier try had done everything and only its record was lost, the receipt (None when nothing is
         left to settle) and the proof; else None, and parts are in `pending`.
         """
+        self.storage_class = storage_class
         self.info = self.source.stat(self.entry.key)
-        self.layout(part_size)
+        if recorded is not None and not same_version(self.info, self.entry):
+            self.target.abort(self.key, recorded.token)
+            raise SourceChanged(f"{self.entry.key}: changed since it was listed")
+        self.layout(part_size or (recorded.part_size if recorded is not None else 0))
         if recorded is not None and (clean or not self._still_fits(recorded)):
             self.target.abort(self.key, recorded.token)
             recorded = None
@@ -128,24 +146,42 @@ class LargeItem:
             try:
                 self.token = recorded.token
                 self.take_up(recorded, cancelled)
+            except SourceChanged:
+                self.target.abort(self.key, recorded.token)
+                raise
             except StageLost:
                 if len(recorded.parts) == len(self.spans) and (done := self.find_done(recorded, cancelled)):
                     return done
+                self.target.abort(self.key, recorded.token)  # of one that was only announced, what there is
                 recorded, self.receipts = None, {}
         if recorded is None:
-            metadata = msgspec.structs.replace(self.info.metadata, modified=self.info.entry.modified)
-            self.token = self.target.stage(self.key, self.entry.size, metadata)
-            record(
-                TransferRow(
-                    token=self.token,
-                    part_size=self.part_size,
-                    etag=self.entry.etag,
-                    identity=self.info.identity,
-                )
-            )
+            self._stage(record)
         self.opened()
         self.pending.extend(span for span in self.spans if span.number not in self.receipts)
         return None
+
+    def _stage(self, record: Callable[[TransferRow], None]) -> None:
+        """Begin at the target, or take over what is there. What is about to be made there is recorded first
+        where it could not be found again by its name: a kill between the two would leave it for ever."""
+        taken = self.take_over(self) if self.take_over is not None and isinstance(self, LargeUpload) else ""
+        row = TransferRow(
+            token=taken,
+            part_size=self.part_size,
+            etag=self.entry.etag,
+            identity=self.info.identity,
+            version=self.info.version_id,
+        )
+        if taken:
+            self.token = taken
+            record(row)
+            return
+        if isinstance(self.target, Announces):
+            record(msgspec.structs.replace(row, token=self.target.announce(self.key)))
+        self.token = self._begin_there()
+        record(msgspec.structs.replace(row, token=self.token))
+
+    def _begin_there(self) -> str:
+        return self.target.stage(self.key, self.entry.size, self.metadata())
 
     def find_done(self, recorded: TransferRow, cancelled: CancelFlag) -> tuple[Receipt | None, str] | None:
         """All parts were there and the staged item is gone: perhaps it has its final name already."""
@@ -155,11 +191,16 @@ class LargeItem:
         return (
             recorded.etag == self.entry.etag
             and recorded.identity == self.info.identity
+            and recorded.version in ("", self.info.version_id)
             and recorded.part_size == self.part_size
         )
 
     def layout(self, wanted: int) -> None:
         raise NotImplementedError
+
+    def metadata(self) -> Metadata:
+        """What goes to the target besides the bytes."""
+        return metadata_to_send(self.source, self.entry, self.info, self.storage_class)
 
     def take_up(self, recorded: TransferRow, cancelled: CancelFlag) -> None:
         raise NotImplementedError
@@ -173,6 +214,11 @@ class LargeItem:
     @property
     def complete(self) -> bool:
         return len(self.receipts) == len(self.spans)
+
+    def takes(self, span: PartSpan) -> int:
+        """Bytes that writing a part takes from the free space of a file system here."""
+        del span
+        return 0
 
     @property
     def bytes_done(self) -> int:
@@ -194,12 +240,13 @@ class LargeDownload(LargeItem):
     def layout(self, wanted: int) -> None:
         size = self.entry.size
         wanted = wanted or default_part_size(size)
-        etag = "" if self.info.opaque_etag else self.entry.etag
-        self.segment, self.segment_sure = segment_size(etag, size, self.info.part_size)
+        self.proof = DownloadProof(self.source, self.entry, self.info, self.key)
         self.part_size = wanted
-        self.spans = spans_in_segments(size, self.segment or size, max(wanted, -(-size // 10_000)))
+        self.spans = spans_in_segments(size, self.proof.segment, max(wanted, -(-size // 10_000)))
         self.stage: StageFile | None = None
-        self.digest: OrderedDigest | None = None
+
+    def metadata(self) -> Metadata:
+        return metadata_of_file(self.entry, self.info)
 
     def take_up(self, recorded: TransferRow, cancelled: CancelFlag) -> None:
         assert isinstance(self.target, WritesInPlace)
@@ -212,60 +259,61 @@ class LargeDownload(LargeItem):
                     continue
                 crc = 0
                 for at in range(part.offset, part.offset + part.size, MIB):
-                    crc = crc64nvme(stage.read(at, min(MIB, part.offset + part.size - at)), crc)
+                    data = stage.read(at, min(MIB, part.offset + part.size - at))
+                    crc = crc64nvme(data, crc)
+                    self.looked_at(len(data))
                 if crc == part.crc64:
                     self.receipts[part.number] = part
         finally:
             stage.close()
 
     def find_done(self, recorded: TransferRow, cancelled: CancelFlag) -> tuple[Receipt | None, str] | None:
-        del recorded
         folder = cast(Source, self.target)  # a file system that is written in place can be read as well
         try:
             there = folder.stat(self.key).entry
+            if there.size != self.entry.size or not _made_of(folder, there, recorded.parts, cancelled):
+                return None
         except FileTrouble:
             return None
         verdict = same_content(self.source, self.entry, folder, there, cancelled=cancelled)
-        return (None, verdict.proof) if verdict.equal else None
+        if verdict.equal is False:
+            return None
+        # The bytes are those that arrived, which a digest that cannot be recomputed does not change.
+        return None, verdict.proof if verdict.equal else SIZE_ONLY
 
     def opened(self) -> None:
         assert isinstance(self.target, WritesInPlace)
         stage = self.stage = self.target.open_stage(self.key, self.token)
-        if self.segment:
-            self.digest = OrderedDigest(self.entry.etag, self.entry.size, self.segment, stage.read)
-            for receipt in self.ordered_receipts():
-                self.digest.part_done(receipt.offset, receipt.size)
+        self.proof.begin(stage.read, self.ordered_receipts())
 
     def close(self) -> None:
         if self.stage is not None:
             self.stage.close()
 
+    def takes(self, span: PartSpan) -> int:
+        return 0 if self.stage is None or self.stage.allocated else span.length
+
     @property
     def complete(self) -> bool:
-        return super().complete and (self.digest is None or self.digest.complete)
+        return super().complete and self.proof.complete
 
     def finish(self) -> tuple[Receipt, str]:
-        proof = self._prove()
+        parts = self.ordered_receipts()
+        proof = self.proof.prove(parts)
         self.close()
-        return self.target.commit(self.key, self.token, self.ordered_receipts(), self.entry.size), proof
+        return self.target.commit(self.key, self.token, parts, self.entry.size), proof
 
-    def _prove(self) -> str:
-        stored = self.info.metadata.checksums.get("crc64nvme", "")
-        if stored:
-            crc = 0
-            for receipt in self.ordered_receipts():
-                crc = combine_crc64nvme(crc, receipt.crc64, receipt.size)
-            if crc64_base64(crc) != stored:
-                raise IntegrityTrouble(f"{self.key}: CRC64NVME differs from the one the store keeps")
-            if self.digest is None:
-                return CRC64
-        if self.digest is None:
-            return SIZE_ONLY
-        if self.digest.etag() == self.entry.etag:
-            return ETAG_MD5
-        if self.segment_sure:
-            raise IntegrityTrouble(f"{self.key}: the content does not give the ETag {self.entry.etag}")
-        return CRC64 if stored else SIZE_ONLY
+
+def _made_of(folder: Source, file: Entry, parts: Sequence[PartReceipt], cancelled: CancelFlag) -> bool:
+    """Whether a file's content is that of the parts, by their CRC64NVME. Raises TransferError."""
+    for part in parts:
+        crc = 0
+        with folder.read(file, part.offset, part.size, cancelled=cancelled) as body:
+            for chunk in body:
+                crc = crc64nvme(chunk, crc)
+        if crc != part.crc64:
+            return False
+    return True
 
 
 class LargeUpload(LargeItem):
@@ -278,12 +326,17 @@ class LargeUpload(LargeItem):
             wanted = same
         self.part_size = part_size_for(size, wanted or default_part_size(size), limits)
         self.spans = spans_of(size, self.part_size)
-        self.passing: PassingDigest | None = None
+        self.relay = None if self.info.identity else RelayProof(self.source, self.entry, self.info, self.key)
 
     def opened(self) -> None:
-        provable = is_md5(self.entry.etag) and not self.info.opaque_etag and not self.info.identity
-        if provable and not self.receipts:  # of a relay taken up again, the first parts have passed already
-            self.passing = PassingDigest()
+        if self.relay is not None:
+            self.relay.begin(self.part_size, self.ordered_receipts())
+
+    def check_still_same(self, identity: str) -> None:
+        """Raises SourceChanged when a local file is not the one that the upload began with: replaced, longer,
+        shorter, or written to. `identity` is what it is now."""
+        if identity != self.info.identity:
+            raise SourceChanged(f"{self.entry.key}: changed while it was sent")
 
     def take_up(self, recorded: TransferRow, cancelled: CancelFlag) -> None:
         there = {part.number: part for part in self.target.staged_parts(self.key, recorded.token)}
@@ -292,21 +345,37 @@ class LargeUpload(LargeItem):
             part = there.get(span.number)
             if part is None or part.size != span.length or cancelled.is_set():
                 continue
-            md5 = self._digest_here(span, known.get(span.number), cancelled)
+            before = known.get(span.number)
+            md5, crc = self._digests_here(span, before, cancelled)
+            mine = msgspec.structs.replace(part, offset=span.offset, md5=md5, crc64=crc)
             if md5 and part.etag == md5:
-                self.receipts[span.number] = msgspec.structs.replace(part, offset=span.offset, md5=md5)
-            elif md5 and span.number in known and known[span.number].etag == part.etag:
-                self.receipts[span.number] = known[span.number]  # an opaque ETag, as it was answered to us
+                self.receipts[span.number] = mine
+            elif md5 and before is not None and before.etag == part.etag and md5 == before.md5:
+                self.receipts[span.number] = mine  # an opaque ETag, as it was answered to us
+            elif md5 and 0 <= part.crc64 == crc:
+                self.receipts[span.number] = mine  # an opaque ETag, and a checksum that the target keeps
 
-    def _digest_here(self, span: PartSpan, known: PartReceipt | None, cancelled: CancelFlag) -> str:
-        """The part's MD5: of the local bytes, or for a relay as it was when the part passed."""
+    def present(self, span: PartSpan, md5: str) -> PartReceipt | None:
+        """The part of an upload that was taken over, when it holds just these bytes."""
+        part = self.there.get(span.number)
+        if part is None or part.size != span.length or part.etag != md5:
+            return None
+        return msgspec.structs.replace(part, offset=span.offset, md5=md5)
+
+    def _digests_here(
+        self, span: PartSpan, known: PartReceipt | None, cancelled: CancelFlag
+    ) -> tuple[str, int]:
+        """The part's MD5 and CRC64NVME: of the local bytes; for a relay as they were when the part passed."""
         if not self.info.identity:
-            return known.md5 if known is not None else ""
-        md5 = hashlib.md5(usedforsecurity=False)
+            return (known.md5, known.crc64) if known is not None else ("", -1)
+        md5, crc = hashlib.md5(usedforsecurity=False), 0
         with self.source.read(self.entry, span.offset, span.length, cancelled=cancelled) as body:
             for chunk in body:
                 md5.update(chunk)
-        return md5.hexdigest()
+                crc = crc64nvme(chunk, crc)
+                self.looked_at(len(chunk))
+            self.check_still_same(body.info.identity)
+        return md5.hexdigest(), crc
 
     def find_done(self, recorded: TransferRow, cancelled: CancelFlag) -> tuple[Receipt | None, str] | None:
         del cancelled
@@ -318,30 +387,43 @@ class LargeUpload(LargeItem):
 
     def finish(self) -> tuple[Receipt, str]:
         parts = self.ordered_receipts()
-        passed = self.passing.etag(self.entry.size) if self.passing is not None else ""
-        if passed and passed != self.entry.etag:
-            raise IntegrityTrouble(f"{self.key}: the content does not give the ETag {self.entry.etag}")
+        if self.relay is None:
+            self.check_still_same(self.source.stat(self.entry.key).identity)
+        read = self.relay.prove(parts) if self.relay is not None else ""
         receipt = self.target.commit(self.key, self.token, parts, self.entry.size)
-        return receipt, self._prove(parts, receipt, source_proven=passed == self.entry.etag)
+        sent = self._proof_of_sending(parts, receipt)
+        return receipt, read if read and sent != SIZE_ONLY else sent
 
-    def _prove(self, parts: list[PartReceipt], receipt: Receipt, *, source_proven: bool) -> str:
-        """The target's ETag recomputed from what was sent; for a relay the source's own as well."""
+    def _proof_of_sending(self, parts: list[PartReceipt], receipt: Receipt) -> str:
+        """That the target holds what was sent: by its ETag, its parts' ETags, or its checksum of the whole."""
         etag = composite([bytes.fromhex(part.md5) for part in parts])
-        sent = receipt.etag == etag or all(part.etag == part.md5 for part in parts)
-        if not sent:
-            return SIZE_ONLY
-        if self.info.identity or source_proven:
+        if receipt.etag == etag or all(part.etag == part.md5 for part in parts):
             return ETAG_MD5
-        return ETAG_MD5 if self.entry.etag == etag else SIZE_ONLY
+        stored = receipt.checksums.get(CRC64, "")
+        if stored and all(part.crc64 >= 0 for part in parts):
+            crc = combined(CRC64, [(part.crc64, part.size) for part in parts])
+            return CRC64 if crc64_base64(crc) == stored else SIZE_ONLY
+        return SIZE_ONLY
 
 
 class LargeServerSide(LargeItem):
     """Parts copied by the service itself (UploadPartCopy)."""
 
     def layout(self, wanted: int) -> None:
-        size = self.entry.size
-        self.part_size = part_size_for(size, max(wanted, 256 * MIB), self.target.limits)
+        size, limits = self.entry.size, self.target.limits
+        self.part_size = part_size_for(size, max(wanted, SERVER_SIDE_PART), limits)
+        same = self.info.part_size
+        if limits.min_part <= same <= limits.max_part and not self.info.metadata.checksums:
+            # The same parts give the same ETag, and nothing else would prove this copy.
+            self.part_size = part_size_for(size, same, limits)
         self.spans = spans_of(size, self.part_size)
+
+    def metadata(self) -> Metadata:
+        return metadata_to_keep(self.source, self.info, self.storage_class)
+
+    def _begin_there(self) -> str:
+        assert isinstance(self.target, ServerSideCopy)
+        return self.target.stage_copy(self.key, self.metadata())
 
     def take_up(self, recorded: TransferRow, cancelled: CancelFlag) -> None:
         del cancelled
@@ -361,4 +443,4 @@ class LargeServerSide(LargeItem):
 
     def finish(self) -> tuple[Receipt, str]:
         receipt = self.target.commit(self.key, self.token, self.ordered_receipts(), self.entry.size)
-        return receipt, ETAG_MD5 if receipt.etag == self.entry.etag else SIZE_ONLY
+        return receipt, proof_of_copy(self.source, self.target, self.entry, receipt, self.info)

@@ -4,50 +4,35 @@ from __future__ import annotations
 
 import queue
 import threading
-import time
 from collections.abc import Callable, Iterator
 
-from core.engine.retry import RetryPolicy, next_delay
-from core.errors import NetworkTrouble, Throttled, TransferError
+from core.engine.patience import Patience, Tolerance
+from core.errors import TransferError
 from core.model import Entry
-from core.stores.base import Cancelled
 
 FIRST_TRIES = 3  # for the first page of a job that has never been there: a wrong address is told soon
 
 Pages = Iterator[list[Entry]]
 
 
-def patient_pages(
-    pages_after: Callable[[str], Pages],
-    policy: RetryPolicy,
-    cancelled: threading.Event,
-    told: Callable[[TransferError, float], None],
-    *,
-    first_tries: int = 0,
-) -> Pages:
-    """All pages of `pages_after("")`. When the network fails, goes on behind the last key that came, after the
-    policy's delay; `told` hears of each such wait. The tries begin anew with every page that comes.
+def patient_pages(pages_after: Callable[[str], Pages], patience: Patience, *, first_tries: int = 0) -> Pages:
+    """All pages of `pages_after("")`. When the network fails, goes on behind the last key that came, as
+    `patience` says. The tries begin anew with every page that comes.
 
     `first_tries` limits those for the first page, 0 leaves them to the policy. Raises the store's error when
-    the policy says no more, Cancelled while it waits.
+    there is no more patience, Cancelled while it waits.
     """
-    after, attempt, failing_since = "", 1, 0.0
+    after, tolerance = "", Tolerance(patience, first_tries)
     while True:
         try:
             for page in pages_after(after):
                 if page:
-                    after, attempt, failing_since = page[-1].key, 1, 0.0
+                    after = page[-1].key
+                    tolerance.came()
                 yield page
             return
-        except (NetworkTrouble, Throttled) as error:
-            failing_since = failing_since or time.monotonic()
-            delay = next_delay(policy, error, attempt, time.monotonic() - failing_since)
-            if delay is None or (not after and first_tries and attempt >= first_tries):
-                raise
-            told(error, delay)
-            if cancelled.wait(delay):
-                raise Cancelled from error
-            attempt += 1
+        except TransferError as error:
+            tolerance.bear(error)
 
 
 def ahead(pages: Pages) -> Pages:

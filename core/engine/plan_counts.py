@@ -41,3 +41,5 @@ class PairCount:
         self.actions: dict[Action, Counting] = {action: Counting() for action in Action}
         self.skip = Counting()
         self.target = Counting()
+        self.reach = Counting()  # of the target, what the filters let in
+        self.source = 0

@@ -7,35 +7,52 @@ covers the job's spec and every item in order, so a start names exactly what was
 
 from __future__ import annotations
 
-import hashlib
-import shutil
 import threading
-from collections import Counter
+import time
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import closing, suppress
+from contextlib import ExitStack, closing
+from functools import partial
 from pathlib import Path
 
 import msgspec
 
-from core.engine.compare import Decision, OutOfOrder, merge, ordered
+from core.engine.broken import decide_broken
+from core.engine.clearing import Clearing
+from core.engine.closer import answered
+from core.engine.compare import Decision, OutOfOrder, Question, merge, ordered
+from core.engine.deletions import (
+    WORD_LIMITS,
+    Belief,
+    Candidates,
+    WordLimits,
+    kept_for,
+    look_for_them,
+    second_word,
+    unread_side,
+)
+from core.engine.disks import plan_warnings
+from core.engine.drift import SeenListing
+from core.engine.guarantees import Guarantees
 from core.engine.journal import Journal
 from core.engine.judge import Judge, is_folder_marker
-from core.engine.known import Known, KnownByName
 from core.engine.listing import FIRST_TRIES, Pages, ahead, patient_pages
+from core.engine.naming import Naming
 from core.engine.nesting import Nesting, find_nesting
+from core.engine.patience import Patience
 from core.engine.plan_counts import PairCount, Running
+from core.engine.plan_writer import PlanWriter
 from core.engine.resolving import Resolver
 from core.engine.retry import parse_policy
 from core.engine.route import Route
 from core.engine.storebook import Store, StoreBook
 from core.engine.target_index import TargetIndex
+from core.engine.undo import undo_path
 from core.errors import NotFound, TransferError
 from core.filters import Filters
 from core.model import Action, Connection, Entry, JobKind, JobSpec, PairPlan, PlanSummary
 from core.stores.local import LocalFolder
-from core.units import format_bytes
-
-GROUP = 1000  # items written to the journal in one transaction
+from core.stores.local.rules import FolderRules, probe_folder
+from core.stores.s3 import S3Bucket
 
 
 class Planner:
@@ -51,42 +68,49 @@ class Planner:
         on_items: Callable[[], None],
         on_wait: Callable[[TransferError, float], None],
         reserve: int = 0,
+        word_limits: WordLimits = WORD_LIMITS,
+        patience: Patience | None = None,
+        probe: Callable[[Path], FolderRules] = probe_folder,
+        seen: SeenListing | None = None,
     ) -> None:
         """`on_items` is called when items were written, `on_wait` when a listing failed and will be tried again
-        after so many seconds. `reserve` bytes should stay free where a folder is written."""
+        after so many seconds. `reserve` bytes should stay free where a folder is written. `patience` is for
+        trouble with the network; without it, what the job's policy says. `probe` tells what a target folder's
+        file system makes of names, `seen` takes down what the source has, for the end of the job."""
         self._reserve = reserve
+        self._word_limits = word_limits
+        self._seen = seen
+        self._number = 0  # of the route that is being compared
         self._job = job
         self._spec = spec
         self._journal = journal
         self._stores = stores
         self._cancelled = cancelled
-        self._on_items = on_items
-        self._on_wait = on_wait
-        self._policy = parse_policy(spec.options.retry)
+        self._patience = patience or Patience(parse_policy(spec.options.retry), cancelled, on_wait)
         self._first_tries = FIRST_TRIES
         self._filters = Filters(spec.options.include, spec.options.exclude)
-        self._rows: list[tuple[int, Action, Entry, str]] = []
-        self._next_id = 1
-        self._hash = hashlib.sha256(msgspec.json.encode(spec))
-        self._skip_reasons: Counter[str] = Counter()
-        self._cannot_reasons: Counter[str] = Counter()
+        self._probe = probe
+        self._rules: dict[Path, FolderRules] = {}  # by target folder
+        self._writer = PlanWriter(job, spec, journal, on_items)
+        self._resumed = False  # the source's listing had to go on after a broken connection
+        self._believed = Belief()
         self._warnings: list[str] = []
-        self._known: Known | KnownByName | None = None
         self._nesting = Nesting()
         self._unlistable: list[tuple[str, str]] = []  # of the route that is being compared
-        self.found = Running()
         self.routes: tuple[Route, ...] = ()
 
     def continue_from_journal(self) -> None:
         """An earlier run of this job was interrupted while it listed and moved: keep the items it found.
 
-        They come in the order in which the comparison will find them again, so one pass beside it tells which
-        are known; completed ones, which now look the same on both sides, are not counted as skipped.
+        Completed ones, which now look the same on both sides, are not counted as skipped.
         """
-        self._journal.drop_impossible(self._job)  # found again by the comparison
-        self._known = Known(self._journal.known_items(self._job))
+        self._writer.continue_from_journal()
         self._first_tries = 0  # these places were there before
-        self._next_id = self._journal.last_item(self._job) + 1
+
+    @property
+    def found(self) -> Running:
+        """What the plan has found so far; may be asked for by other threads."""
+        return self._writer.found
 
     @property
     def _adhoc(self) -> Connection | None:
@@ -106,11 +130,18 @@ class Planner:
         Raises TransferError when a source cannot be listed, Cancelled when the job was stopped.
         """
         plans = [self._plan_route(number, route) for number, route in enumerate(self.routes)]
-        self._flush()
+        self._writer.flush()
+        if self._seen is not None:
+            self._seen.complete()
         self._look_at_the_disks(plans)
+        for missing in Guarantees(self._job, self._spec, self._journal, self._stores).missing(
+            self.routes, plans
+        ):
+            self._warn(missing)
         found = self.found.by_action
         deletes = found[Action.DELETE].count
         writes_s3 = any(route.target.kind == "s3" for route in self.routes)
+        delete_word, delete_why = second_word(plans, self._word_limits)
         return PlanSummary(
             pairs=tuple(plans),
             copy=found[Action.VERIFY if self._spec.kind is JobKind.VERIFY else Action.COPY].tally(),
@@ -118,22 +149,32 @@ class Planner:
             skip=self.found.skip.tally(),
             delete=found[Action.DELETE].tally(),
             cannot=found[Action.CANNOT].tally(),
-            skip_reasons=tuple(self._skip_reasons.most_common()),
-            cannot_reasons=tuple(self._cannot_reasons.most_common(20)),
+            skip_reasons=tuple(self._writer.skip_reasons.most_common()),
+            cannot_reasons=tuple(self._writer.cannot_reasons.most_common(20)),
             warnings=tuple(self._warnings[:50]),
-            hash=self._hash.hexdigest(),
+            hash=self._writer.hash.hexdigest(),
             needs_confirmation=self._spec.kind is not JobKind.VERIFY and (writes_s3 or deletes > 0),
+            delete_word=delete_word,
+            delete_why=delete_why,
+            delete_hash=self._writer.delete_hash.value() if deletes else "",
+            undo_file=str(undo_path(self._journal.path, self._job)) if deletes else "",
         )
 
     def _plan_route(self, number: int, route: Route) -> PairPlan:
         counts = PairCount()
-        source = self._stores.source(route, self._adhoc)
+        source = self._stores.source(route, self._adhoc, self._spec.options.links)
         target = self._stores.target(route, self._adhoc)
         try:
             for decision in self._decide(number, route, source, target, counts):
-                self._note(number, decision, counts)
+                self._writer.note(number, decision, counts)
             for key, why in self._unlistable:
-                self._note(number, Decision(Action.CANNOT, Entry(key=key), why), counts)
+                self._writer.note(number, Decision(Action.CANNOT, Entry(key=key), why), counts)
+            deletes = counts.actions[Action.DELETE].count
+            versioning = target.versions.state() if deletes and isinstance(target, S3Bucket) else ""
+        except TransferError as error:
+            if self._spec.options.delete:
+                error.message = f"nothing will be deleted: {error.message}"
+            raise
         finally:
             for store in (source, target):
                 if isinstance(store, LocalFolder):
@@ -150,6 +191,9 @@ class Planner:
             cannot=actions[Action.CANNOT].tally(),
             target_total=counts.target.tally(),
             creates_bucket=route.creates_bucket,
+            source_count=counts.source,
+            target_reach=counts.reach.tally(),
+            versioning=versioning,
         )
 
     def _decide(
@@ -157,136 +201,217 @@ class Planner:
     ) -> Iterator[Decision]:
         self._unlistable = []
         self._nesting = Nesting()
+        self._number = number
+        if self._spec.broken_of:
+            yield from decide_broken(self._spec, number, route, source, target, self._journal, self._cancelled)
+            return
         if route.single:
             yield from self._decide_single(route, source, target)
             return
-        deletes: list[Decision] = []
         if self._spec.kind is not JobKind.VERIFY:
             self._nesting = find_nesting(route, self._stores, self._adhoc)
             if self._nesting.not_source:
                 self._warn(
                     f"{route.target} lies inside {route.source}: what is there is not copied into itself"
                 )
-        judge = Judge(self._spec, route, source, target)
-        present = _absolute_to_relative(self._target_pages(route, target), route.target_prefix)
-        wanted = _absolute_to_relative(self._pages(source, route.source_prefix), route.source_prefix)
-        last = ""
-        try:
-            for mine, theirs in merge(ordered("source", self._wanted(wanted)), ordered("target", present)):
-                if theirs is not None:
-                    counts.target.add(theirs.size)
-                if mine is not None:
-                    last = mine.key
-                    yield judge.decide(mine, theirs)
-                elif theirs is not None and self._filters.wants(theirs.key):
-                    yield from self._extra(theirs, source, deletes)
-        except OutOfOrder as trouble:
-            self._warn(f"{trouble}; compared through an index instead, nothing will be deleted")
-            source.take_unlistable()  # the second listing finds them again
-            yield from self._decide_by_index(number, route, source, target, judge, after=last)
+        state = self._journal.path.parent
+        before = self._writer.mark(counts)
+        began, self._resumed, self._believed = time.time(), False, Belief()
+        with ExitStack() as held:
+            extras = held.enter_context(closing(Candidates(state)))
+            naming = held.enter_context(closing(self._naming(route, target)))
+            clearing = None
+            if isinstance(target, LocalFolder) and self._removes:
+                clearing = held.enter_context(closing(Clearing(target.root, state)))
+            judge = self._judge(route, source, target, naming)
+
+            def considered() -> Iterator[Decision | Question]:
+                present = _absolute_to_relative(self._target_pages(route, target), route.target_prefix)
+                wanted = self._wanted(naming.keys(partial(self._listed, route, source)))
+                for mine, theirs in merge(ordered("source", wanted), ordered("target", present)):
+                    if theirs is not None:
+                        counts.target.add(theirs.size)
+                    if mine is not None:
+                        counts.source += 1
+                        one = judge.consider(mine, theirs)
+                        yield one
+                        if theirs is None or (one.path and naming.target_names is not None):
+                            mine = None  # theirs stands for another key, or for none
+                        else:
+                            counts.reach.add(theirs.size)
+                    if mine is None and theirs is not None and naming.wants(self._filters, theirs.key):
+                        self._extra(theirs, source, extras, counts)
+
+            try:
+                for decision in answered(considered(), partial(self._answer, judge)):
+                    if decision.blocker and clearing is not None:
+                        clearing.wait(decision)
+                    else:
+                        yield decision
+            except OutOfOrder as trouble:
+                what = "nothing will be deleted: " if self._spec.options.delete else ""
+                self._warn(f"{what}{trouble}; compared through an index instead")
+                if naming.lists_again:
+                    source.take_unlistable()  # the second listing finds them again
+                if self._seen is not None:
+                    self._seen.give_up()
+                self._writer.rewind(before, counts)
+                yield from self._decide_by_index(number, route, source, target, judge, naming, counts)
+                return
+            finally:
+                found = _without_prefix(source.take_unlistable(), route.source_prefix)
+                self._unlistable = naming.unlisted(found)
+            if self._spec.kind is JobKind.VERIFY:
+                for entry in extras:
+                    if not naming.is_used(entry.key):
+                        yield Decision(Action.CANNOT, entry, "missing at the source")
+                return
+            deletions = self._deletions(route, source, target, extras, naming, began) if extras.count else ()
+            yield from clearing.sorted(deletions) if clearing is not None else deletions
+
+    @property
+    def _removes(self) -> bool:
+        return self._spec.kind is JobKind.SYNC and self._spec.options.delete
+
+    def _answer(self, judge: Judge, question: Question) -> Decision:
+        return self._patience.for_one(lambda: judge.answer(question))
+
+    def _naming(self, route: Route, target: Store) -> Naming:
+        def rules_of(root: Path) -> FolderRules:
+            if root not in self._rules:
+                self._rules[root] = self._probe(root)
+            return self._rules[root]
+
+        return Naming(self._spec, route, target, rules_of, self._warn)
+
+    def _judge(self, route: Route, source: Store, target: Store, naming: Naming) -> Judge:
+        return Judge(self._spec, route, source, target, self._cancelled, naming.target_names, naming.path_of)
+
+    def _listed(self, route: Route, source: Store) -> Iterator[Entry]:
+        return _absolute_to_relative(self._pages(source, route.source_prefix), route.source_prefix)
+
+    def _deletions(
+        self,
+        route: Route,
+        source: Store,
+        target: Store,
+        extras: Candidates,
+        naming: Naming,
+        began: float,
+    ) -> Iterator[Decision]:
+        """Of what only the target has, that which may go (see deletions.py)."""
+        if why := self._believed.contradiction or unread_side(source, target):
+            self._warn(f"nothing will be deleted: {why}")
             return
-        finally:
-            self._unlistable = _without_prefix(source.take_unlistable(), route.source_prefix)
-        if deletes and self._deletions_are_safe(source, target):
-            yield from self._unless_unlistable(deletes)
-
-    def _unless_unlistable(self, deletes: list[Decision]) -> Iterator[Decision]:
-        """What could not be read at the source may well be there: its copy at the target stays."""
-        there = {key.rstrip("/") for key, _ in self._unlistable}
-        kept = 0
-        for decision in deletes:
-            key = decision.entry.key
-            if there and any(key == name or key.startswith(name + "/") for name in there):
-                kept += 1
+        doubt = look_for_them(source, route, extras, since=began, resumed=self._resumed)
+        if doubt.why:
+            self._warn(f"nothing will be deleted: {doubt.why}")
+            return
+        unlistable = frozenset(key.rstrip("/") for key, _ in self._unlistable)
+        unread = 0
+        for entry in extras:
+            if naming.is_used(entry.key):
                 continue
-            yield decision
-        if kept:
-            self._warn(f"{kept} files stay at the target: what has their names at the source cannot be read")
+            if kept_for(entry.key, unlistable):
+                unread += 1
+            elif entry.key not in doubt.keep:
+                yield Decision(Action.DELETE, entry)
+        if unread:
+            self._warn(f"{unread} files stay at the target: what has their names at the source cannot be read")
+        if doubt.keep:
+            self._warn(f"{len(doubt.keep)} files stay at the target: they came to the source just now")
 
-    def _extra(self, theirs: Entry, source: Store, deletes: list[Decision]) -> Iterator[Decision]:
+    def _extra(self, theirs: Entry, source: Store, extras: Candidates, counts: PairCount) -> None:
         """Something that only the target has."""
         if is_folder_marker(theirs) and isinstance(source, LocalFolder) and (source.root / theirs.key).is_dir():
             return  # the source has the folder, only no object that says so
         if self._nesting.not_extra and theirs.key.startswith(self._nesting.not_extra):
             return
-        if self._spec.kind is JobKind.VERIFY:
-            yield Decision(Action.CANNOT, theirs, "missing at the source")
-        elif self._spec.kind is JobKind.SYNC and self._spec.options.delete:
-            deletes.append(Decision(Action.DELETE, theirs))
+        counts.reach.add(theirs.size)
+        if self._removes or (self._spec.kind is JobKind.VERIFY and not self._spec.extras_ok):
+            extras.add(theirs)
 
     def _look_at_the_disks(self, plans: list[PairPlan]) -> None:
         """Say beforehand where the space will not do; the engine stops in time all the same."""
-        needed: dict[int, tuple[int, str]] = {}
-        for plan, route in zip(plans, self.routes, strict=True):
-            if route.target.kind == "local" and route.method != "verify":
-                near = Path(route.target_root)
-                while not near.exists() and near != near.parent:
-                    near = near.parent
-                with suppress(OSError):  # no news of the disk: the writing will tell
-                    device = near.stat().st_dev
-                    so_far, _ = needed.get(device, (0, ""))
-                    needed[device] = (so_far + plan.copy.bytes + plan.overwrite.bytes, str(near))
-        for total, folder in needed.values():
-            free = shutil.disk_usage(folder).free
-            if total and total + self._reserve > free:
-                self._warn(
-                    f"{folder} has {format_bytes(free)} free; this needs {format_bytes(total)}, and "
-                    f"{format_bytes(self._reserve)} should stay free"
-                )
-
-    def _deletions_are_safe(self, source: Store, target: Store) -> bool:
-        for side, store in (("source", source), ("target", target)):
-            if isinstance(store, LocalFolder) and store.listing_incomplete:
-                self._warn(f"a folder of the {side} could not be read: nothing will be deleted")
-                return False
-        return True
+        needs = [
+            (route.target_root, plan.copy.bytes + plan.overwrite.bytes, plan.copy.count + plan.overwrite.count)
+            for plan, route in zip(plans, self.routes, strict=True)
+            if route.target.kind == "local" and route.method != "verify"
+        ]
+        for warning in plan_warnings(needs, self._reserve):
+            self._warn(warning)
 
     def _decide_single(self, route: Route, source: Store, target: Store) -> Iterator[Decision]:
-        info = source.stat(route.source_key(route.single))
+        info = self._patience.for_one(lambda: source.stat(route.source_key(route.single)))
         entry = msgspec.structs.replace(info.entry, key=route.single)
         self.found.listed += 1
         there: Entry | None = None
-        if not route.creates_bucket:
+        if not route.creates_bucket and not isinstance(target, LocalFolder):  # at a folder the judge looks
             try:
-                there = target.stat(route.target_key(route.single)).entry
+                there = self._patience.for_one(lambda: target.stat(route.target_key(route.single))).entry
             except NotFound:
                 there = None
-        if self._filters.wants(entry.key):
-            yield Judge(self._spec, route, source, target).decide(entry, there)
+        if not self._filters.wants(entry.key):
+            return
+        if self._seen is not None:
+            self._seen.note(self._number, entry)
+        with closing(self._naming(route, target)) as naming:
+            judge = self._judge(route, source, target, naming)
+            one = judge.consider(entry, there)
+            yield self._answer(judge, one) if isinstance(one, Question) else one
 
     def _decide_by_index(
-        self, number: int, route: Route, source: Store, target: Store, judge: Judge, after: str
+        self,
+        number: int,
+        route: Route,
+        source: Store,
+        target: Store,
+        judge: Judge,
+        naming: Naming,
+        counts: PairCount,
     ) -> Iterator[Decision]:
         """The same without trust in order: the target's listing goes into a table on disk, asked per name.
 
-        Items written before the disorder showed, up to the name `after`, are not decided again.
+        Everything is decided anew; items written before the disorder showed are known and not written again.
         """
-        self._flush()
-        written = {name for at, name in self._journal.known_items(self._job) if at == number}
-        decided = {name for name in written if after and name <= after}
-        in_order, self._known = self._known, KnownByName({(number, name) for name in written - decided})
+        in_order, names = self._writer.known, naming.target_names
+        if names is not None:
+            names.out_of_order()
         path = self._journal.path.with_name(f"compare-{self._job}.sqlite3")
-        with closing(TargetIndex(path)) as there:
+        with closing(TargetIndex(path, number)) as there:
+            for at, name in self._journal.known_items(self._job):
+                if at == number:
+                    there.add_known(name)
+                    if names is not None:  # what is written has its path, whatever comes before it now
+                        names.place(route.target_key(name), 0, listed=False)
             for page in self._target_pages(route, target):
                 there.add(page, route.target_prefix)
+                for entry in page:
+                    counts.target.add(entry.size)
             there.added()
-            pages = source.pages(route.source_prefix, cancelled=self._cancelled)
-            seen: set[str] = set(decided)
-            for entry in self._wanted(_absolute_to_relative(pages, route.source_prefix)):
-                if entry.key in seen:
-                    continue
-                seen.add(entry.key)
-                yield judge.decide(entry, there.find(entry.key))
-        there.remove()
-        self._known = in_order
+            self._writer.known = there
+
+            def considered() -> Iterator[Decision | Question]:
+                for entry in self._wanted(naming.keys(partial(self._listed_once, route, source))):
+                    if there.comes_first(entry.key):
+                        counts.source += 1
+                        yield judge.consider(entry, there.find(entry.key))
+
+            yield from answered(considered(), partial(self._answer, judge))
+            there.remove()
+        self._writer.known = in_order
+
+    def _listed_once(self, route: Route, source: Store) -> Iterator[Entry]:
+        """Without going on after a broken connection: behind which key, nobody knows."""
+        pages = source.pages(route.source_prefix, cancelled=self._cancelled)
+        return _absolute_to_relative(pages, route.source_prefix)
 
     def _pages(self, store: Store, prefix: str) -> Pages:
         def after(key: str) -> Pages:
-            return store.pages(prefix, start_after=key, cancelled=self._cancelled)
+            self._resumed = self._resumed or bool(key)
+            return self._believed.watch(store.pages(prefix, start_after=key, cancelled=self._cancelled))
 
-        return ahead(
-            patient_pages(after, self._policy, self._cancelled, self._on_wait, first_tries=self._first_tries)
-        )
+        return ahead(patient_pages(after, self._patience, first_tries=self._first_tries))
 
     def _target_pages(self, route: Route, target: Store) -> Iterator[list[Entry]]:
         if route.creates_bucket:
@@ -306,38 +431,9 @@ class Planner:
             if self._nesting.not_source and entry.key.startswith(self._nesting.not_source):
                 continue
             if self._filters.wants(entry.key):
+                if self._seen is not None:
+                    self._seen.note(self._number, entry)
                 yield entry
-
-    # ------------------------------------------------------------ noting
-
-    def _note(self, route: int, decision: Decision, counts: PairCount) -> None:
-        entry = decision.entry
-        known = self._known is not None and self._known.has(route, entry.key)
-        if decision.action is None and known:
-            decision = Decision(Action.COPY, entry)  # moved by the interrupted run
-        if decision.action is None:
-            counts.skip.add(entry.size)
-            self.found.skip.add(entry.size)
-            self._skip_reasons[decision.why] += 1
-            return
-        counts.actions[decision.action].add(entry.size)
-        self.found.by_action[decision.action].add(entry.size)
-        if decision.action is Action.CANNOT:
-            self._cannot_reasons[decision.why] += 1
-        self._hash.update(
-            f"{route}\0{decision.action}\0{entry.key}\0{entry.size}\0{entry.etag}\0{entry.modified!r}\n".encode()
-        )
-        if known:
-            return
-        self._rows.append((route, decision.action, entry, decision.why))
-        if len(self._rows) >= GROUP or (self._next_id == 1 and len(self._rows) >= 64):
-            self._flush()
-
-    def _flush(self) -> None:
-        if self._rows:
-            self._next_id = self._journal.add_items(self._job, self._rows, self._next_id)
-            self._rows = []
-            self._on_items()
 
     def _warn(self, text: str) -> None:
         self._warnings.append(text)

@@ -5,7 +5,8 @@ object it is the MD5 of the concatenated binary MD5s of its parts, "-", and the 
 (https://docs.aws.amazon.com/AmazonS3/latest/userguide/checking-object-integrity.html). CRC64NVME of an object
 may be stored as `x-amz-checksum-crc64nvme`, base64 of 8 big-endian bytes.
 
-The words below are stored with each item and shown: nothing else may be called verified.
+The words below are stored with each item and shown: nothing else may be called verified. In which order they
+are tried is said in evidence.py.
 """
 
 from __future__ import annotations
@@ -18,12 +19,16 @@ from collections.abc import Sequence
 ETAG_MD5 = "etag-md5"
 CRC64 = "crc64nvme"
 SHA256 = "sha256"
+SHA1 = "sha1"
+CRC32C = "crc32c"
+CRC32 = "crc32"
 SIZE_ONLY = "size only"
 DELETED = "deleted"
 
 MIB = 1 << 20
+# Those of the usual programs first: where several fit an object, the first one is tried.
 _COMMON_PART_SIZES = tuple(
-    n * MIB for n in (5, 6, 8, 10, 15, 16, 20, 25, 32, 48, 50, 64, 100, 128, 256, 512, 1024)
+    n * MIB for n in (8, 5, 16, 50, 64, 15, 10, 32, 100, 128, 25, 20, 6, 48, 256, 512, 1024)
 )
 _PLAIN = re.compile(r"[0-9a-f]{32}")
 _COMPOSITE = re.compile(r"[0-9a-f]{32}-(\d{1,5})")
@@ -44,6 +49,11 @@ def is_md5(etag: str) -> bool:
     return _PLAIN.fullmatch(etag) is not None
 
 
+def same_etag(one: str, other: str) -> bool:
+    """Whether two ETags are the same digest; equal ETags of any other shape prove nothing."""
+    return one == other and (is_md5(one) or part_count(one) > 0)
+
+
 def part_count(etag: str) -> int:
     """The number of parts in a composite ETag, 0 for any other."""
     match = _COMPOSITE.fullmatch(etag)
@@ -60,7 +70,10 @@ def guess_part_size(etag: str, size: int) -> int:
 
     Only a guess: agreement proves the content, disagreement proves nothing.
     """
-    count = part_count(etag)
+    return _guessed(part_count(etag), size)
+
+
+def _guessed(count: int, size: int) -> int:
     if count == 0:
         return 0
     if count == 1:
@@ -83,11 +96,16 @@ def segment_size(etag: str, size: int, known_part_size: int) -> tuple[int, bool]
     """
     if is_md5(etag):
         return max(size, 1), True
-    if part_count(etag) == 0:
+    return segment_of_parts(part_count(etag), size, known_part_size)
+
+
+def segment_of_parts(count: int, size: int, known_part_size: int) -> tuple[int, bool]:
+    """The size of the parts that an object was made of, and whether it was told; (0, False) when unknown."""
+    if count == 0:
         return 0, False
-    if known_part_size and -(-size // known_part_size) == part_count(etag):
+    if known_part_size and -(-size // known_part_size) == count:
         return known_part_size, True
-    return guess_part_size(etag, size), False
+    return _guessed(count, size), False
 
 
 def etag_of(data: memoryview | bytes, etag: str, segment: int) -> str:

@@ -91,4 +91,6 @@ class Resolver:
                 return "upload"
         here = self._stores.service(target.connection, self._spec.adhoc)
         same = here.same_service(self._stores.service(source.connection, self._spec.adhoc))
-        return "server side" if same and self._spec.options.server_side else "relay"
+        card = self._stores.card(target, self._spec.adhoc)
+        copies = card is None or card.copy is not False  # known from its capability card
+        return "server side" if same and copies and self._spec.options.server_side else "relay"

@@ -1,7 +1,7 @@
 """When to try again: policies are data, one function decides.
 
-Jitter follows the "equal jitter" idea: a delay
-d becomes d × (0.8 … 1.2), so that many workers do not return at the same instant.
+Jitter follows the "equal jitter" idea: a delay d becomes d × (0.8 … 1.2), so that many workers do not return at
+the same instant. What a server asks for (Retry-After) is spread, too, and never undercut: d × (1.0 … 1.2).
 """
 
 from __future__ import annotations
@@ -59,13 +59,32 @@ def parse_policy(text: str) -> RetryPolicy:
     return RetryPolicy(text, tuple(delays), len(delays), 48 * HOURS, file_tries=min(3, len(delays) + 1))
 
 
+_TOGETHER = {ErrorClass.THROTTLED: ErrorClass.NETWORK, ErrorClass.CHANGED: ErrorClass.INTEGRITY}
+
+
+class Tries:
+    """Failed tries of one item or part, counted apart by how they are treated: what the network cost does not
+    shorten the patience with the file itself."""
+
+    def __init__(self, before: int = 0) -> None:
+        """`before`: so many have failed of which it is not known how."""
+        self._before = before
+        self._counts: dict[ErrorClass, int] = {}
+
+    def add(self, error_class: ErrorClass) -> int:
+        """One more; how many there are now of its kind."""
+        kind = _TOGETHER.get(error_class, error_class)
+        self._counts[kind] = self._counts.get(kind, self._before) + 1
+        return self._counts[kind]
+
+
 def next_delay(
     policy: RetryPolicy, error: TransferError, attempt: int, elapsed: float, jitter: float | None = None
 ) -> float | None:
     """Seconds until the item is tried again, or None when it is not.
 
-    `attempt` is the number of the try that failed, `elapsed` the seconds since the first one began. A
-    server's Retry-After is never undercut. FATAL errors are not an item's to retry: they stop the job.
+    `attempt` is how many tries have failed in this way (`Tries`), `elapsed` the seconds since the first one
+    began. A server's Retry-After is never undercut. FATAL errors are not an item's to retry: they stop the job.
     """
     factor = random.uniform(0.8, 1.2) if jitter is None else jitter  # noqa: S311 - spreading, not secrecy
     match error.error_class:
@@ -80,4 +99,4 @@ def next_delay(
         case ErrorClass.NETWORK | ErrorClass.THROTTLED:
             if (policy.tries and attempt > policy.tries) or elapsed > policy.budget:
                 return None
-    return max(policy.delay(attempt) * factor, error.retry_after)
+    return max(policy.delay(attempt) * factor, error.retry_after * (1 + abs(factor - 1)))

@@ -23,17 +23,21 @@ class Route(Value, frozen=True, kw_only=True):
     method: Method = "download"
     creates_bucket: bool = False
 
-    def source_key(self, name: str) -> str:
-        return self.source_prefix + name
+    def source_key(self, name: str, path: str = "") -> str:
+        """The complete key at the source. `path` is that of the local side where it is not the name: the
+        target's when that is a folder, else the source's."""
+        return self.source_prefix + (path if path and self.target.kind != "local" else name)
 
-    def target_key(self, name: str) -> str:
+    def target_key(self, name: str, path: str = "") -> str:
+        if path and self.target.kind == "local":
+            return path
         return self.target_prefix + (self.target_name if self.single and self.target_name else name)
 
-    def source_url(self, name: str) -> str:
-        return self._url(self.source, self.source_root, self.source_key(name))
+    def source_url(self, name: str, path: str = "") -> str:
+        return self._url(self.source, self.source_root, self.source_key(name, path))
 
-    def target_url(self, name: str) -> str:
-        return self._url(self.target, self.target_root, self.target_key(name))
+    def target_url(self, name: str, path: str = "") -> str:
+        return self._url(self.target, self.target_root, self.target_key(name, path))
 
     @staticmethod
     def _url(place: Place, root: str, key: str) -> str:

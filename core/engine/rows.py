@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
 from core.engine.route import Route
-from core.model import Action, Counts, Entry, ItemView, JobSpec, JobState, JobView, PlanSummary, Status
+from core.model import (
+    Action,
+    Counts,
+    Entry,
+    ItemView,
+    JobSpec,
+    JobState,
+    JobView,
+    PairResult,
+    PlanSummary,
+    Status,
+)
 from core.stores.base import PartReceipt
 
 # In the order in which `job_row`, `item_row` and `item_view` take them.
@@ -15,8 +26,10 @@ JOB_COLUMNS = (
     "id, spec, title, state, moving, reason, hint, created, started, finished, active_seconds, "
     "plan, routes, counts, blocker"
 )
-ITEM_COLUMNS = "id, route, action, name, size, etag, modified, class, attempts"
-VIEW_COLUMNS = "id, route, action, name, size, actual_size, state, attempts, created, completed, error, proof"
+ITEM_COLUMNS = "id, route, action, name, size, etag, modified, class, attempts, path"
+VIEW_COLUMNS = (
+    "id, route, action, name, size, actual_size, state, attempts, created, completed, error, proof, path"
+)
 PART_COLUMNS = "number, offset, size, etag, md5, crc64"
 
 
@@ -29,6 +42,18 @@ class ItemRow(msgspec.Struct, frozen=True):
     name: str
     entry: Entry  # key relative to the route's source prefix
     attempts: int = 0
+    path: str = ""  # at the local side, where it is not the name
+
+
+class PlannedItem(NamedTuple):
+    """An item as the plan hands it to the journal."""
+
+    route: int
+    action: Action
+    entry: Entry
+    error: str = ""
+    path: str = ""
+    early: bool = False
 
 
 class JobRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -50,7 +75,7 @@ class JobRow(msgspec.Struct, frozen=True, kw_only=True):
     counts: Counts
     blocker: str = ""
 
-    def view(self, proofs: tuple[tuple[str, int], ...] = ()) -> JobView:
+    def view(self, proofs: tuple[tuple[str, int], ...] = (), results: tuple[PairResult, ...] = ()) -> JobView:
         return JobView(
             id=self.id,
             spec=self.spec,
@@ -65,6 +90,7 @@ class JobRow(msgspec.Struct, frozen=True, kw_only=True):
             counts=self.counts,
             plan=self.plan,
             proofs=proofs,
+            results=results,
         )
 
 
@@ -75,6 +101,7 @@ class TransferRow(msgspec.Struct, frozen=True, kw_only=True):
     part_size: int
     etag: str
     identity: str
+    version: str = ""
     parts: tuple[PartReceipt, ...] = ()
 
 
@@ -88,6 +115,7 @@ class Completion(msgspec.Struct, frozen=True):
     proof: str
     error: str
     at: float
+    etag: str = ""  # what the target calls it
 
 
 def job_row(row: tuple[Any, ...]) -> JobRow:
@@ -128,20 +156,20 @@ def job_row(row: tuple[Any, ...]) -> JobRow:
 
 
 def item_row(row: tuple[Any, ...]) -> ItemRow:
-    id_, route, action, name, size, etag, modified, storage_class, attempts = row
+    id_, route, action, name, size, etag, modified, storage_class, attempts, path = row
     entry = Entry(key=name, size=size, etag=etag, modified=modified, storage_class=storage_class)
-    return ItemRow(id_, route, Action(action), name, entry, attempts)
+    return ItemRow(id_, route, Action(action), name, entry, attempts, path)
 
 
 def item_view(job: JobRow, row: tuple[Any, ...], active: frozenset[int]) -> ItemView:
-    id_, route_number, action, name, size, actual, state, attempts, created, completed, error, proof = row
+    id_, route_number, action, name, size, actual, state, attempts, created, completed, error, proof, path = row
     route = job.routes[route_number]
     status = Status.DOWNLOADING if state == "pending" and id_ in active else Status(state)
     return ItemView(
         id=id_,
         filename=name,
-        url=route.source_url(name),
-        target=route.target_url(name),
+        url=route.source_url(name, path),
+        target=route.target_url(name, path),
         action=Action(action),
         expected_size=size,
         actual_size=actual,

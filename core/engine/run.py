@@ -11,27 +11,48 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
 from core.engine.committer import Committer, Outcome, Totals
 from core.engine.crew import Crew, Site
-from core.engine.ending import Reports, RunEnd, Stop, blocked_end, not_allowed_end
+from core.engine.deletions import DeleteHash
+from core.engine.destinations import Claims
+from core.engine.detours import Detours
+from core.engine.disks import DiskWatch, check_disk
+from core.engine.drift import DriftCheck, drift_words, seen_listing, seen_path
+from core.engine.ending import Reports, RunEnd, Stop, blocked_end, failure_words, not_allowed_end
 from core.engine.journal import Journal
-from core.engine.limits import Bandwidth, Shared
+from core.engine.limits import Bandwidth, Pace, Shared
+from core.engine.network import Gate
+from core.engine.patience import Patience
 from core.engine.planner import Planner
+from core.engine.probe import Server
+from core.engine.records.book import JobRecords, RecordBook
 from core.engine.remedies import Remedies
-from core.engine.retry import next_delay, parse_policy
+from core.engine.retry import parse_policy
 from core.engine.route import Route
 from core.engine.rows import ItemRow, JobRow
+from core.engine.slowness import Slowness
 from core.engine.storebook import StoreBook
+from core.engine.trouble import Trouble
 from core.engine.tuning import Tuning
+from core.engine.undo import UndoFile, head_of, undo_path
 from core.engine.workqueue import ItemTask
-from core.errors import FatalTrouble, HaulierError, NetworkTrouble, NoPermission, Throttled, TransferError
+from core.errors import (
+    Code,
+    DiskTrouble,
+    FatalTrouble,
+    HaulierError,
+    NetworkTrouble,
+    NoPermission,
+    TransferError,
+)
 from core.model import Action, Counts, Entry, JobKind, JobState, Level, WorkerView
 from core.safe_text import safe_text
-from core.stores.base import Cancelled
+from core.stores.base import Cancelled, Remote
 from core.stores.local import LocalFolder
 
 log = logging.getLogger(__name__)
@@ -52,15 +73,24 @@ class JobRun:
         shared: Shared,
         tuning: Tuning,
         reports: Reports,
+        record_files: RecordBook,
     ) -> None:
         self.row = row
+        self._record_files = record_files
+        self._records: JobRecords | None = None
         self.job = row.id
         self._spec, self._options = row.spec, row.spec.options
         self._journal, self._stores, self._reports = journal, stores, reports
         self._policy = parse_policy(self._options.retry)
         self._reserve = self._options.reserve if self._options.reserve >= 0 else shared.reserve
+        self._word_limits = shared.word_limits
+        self._drift_check, self._drift = shared.drift_check, row.counts.drift
         self.tuning = tuning
         self.bandwidth = Bandwidth(tuning.bandwidth, shared.bandwidth)
+        self.pace = Pace(self.bandwidth)
+        self.pace.set(tuning.bandwidth, tuning.timetable)
+        self.priority = self._options.priority
+        self._held = ""
         self._drain = threading.Event()  # take nothing new
         self._cancelled = threading.Event()  # drop what is in flight
         self._stop = Stop.NO
@@ -70,12 +100,20 @@ class JobRun:
         self._planned = threading.Event()
         self._plan_error: Exception | None = None
         self._items_came = threading.Event()
-        self._site = Site(row.routes, [], [])
+        self._claims = Claims(
+            self.job, shared.destinations, lambda text: reports.notice(Level.INFO, safe_text(text))
+        )
+        self._disks = DiskWatch(shared.disks, self._reserve)
+        self._site = Site(row.routes, [], [], self._claims, self._disks)
         self.totals = Totals()
+        self._expected = 0  # entries, by the last listing of the same places
         self._waits = 0  # for the network, while planning
         self._committer = Committer(
             self.job, journal, self.totals, self._unsettled, self._block, self._recorded
         )
+        self._remotes = stores.remotes(self._spec)
+        self._gate = Gate(shared.network, lambda: self._remotes, self._routes_closed)
+        self._detours = Detours(journal, stores, self._spec, self._cancelled, reports.notice)
         self._remedies = Remedies(
             self.job,
             self._policy,
@@ -84,6 +122,9 @@ class JobRun:
             block=self._block,
             notice=reports.notice,
             look_again=self._look_again,
+            detours=self._detours,
+            gate=self._gate,
+            file_seconds=self._options.file_seconds,
         )
         self._crew = Crew(
             self.job,
@@ -96,6 +137,23 @@ class JobRun:
             self.bandwidth,
             shared.memory,
             self._cancelled,
+        )
+        self.slowness = Slowness(
+            self.job,
+            self._site,
+            self._crew,
+            self._remedies,
+            self._committer,
+            (self.bandwidth, shared.bandwidth),
+            self._servers,
+            lambda: self._is_listing,
+        )
+        self._trouble = Trouble(
+            lambda: self._crew.slots,
+            lambda: self._crew.queue,
+            self._hosts,
+            reports.notice,
+            stores.stall_timeout,
         )
         self._supervisor = threading.Thread(target=self._supervise, name=f"job-{self.job}", daemon=True)
         self.began = time.monotonic()
@@ -123,8 +181,19 @@ class JobRun:
     def tune(self, tuning: Tuning) -> None:
         """New limits, from now on."""
         self.tuning = tuning
-        self.bandwidth.set(tuning.bandwidth)
+        self.pace.set(tuning.bandwidth, tuning.timetable)
         self._crew.tune(tuning)
+
+    def hold(self, why: str) -> None:
+        """Hand out nothing new while there is a reason; "" lets it go on."""
+        if why != self._held:
+            self._held = why
+            self._crew.hold(bool(why))
+
+    @property
+    def waiting(self) -> str:
+        """Why nothing moves at the moment, in words; empty when nothing stands in the way."""
+        return self._gate.words() or self._held or self._trouble.words(time.monotonic())
 
     @property
     def active_items(self) -> frozenset[int]:
@@ -136,9 +205,13 @@ class JobRun:
         """Bytes moved by this run so far; never goes back."""
         return self._crew.moved
 
+    @property
+    def _is_listing(self) -> bool:
+        return self._planner is not None and not self._planned.is_set()
+
     def counts(self) -> Counts:
         """Absolute counters now."""
-        listing = self._planner is not None and not self._planned.is_set()
+        listing = self._is_listing
         plan = self._plan
         if self._planner is not None:
             found = self._planner.found
@@ -157,6 +230,7 @@ class JobRun:
         return Counts(
             listing=listing,
             listed=listed,
+            expected=self._expected if listing else 0,
             files_total=files,
             files_done=self.totals.done,
             files_failed=self.totals.failed + cannot,
@@ -167,6 +241,7 @@ class JobRun:
             to_delete=to_delete,
             retries=self._waits + self._remedies.retries,
             throttled=self._remedies.throttles,
+            drift=self._drift,
         )
 
     def sample_slots(self, now: float) -> None:
@@ -175,11 +250,12 @@ class JobRun:
 
     def worker_views(self, now: float) -> list[WorkerView]:
         """A row for each worker."""
-        return self._crew.worker_views(now)
+        return self._crew.worker_views(now, self._trouble.note)
 
     # ------------------------------------------------------------ the supervisor
 
     def _supervise(self) -> None:
+        self._gate.open()
         try:
             try:
                 end = self._carry_out()
@@ -197,29 +273,40 @@ class JobRun:
             log.exception("job %d ended by a defect", self.job)
             end = RunEnd(JobState.FAILED, f"internal error: {error}", "please report it, with the engine's log")
         try:
+            if self._records is not None:
+                self._record_files.run_ended(self._records)
             self._close_stores(end.state)
+            self._stores.keep_learnt()
         finally:
+            self._gate.close()
             self._reports.ended(end)
 
     def _carry_out(self) -> RunEnd:
         if self._drain.is_set():
             return self._stopped_end()  # cancelled before it began: nothing is made at the target
+        self._check_disks()
         if self._plan is None:
             self._start_planning()
         if not self.row.moving:
             return self._planned_end()
+        self._records = self._record_files.of(self.row)
         self._committer.start()
         try:
             self._take_up_totals()
             self._await_items()
             self._prepare_targets()
             self._open_stores()
-            self._move_phase(deletions=False)
-            if not self._drain.is_set():
-                self._raise_plan_error()
-                if self._plan is not None and self._plan.delete.count:
-                    self._crew.new_phase()
-                    self._move_phase(deletions=True)
+            self._detours.begin(self._site.routes)
+            self.slowness.begin()
+            with self._deletions_written_down():
+                if self._plan is not None and self._options.delete:
+                    self._make_way()
+                self._move_phase(deletions=False)
+                if not self._drain.is_set():
+                    self._raise_plan_error()
+                    if self._plan is not None and self._plan.delete.count:
+                        self._crew.new_phase()
+                        self._move_phase(deletions=True)
         except BaseException:
             self._drain.set()  # neither the planner nor the workers must go on alone
             self._crew.queue.stop()
@@ -227,12 +314,14 @@ class JobRun:
         finally:
             self._committer.close()
             self._crew.close()
+            self.slowness.close()
             if self._planner is not None:
                 self._planned.wait()  # another run of this job must not meet this one's planner
         if self._blocked is not None:
             return blocked_end(self._blocked)
         if self._drain.is_set():
             return self._stopped_end()
+        self._look_at_the_sources_again()
         return self._final_end()
 
     def _planned_end(self) -> RunEnd:
@@ -257,12 +346,18 @@ class JobRun:
     def _final_end(self) -> RunEnd:
         counts = self.counts()
         plan = self._plan
+        drifted = drift_words(self._drift) if self._drift is not None else ""
         if counts.files_failed:
-            what = "differ or are missing" if self._spec.kind is JobKind.VERIFY else "failed"
-            return RunEnd(
-                JobState.PARTIAL, f"{counts.files_failed} of {counts.files_total} files {what}", plan=plan
-            )
-        return RunEnd(JobState.COMPLETED, plan=plan)
+            words = failure_words(self._spec.kind, counts, plan)
+            return RunEnd(JobState.PARTIAL, f"{words}; {drifted}" if drifted else words, plan=plan)
+        return RunEnd(JobState.COMPLETED, drifted, plan=plan)
+
+    def _look_at_the_sources_again(self) -> None:
+        site = self._site
+        check = DriftCheck(
+            self.job, self._spec, site.routes, site.sources, self._journal, self._stores, self._drain
+        )
+        self._drift = check.find(self._drift_check, self._reports.notice) or self._drift
 
     # ------------------------------------------------------------ planning
 
@@ -276,9 +371,13 @@ class JobRun:
             on_items=self._items_came.set,
             on_wait=self._note_wait,
             reserve=self._reserve,
+            word_limits=self._word_limits,
+            patience=self._patience(),
+            seen=seen_listing(seen_path(self._journal.path, self.job), self._spec, self._drift_check),
         )
-        self._site.routes = self._patiently(planner.resolve) if self.row.routes else planner.resolve()
+        self._site.routes = self._patiently(planner.resolve, first_tries=0 if self.row.routes else 1)
         self._journal.update_job(self.job, routes=self._site.routes)
+        self._expected = self._journal.results.listed_last_time(self.row)
         if self.row.moving:
             planner.continue_from_journal()
         else:
@@ -302,20 +401,29 @@ class JobRun:
             self._items_came.set()
             self._reports.changed()
 
-    def _patiently(self, work: Callable[[], T]) -> T:
+    def _patiently(self, work: Callable[[], T], first_tries: int = 0) -> T:
         """Carry it out; when the network fails, wait and try again as the job's policy says."""
-        began, attempt = time.monotonic(), 1
-        while True:
-            try:
-                return work()
-            except (NetworkTrouble, Throttled) as error:
-                delay = next_delay(self._policy, error, attempt, time.monotonic() - began)
-                if delay is None:
-                    raise
-                self._note_wait(error, delay)
-                if self._drain.wait(delay):
-                    raise Cancelled from error
-                attempt += 1
+        return self._patience().for_one(work, first_tries)
+
+    def _patience(self) -> Patience:
+        """A server that was never there is not waited for: unless it was when its connection was tested, or
+        when an earlier run of this job was there, its address may be wrong."""
+        strangers = bool(self.row.routes) or self._stores.all_tested(self._spec)
+        return Patience(self._policy, self._drain, self._note_wait, self._gate, strangers)
+
+    def look_for_trouble(self, now: float) -> None:
+        """Tell of what stalls; called twice a second. `now` is monotonic."""
+        self._trouble.look(now)
+
+    def _hosts(self, route: int) -> tuple[str, str]:
+        site = self._site
+        if route >= len(site.targets):
+            return "", ""
+        ends = (site.sources[route], site.targets[route])
+        return tuple(end.host if isinstance(end, Remote) else "" for end in ends)  # type: ignore[return-value]
+
+    def _routes_closed(self, closed: frozenset[int]) -> None:
+        self._crew.close_routes(closed)
 
     def _note_wait(self, error: TransferError, delay: float) -> None:
         self._waits += 1
@@ -338,11 +446,18 @@ class JobRun:
         """Make the buckets and folders that the plan says are missing."""
         if self._spec.kind is JobKind.VERIFY:
             return
-        for route in self._site.routes:
+        for number, route in enumerate(self._site.routes):
             if route.target.kind == "local":
                 LocalFolder(Path(route.target_root)).ensure_root()
+                began_on = self._disks.begin(number, route.target_root)
+                self._journal.note_disk(self.job, route.target_root, began_on)
             elif route.creates_bucket:
                 self._patiently(partial(self._prepare_bucket, route))
+
+    def _check_disks(self) -> None:
+        """An earlier run of this job wrote to some disks: nothing is made where they are not."""
+        for folder, began_on in self._journal.disks(self.job).items():
+            check_disk(folder, began_on)
 
     def _prepare_bucket(self, route: Route) -> None:
         service = self._stores.service(route.target.connection, self._spec.adhoc)
@@ -353,11 +468,25 @@ class JobRun:
     def _open_stores(self) -> None:
         adhoc = self._spec.adhoc
         for number, route in enumerate(self._site.routes):
-            self._site.sources.append(self._stores.source(route, adhoc))
+            self._site.sources.append(self._stores.source(route, adhoc, self._options.links))
             writer = f"{self._journal.path}\0{self.job}\0{self.row.created!r}\0{number}"
             self._site.targets.append(self._stores.target(route, adhoc, writer))
+            self._claims.begin(number, route, self._site.targets[number])
+
+    def _servers(self) -> Iterator[Server]:
+        """What the job's places are reached by, each once."""
+        places = {place for route in self._site.routes for place in (route.source, route.target)}
+        seen = {place.connection: place for place in sorted(places, key=str) if place.kind == "s3"}
+        for place in seen.values():
+            connection = self._stores.connection(place.connection, self._spec.adhoc)
+            control = self._stores.service(place.connection, self._spec.adhoc).control
+            origin = control.endpoint.locate(place.bucket, control.region_of(place.bucket)).origin
+            yield Server(origin, connection.verify_tls, connection.ca_file)
 
     def _close_stores(self, state: JobState) -> None:
+        self._claims.close()
+        if state.is_final:
+            seen_path(self._journal.path, self.job).unlink(missing_ok=True)
         for target in self._site.targets:
             if isinstance(target, LocalFolder):
                 if state.is_final:
@@ -370,16 +499,22 @@ class JobRun:
     def _remove_partial_data(self) -> None:
         if not self._site.targets and self._site.routes:
             self._open_stores()
+        self._detours.begin(self._site.routes)
+        away: dict[int, str] = {}  # routes whose store cannot be asked: not once for each item
         for row, token in self._journal.open_transfers(self.job):
-            target = self._site.targets[row.route]
-            try:
-                target.abort(self._site.routes[row.route].target_key(row.name), token)
-            except TransferError as error:
-                self._reports.notice(
-                    Level.WARNING,
-                    f"{safe_text(row.name)}: partial data left behind: {safe_text(error.message)}",
-                )
-                continue
+            key = self._site.routes[row.route].target_key(row.name, row.path)
+            why = away.get(row.route, "")
+            if not why:
+                try:
+                    self._site.targets[row.route].abort(key, token)
+                except TransferError as error:
+                    why = error.message
+                    if isinstance(error, NetworkTrouble | FatalTrouble):
+                        away[row.route] = why
+            if why:
+                self._detours.left_behind(row.route, row.name, key, token, why)
+                if self._site.routes[row.route].target.kind != "s3":
+                    continue
             self._journal.drop_transfer(self.job, row.id)
 
     # ------------------------------------------------------------ feeding and working
@@ -396,21 +531,60 @@ class JobRun:
                 self.totals.done += count
                 self.totals.bytes += size
 
-    def _move_phase(self, *, deletions: bool) -> None:
+    def _make_way(self) -> None:
+        """What stands where something will be copied to goes first."""
+        if self._journal.pending_items(self.job, 0, 1, deletions=True, early=True):
+            self._move_phase(deletions=True, early=True)
+            self._crew.new_phase()
+        after = 0
+        while rows := self._journal.pending_items(self.job, after, FEED, deletions=False, early=True):
+            after = rows[-1].id
+            for row in rows:
+                target = self._site.targets[row.route]
+                if isinstance(target, LocalFolder) and not self._drain.is_set():
+                    target.make_way(self._site.routes[row.route].target_key(row.name, row.path))
+
+    def _move_phase(self, *, deletions: bool, early: bool = False) -> None:
         if self._drain.is_set():
             return
         self._crew.begin()
-        for rows in self._pages(deletions=deletions):
+        for rows in self._pages(deletions=deletions, early=early):
             self._crew.queue.push([ItemTask(row) for row in rows])
         self._crew.finish()
 
-    def _pages(self, *, deletions: bool) -> Iterator[list[ItemRow]]:
+    @contextmanager
+    def _deletions_written_down(self) -> Iterator[None]:
+        """The undo file is open inside the block, when there is something to delete. Raises HaulierError when
+        what is on record is not what was confirmed."""
+        plan = self._plan
+        pending = plan is not None and bool(self._journal.pending_items(self.job, 0, 1, deletions=True))
+        if plan is None or not pending:
+            yield
+            return
+        planned = DeleteHash()
+        for route, entry in self._journal.deletions(self.job):
+            planned.add(route, entry)
+        if plan.delete_hash and planned.value() != plan.delete_hash:
+            raise HaulierError(
+                Code.FAILED,
+                "the deletions on record are not those that were confirmed: nothing was deleted",
+                "plan the sync again",
+            )
+        head = head_of(self.job, self.row.title, plan.hash, self._site.routes, self._spec.adhoc)
+        self._site.undo = undo = UndoFile(undo_path(self._journal.path, self.job), head)
+        try:
+            yield
+        finally:
+            with suppress(DiskTrouble):  # it has stopped the job already
+                undo.close()
+
+    def _pages(self, *, deletions: bool, early: bool) -> Iterator[list[ItemRow]]:
         """Pending items as workers want them, also those that the planner is still finding."""
         after = 0
         while not self._drain.is_set():
             self._items_came.clear()
             complete = self._planner is None or self._planned.is_set()
-            rows = self._journal.pending_items(self.job, after, FEED, deletions=deletions)
+            rows = self._journal.pending_items(self.job, after, FEED, deletions=deletions, early=early)
             if rows:
                 after = rows[-1].id
                 yield rows
@@ -435,9 +609,10 @@ class JobRun:
         self._remedies.unsettled(outcome, error)
 
     def _recorded(self, outcomes: list[Outcome]) -> None:
+        self._claims.give_back(outcome.row.id for outcome in outcomes)
         self._crew.queue.files_recorded(len(outcomes))
 
     def _look_again(self, row: ItemRow) -> Entry:
         """An item's source entry as it is now. Raises TransferError."""
         route = self._site.routes[row.route]
-        return self._site.sources[row.route].stat(route.source_key(row.name)).entry
+        return self._site.sources[row.route].stat(route.source_key(row.name, row.path)).entry

@@ -8,7 +8,7 @@ CREATE TABLE IF NOT EXISTS jobs (
     moving         INTEGER NOT NULL DEFAULT 0,    -- 1: started (items may move), also while it still lists
     reason         TEXT NOT NULL DEFAULT '',
     hint           TEXT NOT NULL DEFAULT '',
-    blocker        TEXT NOT NULL DEFAULT '',      -- of a blocked job: credentials, disk, target, other
+    blocker        TEXT NOT NULL DEFAULT '',      -- of a blocked job: credentials, permission, disk, target, other
     created        REAL NOT NULL,
     started        REAL NOT NULL DEFAULT 0,
     finished       REAL NOT NULL DEFAULT 0,
@@ -34,6 +34,8 @@ CREATE TABLE IF NOT EXISTS items (
     error       TEXT NOT NULL DEFAULT '',
     created     REAL NOT NULL,
     completed   REAL NOT NULL DEFAULT 0,
+    path        TEXT NOT NULL DEFAULT '',         -- at the local side, where it is not the name
+    early       INTEGER NOT NULL DEFAULT 0,       -- 1: a deletion before anything is copied, or a copy to where it was
     PRIMARY KEY (job, id)
 ) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS items_failed ON items (job, id) WHERE state = 'failed';
@@ -45,6 +47,7 @@ CREATE TABLE IF NOT EXISTS transfers (            -- large items that have begun
     part_size INTEGER NOT NULL,
     etag      TEXT NOT NULL,                      -- of the source when it began
     identity  TEXT NOT NULL,                      -- likewise, for sources without ETag
+    version   TEXT NOT NULL DEFAULT '',           -- likewise, the object's version where the bucket keeps them
     PRIMARY KEY (job, item)
 ) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS parts (                -- parts of those that are at the target
@@ -57,6 +60,12 @@ CREATE TABLE IF NOT EXISTS parts (                -- parts of those that are at 
     md5    TEXT NOT NULL,
     crc64  TEXT NOT NULL,                         -- decimal: unsigned 64 bits do not fit SQLite's integers
     PRIMARY KEY (job, item, number)
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS disks (                -- under the local targets of a job, when it began
+    job      INTEGER NOT NULL,
+    folder   TEXT NOT NULL,
+    identity TEXT NOT NULL,                       -- see mounts.py
+    PRIMARY KEY (job, folder)
 ) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS attempts (             -- tries that failed
     id       INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -75,4 +84,45 @@ CREATE TABLE IF NOT EXISTS notices (              -- the log that faces show
     level TEXT NOT NULL,
     job   INTEGER NOT NULL,
     text  TEXT NOT NULL
+);
+CREATE TABLE IF NOT EXISTS ended (                -- ends of items that their job's download log does not show yet
+    seq   INTEGER PRIMARY KEY AUTOINCREMENT,
+    job   INTEGER NOT NULL,
+    item  INTEGER NOT NULL,
+    state TEXT NOT NULL,
+    at    REAL NOT NULL,
+    etag  TEXT NOT NULL                           -- the target's word for it, where the source has none
+);
+CREATE INDEX IF NOT EXISTS ended_of ON ended (job, seq);
+CREATE TABLE IF NOT EXISTS records (              -- files that jobs keep beside what they move
+    job        INTEGER NOT NULL,
+    kind       TEXT NOT NULL,                     -- csv, progress_csv, failed_log
+    dirty      INTEGER NOT NULL DEFAULT 0,        -- 1: not as it should be at the end
+    opened     INTEGER NOT NULL DEFAULT 0,        -- 1: what stands under its name is this job's
+    offset     INTEGER NOT NULL DEFAULT 0,        -- csv: where lines up to `upto` were about to be written
+    upto       INTEGER NOT NULL DEFAULT 0,        -- ended.seq; 0: nothing is half done
+    impossible INTEGER NOT NULL DEFAULT 0,        -- csv: 1: what the plan found impossible is among `ended`
+    PRIMARY KEY (job, kind)
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS results (              -- sums over the items of a finished job, counted once
+    job      INTEGER PRIMARY KEY,
+    finished REAL NOT NULL,                       -- of the end that was counted
+    proofs   BLOB NOT NULL,                       -- as in JobView, JSON
+    pairs    BLOB NOT NULL
+);
+CREATE TABLE IF NOT EXISTS kept (                 -- what the engine remembers besides jobs
+    name  TEXT PRIMARY KEY,
+    value BLOB NOT NULL
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS leftovers (            -- unfinished uploads that could not be removed yet
+    id         INTEGER PRIMARY KEY AUTOINCREMENT,
+    connection TEXT NOT NULL,
+    adhoc      BLOB NOT NULL,                     -- Connection as JSON where the job described it; else empty
+    bucket     TEXT NOT NULL,
+    key        TEXT NOT NULL,
+    token      TEXT NOT NULL UNIQUE,
+    since      REAL NOT NULL,
+    tries      INTEGER NOT NULL,
+    next       REAL NOT NULL,                     -- when it is tried again
+    why        TEXT NOT NULL                      -- it could not be removed
 );

@@ -4,26 +4,38 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
+from core.capability_card import CapabilityCard, fingerprint
+from core.capability_cards import CardBook
 from core.engine.route import Route
 from core.errors import Code, HaulierError
-from core.model import ADHOC_S3, Connection, Place, SecretKeys
+from core.model import ADHOC_S3, Connection, JobSpec, Links, Place, SecretKeys
+from core.stores.base import Remote
 from core.stores.local import LocalFolder
 from core.stores.s3 import S3Bucket, S3Service
+from core.stores.s3.capability import seed_of, taught
 
 Store = LocalFolder | S3Bucket
 
 
 class StoreBook:
     """`find` gives a saved connection by name (raises HaulierError), `keys` the secret of a reference,
-    `stall_timeout` after how many silent seconds a connection counts as broken."""
+    `stall_timeout` after how many silent seconds a connection counts as broken. `told` hears what people should
+    know of a service."""
 
     def __init__(
-        self, find: Callable[[str], Connection], keys: Callable[[str], SecretKeys], stall_timeout: float = 60.0
+        self,
+        find: Callable[[str], Connection],
+        keys: Callable[[str], SecretKeys],
+        stall_timeout: float = 60.0,
+        told: Callable[[str], None] = lambda _: None,
     ) -> None:
+        self._told = told
+        self.cards: CardBook | None = None  # what is known of the services; without it nothing is kept
         self._find = find
-        self._stall_timeout = stall_timeout
+        self.stall_timeout = stall_timeout
         self._keys = keys
         self._services: dict[Connection, S3Service] = {}
         self._lock = threading.Lock()
@@ -41,22 +53,87 @@ class StoreBook:
         with self._lock:
             service = self._services.get(connection)
             if service is None:
-                service = self._services[connection] = S3Service(connection, self._keys, self._stall_timeout)
+                service = self._services[connection] = S3Service(
+                    connection, self._keys, self.stall_timeout, self._told
+                )
+                if (card := self._card(connection)) is not None:
+                    service.abilities.seed(seed_of(card))
             return service
+
+    def another(self, connection: Connection) -> S3Service:
+        """A service of its own, which shares nothing with the one that jobs use. The caller closes it."""
+        return S3Service(connection, self._keys, self.stall_timeout)
 
     def forget_services(self) -> None:
         """Connections or keys changed: build services anew when they are asked for next."""
+        self.keep_learnt()
         with self._lock:
             self._services.clear()
 
-    def source(self, route: Route, adhoc: Connection | None) -> Store:
-        return self._open(route.source, route.source_root, adhoc, "")
+    # ------------------------------------------------------------ what is known of the services
+
+    def card(self, place: Place, adhoc: Connection | None) -> CapabilityCard | None:
+        """The capability card of a place's connection; None when there is none. Raises HaulierError."""
+        if place.kind != "s3" or self.cards is None:
+            return None
+        return self._card(self.connection(place.connection, adhoc))
+
+    def learn(self, name: str, adhoc: Connection | None, **facts: object) -> None:
+        """Keep on the card what real work showed. Raises HaulierError."""
+        if self.cards is not None:
+            self.cards.learn(self.connection(name, adhoc), **facts)
+
+    def keep_learnt(self) -> None:
+        """What the services learnt in passing goes onto their cards."""
+        if self.cards is None:
+            return
+        with self._lock:
+            services = list(self._services.values())
+        for service in services:
+            if known := service.abilities.known():
+                empty = CapabilityCard(made_for=fingerprint(service.connection))
+                self.cards.add(service.connection, taught(empty, known))
+
+    def _card(self, connection: Connection) -> CapabilityCard | None:
+        return self.cards.get(connection) if self.cards is not None else None
+
+    # ------------------------------------------------------------ stores
+
+    def remotes(self, spec: JobSpec) -> list[tuple[Remote, ...]]:
+        """For each pair of a job, the servers that it needs, but those of connections that are gone."""
+        found: list[tuple[Remote, ...]] = []
+        for pair in spec.pairs:
+            stores = []
+            for place in (pair.source, pair.target):
+                if place.kind != "local":
+                    with suppress(HaulierError):
+                        store = self._open(place, "", spec.adhoc, "")
+                        if isinstance(store, Remote):
+                            stores.append(store)
+            found.append(tuple(stores))
+        return found
+
+    def all_tested(self, spec: JobSpec) -> bool:
+        """Whether every connection of a job was found to work, some time."""
+        places = [place for pair in spec.pairs for place in (pair.source, pair.target)]
+        names = {place.connection for place in places if place.kind != "local"}
+        try:
+            return all(self.connection(name, spec.adhoc).tested_at for name in names)
+        except HaulierError:
+            return False
+
+    def source(self, route: Route, adhoc: Connection | None, links: Links = "skip") -> Store:
+        """`links`: what is done with symbolic links; one that is named itself as the source is followed."""
+        links = "all" if route.single else links
+        return self._open(route.source, route.source_root, adhoc, "", links)
 
     def target(self, route: Route, adhoc: Connection | None, writer: str = "") -> Store:
         """`writer` names who writes there, the same after a restart and different from everybody else."""
         return self._open(route.target, route.target_root, adhoc, writer)
 
-    def _open(self, place: Place, root: str, adhoc: Connection | None, writer: str) -> Store:
+    def _open(
+        self, place: Place, root: str, adhoc: Connection | None, writer: str, links: Links = "skip"
+    ) -> Store:
         if place.kind == "local":
-            return LocalFolder(Path(root), writer)
+            return LocalFolder(Path(root), writer, links)
         return self.service(place.connection, adhoc).bucket(place.bucket)

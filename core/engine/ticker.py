@@ -90,6 +90,7 @@ class Ticker:
             counts = run.counts()
             low, high = _eta(counts, rate, meter.long_rate)
             limits = run.tuning.queue_limits()
+            shares, words = run.slowness.look(now)
             jobs.append(
                 JobProgress(
                     job=job,
@@ -101,7 +102,11 @@ class Ticker:
                     workers_wanted=limits["files"],
                     connections_wanted=limits["connections"],
                     bandwidth=run.bandwidth.rate,
+                    waiting=run.waiting,
                     active_seconds=run.row.active_seconds + now - run.began,
+                    shares=shares,
+                    bottleneck=words,
+                    probes=run.slowness.probes,
                 )
             )
             run.sample_slots(now)

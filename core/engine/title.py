@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
-from core.model import JobSpec
+from core.model import JobKind, JobSpec
 
 
 def make_title(spec: JobSpec) -> str:
     """Sources and target, buckets of one connection together."""
+    if spec.broken_of:
+        what = "again" if spec.kind is JobKind.VERIFY else "repair"
+        return f"{what} {spec.broken_of}: {_places(spec)}"
+    return _places(spec)
+
+
+def _places(spec: JobSpec) -> str:
     sources = [str(pair.source) for pair in spec.pairs]
     first = spec.pairs[0].source
     if len(sources) > 1 and all(

@@ -8,12 +8,14 @@ from __future__ import annotations
 import asyncio
 import secrets
 import sys
+import time
 from argparse import Namespace
 from getpass import getpass
 from pathlib import Path
 
 import msgspec
 
+from core.capability_card import UNKNOWN, CapabilityCard, age_words, fields, rows
 from core.errors import Code, HaulierError
 from core.messages import (
     ConnectionList,
@@ -51,15 +53,21 @@ async def _list(chosen: Namespace, output: Output) -> int:
         found = await session.call(ListConnections())
     if output.json:
         for each in found.connections:
-            output.record("connection", **_fields(each), locked=each.name in found.locked)
+            card = found.cards.get(each.name)
+            told = {"card": fields(card)} if card is not None and output.verbose else {}
+            output.record("connection", **_fields(each), locked=each.name in found.locked, **told)
         output.record("secrets", kept_in=found.keeps_secrets_in, can_keep=found.can_keep_secrets)
         return 0
     _print_list(output, found)
+    if output.verbose:
+        for each in found.connections:
+            output.line("")
+            _print_card(output, each.name, found.cards.get(each.name))
     return 0
 
 
 def _print_list(output: Output, found: ConnectionList) -> None:
-    rows = [
+    lines = [
         (
             safe_text(each.name),
             safe_text(each.endpoint) or "AWS",
@@ -69,8 +77,8 @@ def _print_list(output: Output, found: ConnectionList) -> None:
         )
         for each in found.connections
     ]
-    if rows:
-        output.table(("NAME", "ENDPOINT", "REGION", "KEYS", "TESTED"), rows)
+    if lines:
+        output.table(("NAME", "ENDPOINT", "REGION", "KEYS", "TESTED"), lines)
     else:
         output.say("No connections yet. Make one: haulier connections add NAME --help")
     if found.profiles:
@@ -79,6 +87,33 @@ def _print_list(output: Output, found: ConnectionList) -> None:
     if found.profiles_trouble:
         output.say(safe_text(found.profiles_trouble))
     output.say(f"Typed secrets are kept in: {safe_text(found.keeps_secrets_in)}")
+
+
+def show(chosen: Namespace, output: Output) -> int:
+    return asyncio.run(_show(chosen, output))
+
+
+async def _show(chosen: Namespace, output: Output) -> int:
+    async with open_session(chosen) as session:
+        connection = await _named(session, chosen.name)
+        found = await session.call(ListConnections())
+    card = found.cards.get(connection.name)
+    locked = connection.name in found.locked
+    if output.json:
+        told = fields(card) if card is not None else None
+        output.record("connection", **_fields(connection), locked=locked, card=told)
+        return 0
+    for name, value in (
+        ("endpoint", safe_text(connection.endpoint) or "AWS"),
+        ("region", safe_text(connection.region) or "–"),
+        ("addressing", connection.addressing),
+        ("TLS", "checked" if connection.verify_tls else "certificates are not checked"),
+        ("keys", _source(connection.credentials) + (" (locked)" if locked else "")),
+        ("tested", format_when(connection.tested_at, 0) or "never"),
+    ):
+        output.line(f"{name:<20}{value}")
+    _print_card(output, connection.name, card)
+    return 0
 
 
 def add(chosen: Namespace, output: Output) -> int:
@@ -194,6 +229,8 @@ async def _test(chosen: Namespace, output: Output) -> int:
             TestConnection(connection=connection, bucket=chosen.bucket, write=chosen.write)
         )
     _print_report(output, connection.name, report)
+    if report.card is not None and not output.json:
+        _print_card(output, connection.name, report.card, write=f"test {connection.name} --bucket B --write")
     return 0 if report.ok else FAILED_TEST
 
 
@@ -292,13 +329,27 @@ def _ca_file(chosen: Namespace) -> str:
 def _print_report(output: Output, name: str, report: TestReport) -> None:
     if output.json:
         checks = [{"name": each.name, "ok": each.ok, "detail": each.detail} for each in report.checks]
-        output.record("test", connection=name, ok=report.ok, checks=checks, advice=report.advice)
+        card = fields(report.card) if report.card is not None else None
+        output.record("test", connection=name, ok=report.ok, checks=checks, advice=report.advice, card=card)
         return
     for each in report.checks:
         sign, look = {True: ("✓", "good"), False: ("✗", "bad"), None: ("–", "quiet")}[each.ok]
         output.say(f"{output.paint(sign, look)} {each.name:<6} {safe_text(each.detail)}".rstrip())
     if report.advice:
         output.say(safe_text(report.advice))
+
+
+def _print_card(output: Output, name: str, card: CapabilityCard | None, write: str = "") -> None:
+    """What the service can do, in words; `write` is the command that would find out the rest."""
+    if card is None:
+        output.line(f"{safe_text(name)}: {UNKNOWN} (haulier connections test {safe_text(name)})")
+        return
+    output.line(f"{safe_text(name)}: what the service can do, {age_words(card, time.time())}")
+    shown = rows(card)
+    for row in shown:
+        output.line(f"  {row.name:<20}{row.words}")
+    if write and any(row.words == UNKNOWN for row in shown) and not card.written:
+        output.say(f"What is {UNKNOWN} needs a write test: haulier connections {safe_text(write)}")
 
 
 def _source(credentials: Credentials) -> str:

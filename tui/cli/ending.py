@@ -14,6 +14,7 @@ from tui.cli.interrupts import Interrupts, exit_code
 from tui.cli.output import Output, iso
 from tui.cli.session import Session
 from tui.cli.showing import showing_for
+from tui.deletion_words import after_deleting
 
 FAILED_SHOWN = 10  # for people; JSON gets all
 
@@ -75,7 +76,12 @@ async def finish(session: Session, output: Output, job: JobView) -> int:
         return code
     if job.state in (JobState.COMPLETED, JobState.PARTIAL):
         if not output.quiet:
-            output.say(job_lines.summary_line(job))
+            if job.state is JobState.PARTIAL and job.reason:
+                output.say(safe_text(job.reason))
+            for line in job_lines.summary_lines(job, job_lines.marks_for(output.err.encoding)):
+                output.say(line)
+            for line in after_deleting(job):
+                output.say(line)
         return code
     why = f": {safe_text(job.reason)}" if job.reason else ""
     output.say(f"{output.paint('haulier:', 'bad')} job {job.id} {job_lines.STATE_WORDS[job.state]}{why}")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from core.model import Counts, JobProgress, JobState, JobView, WorkerView
+from typing import NamedTuple
+
+from core.model import Counts, JobKind, JobProgress, JobState, JobView, PairResult, WorkerView
 from core.safe_text import cell_width, safe_text
 from core.units import format_bytes, format_count, format_duration, format_eta, format_rate
 
@@ -25,13 +27,15 @@ def progress_line(job: JobView, progress: JobProgress | None) -> str:
     counts = progress.counts if progress is not None else job.counts
     state = progress.state if progress is not None else job.state
     if state is JobState.PLANNING:
-        return f"job {job.id} planning: {format_count(counts.listed)} listed, {_to_do(counts)} to do"
-    words = [f"job {job.id} {STATE_WORDS[state]}: {files(counts)} files", moved(counts)]
+        return f"job {job.id} planning: {listed(counts)} · {_to_do(counts)} to do"
+    done = "compared" if job.spec.kind is JobKind.VERIFY else "files"
+    words = [f"job {job.id} {STATE_WORDS[state]}: {files(counts)} {done}", moved(counts)]
     if progress is not None and state is JobState.RUNNING:
         words.append(format_rate(progress.rate))
         words.extend(_time_left(progress, counts))
     if counts.to_delete:
-        words.append(f"{format_count(counts.deleted)}/{format_count(counts.to_delete)} deleted")
+        done, all_ = format_count(counts.deleted), f"{_at_least(counts)}{format_count(counts.to_delete)}"
+        words.append(f"{done}/{all_} deleted")
     if counts.files_failed:
         words.append(f"{format_count(counts.files_failed)} failed")
     if counts.retries:
@@ -39,6 +43,23 @@ def progress_line(job: JobView, progress: JobProgress | None) -> str:
     if progress is not None and progress.waiting:
         words.append(safe_text(progress.waiting, 100))
     return " · ".join(words)
+
+
+def listed(counts: Counts) -> str:
+    """ "≥ 120 000 files, still listing", "≥ 120 000 of about 1 200 000 files, still listing" where an earlier
+    listing of the same places is known, and "1 204 331 files" once it is complete. Never a percentage."""
+    seen = format_count(counts.listed)
+    if not counts.listing:
+        return f"{seen} files"
+    about = f" of about {format_count(counts.expected)}" if counts.expected > counts.listed else ""
+    return f"≥ {seen}{about} files, still listing"
+
+
+def slow_line(progress: JobProgress | None) -> str:
+    """ "slow because of the server: 71 % of the time …"; empty when nothing stands out."""
+    if progress is None or not progress.bottleneck:
+        return ""
+    return f"held up by {safe_text(progress.bottleneck, 160)}"
 
 
 def files(counts: Counts) -> str:
@@ -69,14 +90,59 @@ def worker_line(worker: WorkerView, width: int) -> str:
     return f"{worker.index + 1:>3}  {name}{' ' * max(0, room - cell_width(name))} {facts}"
 
 
-def summary_line(job: JobView) -> str:
-    """ "✓ Success 5012 / ⊘ Skipped 3 / ✗ Failed 0 / Total 5015 — 1.2 GiB in 00:00:12, verified: etag-md5 5012".
+class Marks(NamedTuple):
+    """The signs of the summary's counts."""
+
+    success: str
+    skipped: str
+    failed: str
+    dash: str
+    arrow: str
+
+
+MARKS = Marks("✓", "⊘", "✗", "—", "→")
+ASCII_MARKS = Marks("+", "o", "x", "-", "->")
+
+
+def marks_for(encoding: str | None) -> Marks:
+    """Those that a stream of this encoding can carry."""
+    try:
+        "".join(MARKS).encode(encoding or "ascii")
+    except (UnicodeEncodeError, LookupError):
+        return ASCII_MARKS
+    return MARKS
+
+
+def summary_lines(job: JobView, marks: Marks = MARKS) -> list[str]:
+    """A line for each pair when there are several, and the total as the last one."""
+    lines = [_pair_line(each, marks) for each in job.results] if len(job.results) > 1 else []
+    return [*lines, summary_line(job, marks)]
+
+
+def _pair_line(result: PairResult, marks: Marks) -> str:
+    total = result.done.count + result.skipped.count + result.failed.count
+    counts = _counted(marks, result.done.count, result.skipped.count, result.failed.count, total)
+    where = f"{safe_text(str(result.source), 60)} {marks.arrow} {safe_text(str(result.target), 60)}"
+    deleted = f", deleted {result.deleted}" if result.deleted else ""
+    return f"  {where}: {counts} {marks.dash} {format_bytes(result.done.bytes)}{deleted}"
+
+
+def _counted(marks: Marks, success: int, skipped: int, failed: int, total: int) -> str:
+    return (
+        f"{marks.success} Success {success} / {marks.skipped} Skipped {skipped} / "
+        f"{marks.failed} Failed {failed} / Total {total}"
+    )
+
+
+def summary_line(job: JobView, marks: Marks = MARKS) -> str:
+    """ "✓ Success 5012 / ⊘ Skipped 3 / ✗ Failed 0 / Total 5015 — 1.2 GiB in 00:00:12 (102 MiB/s), verified: …".
 
     The words of the counts are a promise to scripts."""
     counts = job.counts
-    success, skipped, failed, total = totals(counts)
-    text = f"✓ Success {success} / ⊘ Skipped {skipped} / ✗ Failed {failed} / Total {total}"
-    text += f" — {format_bytes(counts.bytes_done)} in {format_duration(job.active_seconds)}"
+    text = f"{_counted(marks, *totals(counts))} {marks.dash} "
+    text += f"{format_bytes(counts.bytes_done)} in {format_duration(job.active_seconds)}"
+    if counts.bytes_done and job.active_seconds >= 1:
+        text += f" ({format_rate(counts.bytes_done / job.active_seconds)})"
     if counts.to_delete:
         text += f", deleted {counts.deleted} of {counts.to_delete}"
     if job.proofs:
@@ -100,9 +166,9 @@ def totals(counts: Counts) -> tuple[int, int, int, int]:
 
 
 def summary_fields(job: JobView) -> dict[str, object]:
-    """The fields of the JSON summary, in their order."""
+    """The fields of the JSON summary, in their order; of several pairs, each one in `pairs` as well."""
     success, skipped, failed, total = totals(job.counts)
-    return {
+    fields: dict[str, object] = {
         "job": job.id,
         "success": success,
         "skipped": skipped,
@@ -111,10 +177,38 @@ def summary_fields(job: JobView) -> dict[str, object]:
         "bytes": job.counts.bytes_done,
         "seconds": round(job.active_seconds, 3),
     }
+    fields |= _drift(job.counts)
+    if len(job.results) > 1:
+        fields["pairs"] = [result_fields(each) for each in job.results]
+    return fields
+
+
+def result_fields(result: PairResult) -> dict[str, object]:
+    """One pair of the summary, with the words of the whole."""
+    done, skipped, failed = result.done.count, result.skipped.count, result.failed.count
+    return {
+        "source": str(result.source),
+        "target": str(result.target),
+        "success": done,
+        "skipped": skipped,
+        "failed": failed,
+        "total": done + skipped + failed,
+        "bytes": result.done.bytes,
+        "deleted": result.deleted,
+    }
+
+
+def _drift(counts: Counts) -> dict[str, object]:
+    """Only where the source was found to have changed: scripts read the other fields as they are."""
+    drift = counts.drift
+    if drift is None or not (drift.added or drift.changed or drift.gone):
+        return {}
+    return {"drift": {"new": drift.added, "changed": drift.changed, "gone": drift.gone}}
 
 
 def _to_do(counts: Counts) -> str:
-    return f"{format_count(counts.files_total)} files, {format_bytes(counts.bytes_total)}"
+    more = "≥ " if counts.listing else ""
+    return f"{more}{format_count(counts.files_total)} files, {more}{format_bytes(counts.bytes_total)}"
 
 
 def _at_least(counts: Counts) -> str:

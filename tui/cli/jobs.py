@@ -19,7 +19,7 @@ from core.messages import (
     ResumeJob,
     RetryJob,
 )
-from core.model import ItemView, JobView, Status
+from core.model import ItemView, JobState, JobView, Status
 from core.safe_text import safe_text
 from core.units import format_bytes, format_count, format_duration, format_when
 from tui.cli import job_lines
@@ -29,6 +29,7 @@ from tui.cli.interrupts import Interrupts, exit_code
 from tui.cli.output import Output, iso
 from tui.cli.plan_text import plan_fields, plan_lines
 from tui.cli.session import Session, open_session
+from tui.cli.show_more import print_folders, print_timing
 from tui.cli.showing import showing_for
 
 PAGE = 500
@@ -76,6 +77,10 @@ async def _show(chosen: Namespace, output: Output) -> int:
             output.record("job", **job_fields(job))
         else:
             _print_job(output, job)
+        if job.state is JobState.RUNNING or chosen.why:
+            await print_timing(session, output, job.id, in_full=chosen.why)
+        if chosen.folders or chosen.under or chosen.pair is not None:
+            await print_folders(session, output, job, chosen.pair, chosen.under)
         if chosen.files or chosen.status:
             await _print_items(session, output, job, Status(chosen.status) if chosen.status else None)
         return 0
@@ -103,6 +108,8 @@ def _print_job(output: Output, job: JobView) -> None:
         output.line("  " + ", ".join(f"{word} {format_count(count)}" for word, count in facts if count))
     if job.proofs:
         output.line(f"  verified: {job_lines.proofs(job)}")
+    for line in job_lines.summary_lines(job, job_lines.marks_for(output.out.encoding))[:-1]:
+        output.line(line)
     if job.plan is not None and job.plan.hash:
         for line in plan_lines(job, []):
             output.line(f"  {line}")
@@ -148,26 +155,27 @@ async def _watch(chosen: Namespace, output: Output) -> int:
 
 
 def pause(chosen: Namespace, output: Output) -> int:
-    return _each(chosen, output, lambda job: PauseJob(job=job))
+    return change_each(chosen, output, lambda job: PauseJob(job=job))
 
 
 def resume(chosen: Namespace, output: Output) -> int:
-    return _each(chosen, output, lambda job: ResumeJob(job=job))
+    return change_each(chosen, output, lambda job: ResumeJob(job=job))
 
 
 def cancel(chosen: Namespace, output: Output) -> int:
-    return _each(chosen, output, lambda job: CancelJob(job=job))
+    return change_each(chosen, output, lambda job: CancelJob(job=job))
 
 
 def retry(chosen: Namespace, output: Output) -> int:
-    return _each(chosen, output, lambda job: RetryJob(job=job))
+    return change_each(chosen, output, lambda job: RetryJob(job=job))
 
 
 def forget(chosen: Namespace, output: Output) -> int:
     return asyncio.run(_forget(chosen, output))
 
 
-def _each(chosen: Namespace, output: Output, command: Callable[[int], Command[JobView]]) -> int:
+def change_each(chosen: Namespace, output: Output, command: Callable[[int], Command[JobView]]) -> int:
+    """One command for each of the jobs named; the worst exit code."""
     return asyncio.run(_change(chosen, output, command))
 
 
@@ -232,6 +240,7 @@ def job_fields(job: JobView) -> dict[str, object]:
         "retries": counts.retries,
         "throttled": counts.throttled,
         "proofs": dict(job.proofs),
+        "results": [job_lines.result_fields(each) for each in job.results],
     }
     if job.plan is not None:
         fields["plan"] = plan_fields(job)

@@ -49,6 +49,7 @@ def build_parser() -> ArgumentParser:
     _looking(commands)
     _jobs(commands)
     _connections(commands)
+    _order(commands)
     _program(commands)
     return parser
 
@@ -114,17 +115,25 @@ examples:
         "make DST like SRC; asks for YES when it writes to S3 or deletes",
         """\
 First the plan is made and shown; nothing changes before it is confirmed. In a script: --confirm YES.
+A plan that deletes much asks for a second word, DELETE and the number of objects: more than 1000 objects, or
+more than 25 % of the target's objects or bytes (from 100 objects or 1 GiB on), or because the source is empty.
+delete_word_count and delete_word_share in config.toml change that. In a script: --confirm-delete and a number,
+which must be that of the plan.
 
 examples:
   haulier sync prod:logs ./logs
   haulier sync prod:logs dr:logs --delete
   haulier sync prod:logs dr:logs --delete --confirm YES
+  haulier sync prod:logs dr:logs --delete --confirm YES --confirm-delete 1234
 """,
     )
     sync.add_argument("sources", nargs=1, metavar="SRC", help="what DST is to be like")
     sync.add_argument("target", metavar="DST", help="what is changed")
     sync.add_argument("--delete", action="store_true", help="delete what only DST has")
     sync.add_argument("--confirm", metavar="YES", help="confirm the plan without being asked; only YES does")
+    sync.add_argument(
+        "--confirm-delete", type=int, metavar="N", help="confirm that the plan deletes exactly N objects"
+    )
     _moving_options(sync)
     _attached_options(sync)
     sync.add_argument("--dry-run", action="store_true", help="only say what would be done, as `haulier plan`")
@@ -150,14 +159,22 @@ examples:
         "compare content and move nothing: a job's places, or two places",
         """\
 Exit code 0: equal. 1: something differs or is missing; what, is listed.
+With --repair, what is broken or missing at DST is copied again from SRC, and then verified again: the exit code
+is that of the last look. Nothing is deleted. Where DST is in S3, it asks for YES first (--confirm YES).
 
 examples:
   haulier verify 7                    what job 7 moved
   haulier verify prod:logs ./logs
+  haulier verify 7 --repair
 """,
     )
     verify.add_argument("what", nargs="+", metavar="JOB | SRC DST", help="a job's number, or two places")
+    verify.add_argument(
+        "--repair", action="store_true", help="copy again what is broken or missing at DST, and verify that"
+    )
+    verify.add_argument("--confirm", metavar="YES", help="confirm a repair that writes to S3; only YES does")
     _choosing_options(verify)
+    _record_options(verify)
     _attached_options(verify)
 
 
@@ -171,6 +188,20 @@ def _choosing_options(parser: ArgumentParser) -> None:
             metavar="GLOB",
             help=f"{verb} these names; several words, and again as often as you like",
         )
+    group.add_argument(
+        "--links",
+        choices=("skip", "follow", "all"),
+        default="skip",
+        help="symbolic links of a source folder: tell them and leave them out (the default), follow those that "
+        "stay inside the folder, or all",
+    )
+    group.add_argument(
+        "--names",
+        choices=("skip", "escape"),
+        default="skip",
+        help="keys that cannot be files here: tell them and leave them out (the default), or escape them "
+        "(a//b: a/%%2F/b), so that uploading with escape gives the keys back",
+    )
 
 
 def _moving_options(parser: ArgumentParser) -> None:
@@ -187,12 +218,43 @@ def _moving_options(parser: ArgumentParser) -> None:
     how.add_argument("-j", "--workers", metavar="N", help="files at once (default: by measuring)")
     how.add_argument("-x", "--connections", metavar="N", help="connections per file (default: by measuring)")
     how.add_argument("--part-size", metavar="SIZE", help="size of parts, 5MiB to 5GiB (default: by file size)")
-    how.add_argument("--bandwidth", metavar="RATE", help="at most so much a second, for this job")
-    how.add_argument("--storage-class", metavar="CLASS", default="", help="storage class in S3")
+    how.add_argument(
+        "--bandwidth",
+        metavar="RATE",
+        help='at most so much a second, for this job; or by the clock, "08:00,10MiB 19:00,off"',
+    )
+    how.add_argument(
+        "--priority",
+        choices=("first", "normal", "last"),
+        default="normal",
+        help="whether jobs of a lower priority wait for this one (default: normal)",
+    )
+    how.add_argument(
+        "--storage-class",
+        metavar="CLASS",
+        default="",
+        help="storage class in S3, such as STANDARD_IA or GLACIER_IR; a copy keeps the source's",
+    )
     how.add_argument("--on-unfinished", metavar="resume|clean", help="unfinished uploads found at the target")
     how.add_argument("--no-server-side", action="store_true", help="never let the store copy by itself")
     how.add_argument("--retry", metavar="PRESET", help="patient, quick, steady, or delays such as 1,2,5x10")
+    how.add_argument(
+        "--max-file-time",
+        metavar="TIME",
+        help="a file that takes longer fails: 90s, 15m, 2h (default: no limit)",
+    )
     how.add_argument("--reserve", metavar="SIZE", help="space to keep free on the target's file system")
+    _record_options(parser)
+
+
+def _record_options(parser: ArgumentParser) -> None:
+    group = parser.add_argument_group("records (a file that is there already is kept as FILE.bak)")
+    for name, what in (
+        ("csv", "a row for every file when it ends"),
+        ("progress-csv", "a row for every folder, brought up to date while the job runs"),
+        ("failed-log", "the failed ones, one `ID - Error` a line"),
+    ):
+        group.add_argument(f"--{name}", metavar="FILE", help=what)
 
 
 def _attached_options(parser: ArgumentParser) -> None:
@@ -220,6 +282,38 @@ def _looking(commands: Commands[ArgumentParser]) -> None:
     ls.add_argument("place", metavar="PLACE", help="NAME: for buckets, NAME:bucket/prefix/ for what is there")
     ls.add_argument("-r", "--recursive", action="store_true", help="everything below, not one level")
     _json(ls)
+    _uploads(commands)
+
+
+def _uploads(commands: Commands[ArgumentParser]) -> None:
+    top = _command(commands, "uploads", "uploads:list_all", "unfinished multipart uploads: list, clean")
+    below = top.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    listing = _command(
+        below,
+        "list",
+        "uploads:list_all",
+        "list unfinished uploads with their age, parts and bytes",
+        "examples:\n  haulier uploads list prod:\n  haulier uploads list prod:logs/2024/ --json\n",
+    )
+    clean = _command(
+        below,
+        "clean",
+        "uploads:clean",
+        "remove unfinished uploads, after showing them and asking for YES",
+        """\
+One that an unfinished job of this engine works on is never removed. In a script: --confirm YES.
+
+examples:
+  haulier uploads clean prod:logs --dry-run
+  haulier uploads clean prod:logs/2024/ --older 7d --confirm YES
+""",
+    )
+    for each in (listing, clean):
+        each.add_argument("place", metavar="PLACE", help="NAME: for all buckets, NAME:bucket/prefix/ for less")
+        _json(each)
+    clean.add_argument("--older", metavar="AGE", default="48h", help="only older ones (default 48h; 0s: all)")
+    clean.add_argument("--dry-run", action="store_true", help="only say what would be removed")
+    clean.add_argument("--confirm", metavar="YES", help="confirm without being asked; only YES does")
 
 
 def _jobs(commands: Commands[ArgumentParser]) -> None:
@@ -231,7 +325,8 @@ def _jobs(commands: Commands[ArgumentParser]) -> None:
         "show",
         "jobs:show",
         "show one job, and its files",
-        "examples:\n  haulier show 7\n  haulier show 7 --files\n  haulier show 7 --status failed --json\n",
+        "examples:\n  haulier show 7\n  haulier show 7 --files\n  haulier show 7 --status failed --json\n"
+        "  haulier show 7 --folders --under logs/2024/\n",
     )
     show.add_argument("job", type=int, metavar="JOB")
     show.add_argument("--files", action="store_true", help="list every file with its state")
@@ -240,6 +335,12 @@ def _jobs(commands: Commands[ArgumentParser]) -> None:
         choices=("pending", "downloading", "completed", "failed"),
         help="only files in this state (implies --files)",
     )
+    show.add_argument("--folders", action="store_true", help="how far it is, by folder")
+    show.add_argument(
+        "--under", metavar="FOLDER", default="", help="folders below this one (implies --folders): logs/2024/"
+    )
+    show.add_argument("--pair", type=int, metavar="N", help="folders of the N-th source, from 1")
+    show.add_argument("--why", action="store_true", help="where the time of its workers goes")
     _json(show)
     watch = _command(commands, "watch", "jobs:watch", "follow a job until it ends; Ctrl+C only stops watching")
     watch.add_argument("job", type=int, metavar="JOB")
@@ -256,8 +357,57 @@ def _jobs(commands: Commands[ArgumentParser]) -> None:
         each.add_argument("jobs", type=int, nargs="+", metavar="JOB")
         _json(each)
 
+    # ---------------------------------------------------------------- connections
+    undelete = _command(
+        commands,
+        "undelete",
+        "undelete:undelete",
+        "take back what a job deleted, where the target keeps versions",
+        """\
+Removes the delete markers that the job made, and nothing else. What was deleted where no versions are kept
+cannot be brought back; its names, sizes and digests are in the job's undo file. Works after the job was
+forgotten, too.
 
-# ---------------------------------------------------------------- connections
+examples:
+  haulier undelete 7 --dry-run
+  haulier undelete 7
+""",
+    )
+    undelete.add_argument("job", type=int, metavar="JOB")
+    undelete.add_argument("--dry-run", action="store_true", help="only say what would be brought back")
+    _json(undelete)
+    tune = _command(
+        commands,
+        "tune",
+        "tune:tune",
+        "change how much a job may take, also while it runs",
+        "examples:\n  haulier tune 7 --bandwidth 20MiB\n  haulier tune 7 8 --priority last\n"
+        "  haulier tune 7 --workers 8 --connections auto\n"
+        '  haulier tune 7 --bandwidth "08:00,10MiB 19:00,off"\n',
+    )
+    tune.add_argument("jobs", nargs="+", type=int, metavar="JOB")
+    # Names of their own: these are not the settings of the same names.
+    tune.add_argument(
+        "-j", "--workers", dest="wanted_workers", metavar="N", help="files at once, 1 to 64, or auto"
+    )
+    tune.add_argument(
+        "-x", "--connections", dest="wanted_connections", metavar="N", help="per file, 1 to 64, or auto"
+    )
+    tune.add_argument(
+        "--bandwidth", dest="wanted_bandwidth", metavar="RATE", help="bytes a second, off, or a timetable"
+    )
+    tune.add_argument("--priority", choices=("first", "normal", "last"), help="who waits for whom")
+    _json(tune)
+    limit = _command(
+        commands,
+        "limit",
+        "tune:limit",
+        "show or set the bandwidth of all jobs together",
+        "examples:\n  haulier limit\n  haulier limit 50MiB\n  haulier limit off\n"
+        "  haulier limit Mon-08:00,10MiB Fri-19:00,off\n  haulier limit default      as the settings say\n",
+    )
+    limit.add_argument("limit", nargs="*", metavar="RATE", help="bytes a second, off, a timetable, or default")
+    _json(limit)
 
 
 def _connections(commands: Commands[ArgumentParser]) -> None:
@@ -266,6 +416,9 @@ def _connections(commands: Commands[ArgumentParser]) -> None:
     below = top.add_subparsers(title="commands", metavar="COMMAND")
     listing = _command(below, "list", "connections:list_all", "list connections and where secrets are kept")
     _json(listing)
+    listing.add_argument(
+        "-v", "--verbose", action="count", default=SUPPRESS, help="with what each service can do"
+    )
     add = _command(
         below,
         "add",
@@ -295,6 +448,9 @@ examples:
     test.add_argument("--bucket", default="", metavar="BUCKET", help="list and read in this bucket")
     test.add_argument("--write", action="store_true", help="write and delete one small object in --bucket too")
     _json(test)
+    show = _command(below, "show", "connections:show", "show one connection and what its service can do")
+    show.add_argument("name", metavar="NAME")
+    _json(show)
     remove = _command(below, "remove", "connections:remove", "remove connections and their stored secrets")
     remove.add_argument("names", nargs="+", metavar="NAME")
     _json(remove)
@@ -338,6 +494,64 @@ def _connection_options(parser: ArgumentParser) -> None:
 
 
 # ---------------------------------------------------------------- the program itself
+
+
+def _order(commands: Commands[ArgumentParser]) -> None:
+    clean = _command(
+        commands,
+        "clean",
+        "clean:clean",
+        "forget finished jobs and remove stale partial files; moved data stays",
+        """\
+Jobs that were completed or cancelled are forgotten. Partial files (in .haulier folders) are removed when no job
+needs them and they were not changed for 48 hours; they are looked for where jobs wrote to, and in the folders
+that are named.
+
+examples:
+  haulier clean --dry-run
+  haulier clean --older 7d /mnt/archive
+""",
+    )
+    clean.add_argument("places", nargs="*", metavar="PLACE", help="folders of this machine to look into, too")
+    clean.add_argument("--older", metavar="AGE", help="forget only jobs that ended so long ago (90m, 48h, 7d)")
+    clean.add_argument("--failed", action="store_true", help="forget jobs with failures, too")
+    clean.add_argument("--dry-run", action="store_true", help="only say what would be done")
+    _json(clean)
+    repair = _command(
+        commands,
+        "repair",
+        "clean:repair",
+        "bring the records of jobs in line with what is at their targets; moves nothing",
+        """\
+Files recorded as done that are missing, or of another size, are to be moved again; files that are there with
+the very content (by digest) are taken as done. Then: haulier resume JOB. Without JOB: all that wait or failed.
+""",
+    )
+    repair.add_argument("jobs", type=int, nargs="*", metavar="JOB")
+    repair.add_argument(
+        "--other-disk",
+        action="store_true",
+        help="the disk that is mounted there now is the right one, although the job began on another",
+    )
+    _json(repair)
+    check = _command(
+        commands,
+        "check",
+        "clean:check",
+        "system check: is there room, may it be written, can it be reached",
+        """\
+Exit code 0: nothing failed (there may be warnings). 3: something did.
+
+examples:
+  haulier check /mnt/archive --size 4TiB
+  haulier check prod:logs
+""",
+    )
+    check.add_argument("place", nargs="?", metavar="PATH", help="a folder or an S3 place (default: downloads)")
+    check.add_argument("--path", dest="path", metavar="PATH", help="the same")
+    check.add_argument("--size", metavar="SIZE", help="how much is to go there")
+    check.add_argument("--reserve", metavar="SIZE", help="space to keep free on its file system")
+    _json(check)
 
 
 def _program(commands: Commands[ArgumentParser]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from core.model import Action, ItemView, JobView, PairPlan, PlanSummary, Tally
 from core.safe_text import safe_text
 from core.units import format_bytes, format_count
+from tui.deletion_words import share_of_target, shares_of_target, undo_words
 
 _SIGNS = {
     Action.COPY: "+",
@@ -29,6 +30,7 @@ def plan_lines(job: JobView, examples: list[ItemView]) -> list[str]:
         lines.extend(f"    {line}" for line in _tallies(plan))
     lines.extend(f"  skipped: {safe_text(why)}: {format_count(count)}" for why, count in plan.skip_reasons)
     lines.extend(f"  cannot: {safe_text(why)}: {format_count(count)}" for why, count in plan.cannot_reasons)
+    lines.extend(f"  {line}" for line in deletion_lines(job))
     lines.extend(f"  warning: {safe_text(warning)}" for warning in plan.warnings)
     if examples:
         lines.append("  for example")
@@ -47,10 +49,43 @@ def plan_fields(job: JobView) -> dict[str, object]:
 
 
 def share_deleted(plan: PlanSummary) -> str:
-    """ "12 objects (4.0 MiB), 3 % of what is there" for the question before a deletion."""
-    there = sum(pair.target_total.count for pair in plan.pairs)
-    share = f", {plan.delete.count / there:.0%} of what is there" if there else ""
-    return f"{_tally(plan.delete)}{share}"
+    """ "12 objects (4.0 MiB), 3.0 % of the target's objects, 41.2 % of its bytes" for the question."""
+    objects = "object" if plan.delete.count == 1 else "objects"
+    count, size = format_count(plan.delete.count), format_bytes(plan.delete.bytes)
+    share = share_of_target(plan)
+    return f"{count} {objects} ({size}){f', {share}' if share else ''}"
+
+
+def deletion_lines(job: JobView) -> list[str]:
+    """What there is to know of a plan's deletions: the share, whether they can be undone, the second word."""
+    plan = job.plan or PlanSummary()
+    if not plan.delete.count:
+        return []
+    lines = [f"deletes {share_deleted(plan)}", f"deletions {undo_words(plan, job.id)}"]
+    if plan.undo_file:
+        lines.append(f"what is deleted is written down in {safe_text(plan.undo_file)}")
+    if plan.delete_word:
+        flag, why = f"--confirm-delete {plan.delete.count}", safe_text(plan.delete_why)
+        lines.append(f"asks for a second word, {plan.delete_word} ({flag}): {why}")
+    return lines
+
+
+def deletion_fields(job: JobView) -> dict[str, object] | None:
+    """The same for scripts; None where nothing is deleted. Shares are 0 to 1."""
+    plan = job.plan or PlanSummary()
+    if not plan.delete.count:
+        return None
+    objects, size = shares_of_target(plan)
+    return {
+        "count": plan.delete.count,
+        "bytes": plan.delete.bytes,
+        "share_objects": round(objects, 6),
+        "share_bytes": round(size, 6),
+        "second_word": plan.delete_word,
+        "why": plan.delete_why,
+        "undo_file": plan.undo_file,
+        "versioning": {str(pair.target): pair.versioning for pair in plan.pairs if pair.delete.count},
+    }
 
 
 def _tallies(plan: PlanSummary | PairPlan) -> list[str]:

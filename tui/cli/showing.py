@@ -101,6 +101,11 @@ class JsonShowing(QuietShowing):
             rate=round(mine.rate),
             eta=round(max(mine.eta_low, mine.eta_high), 1),
             waiting=mine.waiting,
+            listed=counts.listed,
+            eta_low=round(mine.eta_low, 1),
+            eta_high=round(mine.eta_high, 1),
+            bottleneck=mine.bottleneck,
+            shares=dict(mine.shares),
         )
 
     def notice(self, notice: Notice) -> None:
@@ -128,6 +133,8 @@ class PlainShowing(QuietShowing):
         if now - self._told_at >= PLAIN_SECONDS and (mine := _of(job, progress)) is not None:
             self._told_at = now
             self._output.say(job_lines.progress_line(job, mine))
+            if self._output.verbose and (slow := job_lines.slow_line(mine)):
+                self._output.say(f"  {slow}")
 
     def notice(self, notice: Notice) -> None:
         if _is_told(notice, self._output):
@@ -182,12 +189,14 @@ class LiveShowing(QuietShowing):
         if self._job is None or self._job.state.is_final:
             return
         width, height = self._block.size()
-        shown = self._workers[: max(0, height - 2)]
+        slow = job_lines.slow_line(self._mine) if self._output.verbose else ""
+        shown = self._workers[: max(0, height - 2 - bool(slow))]
         lines = [plain(job_lines.worker_line(each, width)) for each in shown]
         if len(shown) < len(self._workers):
             lines[-1] = plain(safe_text(f"     … and {len(self._workers) - len(shown) + 1} more", width))
         total, cells = plain(safe_text(job_lines.progress_line(self._job, self._mine), width))
-        self._block.draw([*lines, (self._output.paint(total, "lead"), cells)])
+        last = [plain(safe_text(f"  {slow}", width))] if slow else []
+        self._block.draw([*lines, (self._output.paint(total, "lead"), cells), *last])
         self._drawn_at = time.monotonic()
 
 

@@ -6,43 +6,40 @@ import asyncio
 import uuid
 from argparse import Namespace
 from collections.abc import Awaitable, Callable, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
 
 from core.errors import Code, HaulierError
 from core.messages import (
-    CancelJob,
-    ForgetJob,
     GetJob,
     ListBuckets,
-    ListItems,
     PlanJob,
-    StartJob,
 )
 from core.model import (
     Compare,
     Connection,
-    ItemView,
     JobKind,
     JobOptions,
     JobSpec,
-    JobState,
     JobView,
     Place,
-    PlanSummary,
+    Priority,
 )
-from core.safe_text import safe_text
+from core.repair import verify_spec
 from core.settings import Settings
-from core.units import parse_rate, parse_size
+from core.units import parse_duration, parse_size
 from tui.cli import confirm
-from tui.cli.ending import finish, follow_to_the_end
-from tui.cli.follow import follow
-from tui.cli.interrupts import Interrupts, exit_code
+from tui.cli.ending import follow_to_the_end
+from tui.cli.interrupts import Interrupts
 from tui.cli.looking import look_at
 from tui.cli.output import Output
 from tui.cli.pairs import make_pairs
-from tui.cli.plan_text import plan_fields, plan_lines, share_deleted
+from tui.cli.planned import planned, print_plan, record_plan, start_confirmed, withdraw
+from tui.cli.repairing import refuse_wrong_use, verify_and_repair
 from tui.cli.session import Session, open_session
-from tui.cli.showing import showing_for
+from tui.cli.tune import read_limit
 
+N = TypeVar("N", int, float)
 EXAMPLES = 5  # items shown of a plan
 
 
@@ -55,8 +52,7 @@ def copy(chosen: Namespace, output: Output) -> int:
 def sync(chosen: Namespace, output: Output) -> int:
     if chosen.dry_run:
         return _run(chosen, output, _show_plan, JobKind.SYNC)
-    if chosen.confirm not in (None, confirm.WORD):
-        raise _not_confirmed(f"{safe_text(chosen.confirm)!r} does not confirm anything")
+    confirm.refuse_other_words(chosen)
     return _run(chosen, output, _confirm_and_move, JobKind.SYNC)
 
 
@@ -65,6 +61,7 @@ def plan(chosen: Namespace, output: Output) -> int:
 
 
 def verify(chosen: Namespace, output: Output) -> int:
+    refuse_wrong_use(chosen)
     if len(chosen.what) == 1 and chosen.what[0].isdecimal():
         return asyncio.run(_verify_job(chosen, output, int(chosen.what[0])))
     if len(chosen.what) != 2:
@@ -74,7 +71,7 @@ def verify(chosen: Namespace, output: Output) -> int:
             "For example: haulier verify prod:logs ./logs",
         )
     chosen.sources, chosen.target = chosen.what[:1], chosen.what[1]
-    return _run(chosen, output, _move, JobKind.VERIFY)
+    return _run(chosen, output, _verify, JobKind.VERIFY)
 
 
 # ---------------------------------------------------------------- what is done with a spec
@@ -105,9 +102,11 @@ async def _verify_job(chosen: Namespace, output: Output, number: int) -> int:
             include=tuple(chosen.include) or job.spec.options.include,
             exclude=tuple(chosen.exclude) or job.spec.options.exclude,
             skip_smaller_than=job.spec.options.skip_smaller_than,
+            names=job.spec.options.names,
+            links=job.spec.options.links,
+            **_record_files(chosen),
         )
-        spec = JobSpec(kind=JobKind.VERIFY, pairs=job.spec.pairs, options=options, adhoc=job.spec.adhoc)
-        return await _move(session, output, chosen, spec)
+        return await _verify(session, output, chosen, verify_spec(job.spec, options))
 
 
 async def _move(session: Session, output: Output, chosen: Namespace, spec: JobSpec) -> int:
@@ -119,22 +118,19 @@ async def _move(session: Session, output: Output, chosen: Namespace, spec: JobSp
         return await follow_to_the_end(session, output, job, stop)
 
 
+async def _verify(session: Session, output: Output, chosen: Namespace, spec: JobSpec) -> int:
+    if chosen.repair:
+        return await verify_and_repair(session, output, chosen, spec)
+    return await _move(session, output, chosen, spec)
+
+
 async def _confirm_and_move(session: Session, output: Output, chosen: Namespace, spec: JobSpec) -> int:
     """Plan, show, have it confirmed where needed, start exactly that plan."""
     with Interrupts() as stop:
-        job, code = await _planned(session, output, spec, stop)
+        job, code = await planned(session, output, spec, stop)
         if job is None:
             return code
-        plan_made = job.plan or PlanSummary()
-        if output.json:
-            output.record("plan", **plan_fields(job))
-        elif plan_made.needs_confirmation:
-            await _print_plan(session, output, job, chosen)
-        if plan_made.needs_confirmation and not await _is_confirmed(output, chosen, plan_made, stop):
-            await _withdraw(session, job)
-            raise _not_confirmed("The plan was not confirmed; nothing was changed")
-        word = confirm.WORD if plan_made.needs_confirmation else ""
-        job = await session.call(StartJob(job=job.id, plan_hash=plan_made.hash, confirm=word))
+        job = await start_confirmed(session, output, chosen, job, stop)
         if chosen.detach:
             return _detached(output, job)
         return await follow_to_the_end(session, output, job, stop)
@@ -143,69 +139,14 @@ async def _confirm_and_move(session: Session, output: Output, chosen: Namespace,
 async def _show_plan(session: Session, output: Output, chosen: Namespace, spec: JobSpec) -> int:
     """Plan, print, withdraw."""
     with Interrupts() as stop:
-        job, code = await _planned(session, output, spec, stop)
+        job, code = await planned(session, output, spec, stop)
         if job is None:
             return code
-        await _print_plan(session, output, job, chosen)
+        await print_plan(session, output, job, chosen)
         if output.json:
-            output.record("plan", **plan_fields(job))
-        await _withdraw(session, job)
+            record_plan(output, job)
+        await withdraw(session, job)
         return 0
-
-
-async def _planned(
-    session: Session, output: Output, spec: JobSpec, stop: Interrupts
-) -> tuple[JobView | None, int]:
-    """The job with its frozen plan; or None and the exit code, when it came to nothing."""
-    job = await session.call(PlanJob(spec=spec, key=uuid.uuid4().hex))
-    ended = await follow(
-        session, job, showing_for(output), stop, lambda each: each.state is not JobState.PLANNING
-    )
-    if ended.signal:
-        await _withdraw(session, ended.job)
-        return None, exit_code(ended.signal)
-    if ended.job.state is JobState.PLANNED:
-        return ended.job, 0
-    code = await finish(session, output, ended.job)
-    if ended.job.state is not JobState.CANCELLED:
-        await _withdraw(session, ended.job)
-    return None, code
-
-
-async def _withdraw(session: Session, job: JobView) -> None:
-    """Leave no trace of a job that was only planned."""
-    if not job.state.is_final:
-        job = await session.call(CancelJob(job=job.id))
-    ended = asyncio.get_running_loop().time() + 10
-    while not job.state.is_final and asyncio.get_running_loop().time() < ended:
-        await asyncio.sleep(0.05)
-        job = await session.call(GetJob(job=job.id))
-    await session.call(ForgetJob(job=job.id))
-
-
-async def _print_plan(session: Session, output: Output, job: JobView, chosen: Namespace) -> None:
-    """To stdout when the plan is what was asked for, else to people on stderr."""
-    if output.json:
-        return
-    page = await session.call(ListItems(job=job.id, limit=EXAMPLES))
-    examples: Sequence[ItemView] = page.items
-    asked_for = getattr(chosen, "dry_run", True)  # `plan` has no such option: the plan is its result
-    for line in plan_lines(job, list(examples)):
-        if asked_for:
-            output.line(line)
-        else:
-            output.say(line)
-
-
-async def _is_confirmed(output: Output, chosen: Namespace, plan_made: PlanSummary, stop: Interrupts) -> bool:
-    if chosen.confirm is not None:
-        return bool(chosen.confirm == confirm.WORD)
-    if not confirm.can_ask():
-        return False
-    question = "This changes what is there."
-    if plan_made.delete.count:
-        question = f"This deletes {share_deleted(plan_made)}."
-    return await confirm.ask(output, question, stop)
 
 
 def _detached(output: Output, job: JobView) -> int:
@@ -214,12 +155,6 @@ def _detached(output: Output, job: JobView) -> int:
     else:
         output.line(str(job.id))
     return 0
-
-
-def _not_confirmed(message: str) -> HaulierError:
-    return HaulierError(
-        Code.REFUSED, message, f"Only {confirm.WORD}, in capitals, does; in a script: --confirm {confirm.WORD}"
-    )
 
 
 # ---------------------------------------------------------------- the spec
@@ -254,7 +189,14 @@ async def _resolved(session: Session, source: Place, adhoc: Connection | None) -
 def _options(chosen: Namespace, settings: Settings, kind: JobKind) -> JobOptions:
     """Flags first, then what environment and config.toml say."""
     if kind is JobKind.VERIFY:
-        return JobOptions(include=tuple(chosen.include), exclude=tuple(chosen.exclude))
+        return JobOptions(
+            include=tuple(chosen.include),
+            exclude=tuple(chosen.exclude),
+            names=chosen.names,
+            links=chosen.links,
+            **_record_files(chosen),
+        )
+    bandwidth, timetable = read_limit("--bandwidth", chosen.bandwidth) if chosen.bandwidth else (0, "")
     return JobOptions(
         include=tuple(chosen.include),
         exclude=tuple(chosen.exclude),
@@ -262,19 +204,31 @@ def _options(chosen: Namespace, settings: Settings, kind: JobKind) -> JobOptions
         connections=settings.connections,
         part_size=settings.part_size,
         # The setting limits all jobs together and is the engine's; the flag is this job's own.
-        bandwidth=_number("--bandwidth", chosen.bandwidth, parse_rate),
+        bandwidth=bandwidth,
+        timetable=timetable,
+        priority=Priority(chosen.priority),
         compare=Compare(chosen.compare),
+        names=chosen.names,
+        links=chosen.links,
         skip_smaller_than=_number("--skip-smaller-than", chosen.skip_smaller_than, parse_size),
-        storage_class=chosen.storage_class,
+        storage_class=chosen.storage_class.upper(),
         on_unfinished="clean" if settings.on_unfinished == "clean" else "resume",
         server_side=not chosen.no_server_side,
         delete=kind is JobKind.SYNC and chosen.delete,
         retry=settings.retry,
         reserve=settings.reserve,
+        file_seconds=_number("--max-file-time", chosen.max_file_time, parse_duration),
+        **_record_files(chosen),
     )
 
 
-def _number(option: str, text: str | None, read: Callable[[str], int]) -> int:
+def _record_files(chosen: Namespace) -> dict[str, Any]:
+    """The engine works in another folder than the person: paths are made absolute here."""
+    wanted = {name: getattr(chosen, name, None) for name in ("csv", "progress_csv", "failed_log")}
+    return {name: str(Path(text).absolute()) for name, text in wanted.items() if text}
+
+
+def _number(option: str, text: str | None, read: Callable[[str], N]) -> N | int:
     if text is None:
         return 0
     try:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import ClassVar
+from typing import ClassVar, Generic, TypeVar
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
@@ -47,12 +47,15 @@ class QuestionScreen(ModalScreen[bool]):
         self.dismiss(False)
 
 
-class ValueScreen(ModalScreen[int | None]):
+T = TypeVar("T")
+
+
+class ValueScreen(ModalScreen[T | None], Generic[T]):
     """One value, typed. Gives what `parse` made of it, or None when left."""
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "leave_it", "leave it", show=False)]
 
-    def __init__(self, title: str, now: str, explanation: str, parse: Callable[[str], int]) -> None:
+    def __init__(self, title: str, now: str, explanation: str, parse: Callable[[str], T]) -> None:
         super().__init__()
         self._title = safe_text(title, 200)
         self._now = now

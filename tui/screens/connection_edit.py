@@ -15,6 +15,7 @@ from tui.actions import bindings
 from tui.screens.ask import QuestionScreen
 from tui.screens.connections import report_lines
 from tui.screens.frame import HaulierScreen
+from tui.widgets.card_lines import missing_lines
 from tui.widgets.form import Field, Form
 from tui.widgets.heading import Heading, Words
 from tui.widgets.rule import Rule
@@ -40,7 +41,7 @@ class ConnectionEditScreen(HaulierScreen):
     BINDINGS = bindings("connection_edit")
     DEFAULT_CSS = """
     ConnectionEditScreen Form { height: auto; max-height: 1fr; }
-    ConnectionEditScreen #report { max-height: 8; }
+    ConnectionEditScreen #report { max-height: 12; }
     """
 
     def __init__(self, connection: Connection, replaces: str, known: ConnectionList) -> None:
@@ -160,7 +161,8 @@ class ConnectionEditScreen(HaulierScreen):
             return None
         if report.ok:
             self._tested = (connection, keys)
-        words.say((), *report_lines(safe_text(connection.name, 40), report))
+        missing = missing_lines(report.card, self.size.width) if report.card is not None else []
+        words.say((), *report_lines(safe_text(connection.name, 40), report), *missing)
         return report
 
     async def _save(self) -> None:

@@ -17,10 +17,12 @@ from core.messages import (
 )
 from core.model import Connection
 from core.safe_text import safe_text
+from tui import clock
 from tui.actions import bindings
 from tui.screens.ask import QuestionScreen
 from tui.screens.frame import HaulierScreen
 from tui.state import ViewState
+from tui.widgets.card_lines import card_lines
 from tui.widgets.connection_table import ConnectionRow, ConnectionTable, check_line, first_run
 from tui.widgets.filter_bar import FilterBar
 from tui.widgets.heading import Heading, Words
@@ -46,7 +48,7 @@ class ConnectionsScreen(HaulierScreen):
     CRUMB = "connections"
     BINDINGS = bindings("connections")
     DEFAULT_CSS = """
-    ConnectionsScreen #test { max-height: 9; }
+    ConnectionsScreen #test { max-height: 14; }
     """
 
     def __init__(self) -> None:
@@ -96,6 +98,18 @@ class ConnectionsScreen(HaulierScreen):
         )
         self.query_one(Heading).say([("Connections", "lead"), (f"  {count}" if count else "", "quiet")], state)
         self.refresh_bindings()
+        self._show_card()
+
+    def _show_card(self) -> None:
+        """Below the list, what the service under the cursor can do, unless a test is being told."""
+        if self._test is not None and self._test.is_running:
+            return
+        current = self.current
+        lines: list[Line] = []
+        if current is not None:
+            card = self._list.cards.get(current.name)
+            lines = card_lines(safe_text(current.name, 40), card, clock.now(), self.size.width)
+        self.query_one("#test", Words).say(*((), *lines) if lines else ())
 
     def _show_rows(self) -> None:
         locked = set(self._list.locked)
@@ -194,11 +208,11 @@ class ConnectionsScreen(HaulierScreen):
         if report is None:
             words.say()
             return
-        words.say((), *report_lines(name, report))
+        told = card_lines(name, report.card, clock.now(), self.size.width) if report.card is not None else []
+        words.say((), *report_lines(name, report), *told)
 
     def on_line_table_moved(self) -> None:
-        if self._test is None or not self._test.is_running:
-            self.query_one("#test", Words).say()
+        self._show_card()
 
     def action_remove_connection(self) -> None:
         if self.current is not None:

@@ -2,23 +2,43 @@
 
 from __future__ import annotations
 
-from core.messages import CancelJob, Command, ForgetJob, PauseJob, ResumeJob, RetryJob, TuneJob
-from core.model import JobState, JobView
+from typing import TypeVar
+
+from core.messages import (
+    CancelJob,
+    Command,
+    ForgetJob,
+    GetLimit,
+    PauseJob,
+    ResumeJob,
+    RetryJob,
+    SetLimit,
+    TuneJob,
+)
+from core.model import JobState, JobView, Priority
+from core.repair import can_repair, repair_spec
 from core.safe_text import safe_text
-from core.units import format_bytes, parse_rate
+from core.timetable import limit_words, parse_limit
+from core.units import format_bytes
+from tui import clock
 from tui.screens.ask import QuestionScreen, ValueScreen
+from tui.screens.folders import FoldersScreen
 from tui.screens.frame import HaulierScreen
 from tui.soon import soon
 from tui.state import Link
 
+R = TypeVar("R")
 _GOES_ON = {JobState.PAUSED, JobState.BLOCKED}
 _CAN_PAUSE = {JobState.RUNNING}
 _CAN_TUNE = {JobState.RUNNING, JobState.PAUSED, JobState.BLOCKED}
 _ASKS_ENGINE = {
     "toggle_pause",
     "retry_failed",
+    "repair_job",
     "retry_item",
     "tune_bandwidth",
+    "tune_everything",
+    "next_priority",
     "more_workers",
     "fewer_workers",
     "more_connections",
@@ -29,7 +49,23 @@ _ASKS_ENGINE = {
     "show_items",
     "show_errors",
 }
-_NEEDS_JOB = _ASKS_ENGINE - {"new_job"} | {"open_job", "show_details", "show_board"}
+_NEEDS_JOB = _ASKS_ENGINE - {"new_job", "tune_everything"} | {
+    "open_job",
+    "show_details",
+    "show_board",
+    "show_folders",
+}
+LIMIT_EXPLAINED = 'Bytes a second, as "50MiB", or by the clock: "08:00,10MiB 19:00,off". Empty: no limit.'
+_NEXT_PRIORITY = {
+    Priority.NORMAL: Priority.FIRST,
+    Priority.FIRST: Priority.LAST,
+    Priority.LAST: Priority.NORMAL,
+}
+_PRIORITY_WORDS = {
+    Priority.NORMAL: "goes along with the others",
+    Priority.FIRST: "goes first, the others wait for it",
+    Priority.LAST: "goes last, it waits for the others",
+}
 
 
 class JobActions(HaulierScreen):
@@ -44,6 +80,8 @@ class JobActions(HaulierScreen):
         if action in _ASKS_ENGINE and self.view.link is not Link.UP:
             return None
         job = self.job
+        if action == "repair_job" and (job is None or not can_repair(job)):
+            return False  # only there where it means something
         if action in _NEEDS_JOB and job is None:
             return None
         if job is not None and not _possible(action, job, self.view.counts(job).files_failed):
@@ -57,8 +95,8 @@ class JobActions(HaulierScreen):
             return "resume"
         return ""
 
-    def send(self, command: Command[JobView], said: str) -> None:
-        """Ask the engine for something about a job; say what was done when it agreed."""
+    def send(self, command: Command[R], said: str) -> None:
+        """Ask the engine for something; say what was done when it agreed."""
 
         async def ask() -> None:
             if await self.haulier.ask(command) is not None and said:
@@ -76,6 +114,19 @@ class JobActions(HaulierScreen):
         else:
             self.send(PauseJob(job=job.id), "")
 
+    def action_repair_job(self) -> None:
+        if (job := self.job) is None:
+            return
+
+        async def repair() -> None:
+            from tui.screens.new_job import plan
+            from tui.screens.plan import PlanScreen
+
+            if (planning := await plan(self.haulier, repair_spec(job))) is not None:
+                self.app.push_screen(PlanScreen(planning.id, job=planning))
+
+        soon(self.haulier, repair, "asking")
+
     def action_retry_failed(self) -> None:
         if (job := self.job) is not None:
             self.send(RetryJob(job=job.id), f"Job {job.id}: all failed files are tried again.")
@@ -83,24 +134,53 @@ class JobActions(HaulierScreen):
     def action_tune_bandwidth(self) -> None:
         if (job := self.job) is None:
             return
-        progress = self.view.progress.get(job.id)
-        limit = progress.bandwidth if progress is not None else job.spec.options.bandwidth
-        now = format_bytes(limit).replace(" ", "") if limit else ""
+        options = job.spec.options
 
-        def set_limit(value: int | None) -> None:
+        def set_limit(value: tuple[int, str] | None) -> None:
             if value is not None:
-                said = f"Job {job.id}: limit {format_bytes(value)}/s." if value else f"Job {job.id}: no limit."
-                self.send(TuneJob(job=job.id, bandwidth=value), said)
+                rate, timetable = value
+                said = f"Job {job.id}: {limit_words(rate, timetable, clock.localtime())}."
+                self.send(TuneJob(job=job.id, bandwidth=rate, timetable=timetable or None), said)
 
         self.app.push_screen(
             ValueScreen(
                 f"Bandwidth of job {job.id}",
-                now,
-                'Bytes a second, as "50MiB" or "1.5 GiB". Empty: no limit.',
-                _limit,
+                written_limit(options.bandwidth, options.timetable),
+                LIMIT_EXPLAINED,
+                read_limit,
             ),
             set_limit,
         )
+
+    def action_tune_everything(self) -> None:
+        soon(self.haulier, self._ask_limit, "asking")
+
+    async def _ask_limit(self) -> None:
+        found = await self.haulier.ask(GetLimit())
+        if found is None:
+            return
+
+        def set_limit(value: tuple[int, str] | None) -> None:
+            if value is not None:
+                rate, timetable = value
+                said = f"All jobs together: {limit_words(rate, timetable, clock.localtime())}."
+                self.send(SetLimit(bandwidth=rate, timetable=timetable), said)
+
+        self.app.push_screen(
+            ValueScreen(
+                "Bandwidth of all jobs together",
+                written_limit(found.bandwidth, found.timetable),
+                LIMIT_EXPLAINED,
+                read_limit,
+            ),
+            set_limit,
+        )
+
+    def action_next_priority(self) -> None:
+        """Normal, first, last, and round again."""
+        if (job := self.job) is not None:
+            priority = _NEXT_PRIORITY[job.spec.options.priority]
+            self.send(TuneJob(job=job.id, priority=priority), f"Job {job.id}: {_PRIORITY_WORDS[priority]}.")
 
     def action_cancel_job(self) -> None:
         if (job := self.job) is None:
@@ -157,6 +237,10 @@ class JobActions(HaulierScreen):
         if (job := self.job) is not None:
             self.haulier.open_details(job.id)
 
+    def action_show_folders(self) -> None:
+        if (job := self.job) is not None:
+            self.app.push_screen(FoldersScreen(job.id))
+
     def action_show_board(self) -> None:
         if (job := self.job) is not None:
             self.haulier.open_board(job.id)
@@ -166,9 +250,14 @@ class JobActions(HaulierScreen):
         self.haulier.open_log(job.id if job is not None else 0)
 
 
-def _limit(text: str) -> int:
-    """Nothing typed is no limit."""
-    return parse_rate(text) if text.strip() else 0
+def read_limit(text: str) -> tuple[int, str]:
+    """A rate or a timetable; nothing typed is no limit."""
+    return parse_limit(text) if text.strip() else (0, "")
+
+
+def written_limit(bandwidth: int, timetable: str) -> str:
+    """A limit as it would be typed."""
+    return timetable or (format_bytes(bandwidth).replace(" ", "") if bandwidth else "")
 
 
 def _possible(action: str, job: JobView, failed: int) -> bool:
@@ -183,6 +272,8 @@ def _possible(action: str, job: JobView, failed: int) -> bool:
             return job.state.is_final
         case "tune_bandwidth" | "more_workers" | "fewer_workers" | "more_connections" | "fewer_connections":
             return job.state in _CAN_TUNE
+        case "next_priority":
+            return not job.state.is_final
         case "show_board":
             return not job.state.is_final and job.state not in (JobState.PLANNING, JobState.PLANNED)
         case _:

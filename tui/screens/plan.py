@@ -255,11 +255,13 @@ class PlanScreen(HaulierScreen):
                 YesDialog(
                     ((f"{VERBS[job.spec.kind.value]}  {safe_text(job.title, 60)}", "lead"),),
                     plan_words.yes_facts(plan),
+                    plan.delete_word,
+                    safe_text(plan.delete_why),
                 )
             ):
                 return
-            confirm = WORD if plan.needs_confirmation else ""
-            await client.call(StartJob(job=job.id, plan_hash=plan.hash, confirm=confirm))
+            confirm, second = (WORD, plan.delete_word) if plan.needs_confirmation else ("", "")
+            await client.call(StartJob(job=job.id, plan_hash=plan.hash, confirm=confirm, confirm_delete=second))
         except HaulierError as error:
             self._refused(error)
             return

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 
-from core.model import JobState, JobView
+from core.model import Counts, JobKind, JobState, JobView, Priority
 from core.units import format_bytes, format_count, format_duration, format_rate
 from tui import clock
 from tui.job_words import bytes_of, eta_of, state_words, title_of
@@ -59,9 +59,14 @@ def headline(view: ViewState, job: JobView, width: int) -> list[Span]:
 def progress_line(view: ViewState, job: JobView, width: int) -> list[Span]:
     """The bar and the counters. A total that still grows has an open end and no percentage."""
     counts = view.counts(job)
+    if job.state is JobState.PLANNING:
+        return listing_line(counts, width)
+    if counts.to_delete and _is_deleting(job, counts):
+        return deletion_line(counts, width)
     right: list[Span] = [("  ", ""), (bytes_of(counts, roomy=True), ""), ("   ", "")]
     left_over = max(0, counts.files_total - counts.files_done - counts.files_failed)
-    right += [(format_count(counts.files_done), ""), (" done  ", "quiet")]
+    done = " equal  " if job.spec.kind is JobKind.VERIFY else " done  "
+    right += [(format_count(counts.files_done), ""), (done, "quiet")]
     right += [
         (format_count(counts.files_failed), "bad" if counts.files_failed else "quiet"),
         (" failed  ", "quiet"),
@@ -79,6 +84,29 @@ def progress_line(view: ViewState, job: JobView, width: int) -> list[Span]:
         rest = "┈" * len(rest)
     look = "good" if job.state is JobState.COMPLETED else "bar"
     return [(" ", ""), (filled, look), (rest, "rest"), *right]
+
+
+def listing_line(counts: Counts, width: int) -> list[Span]:
+    """What the listing has found: a number that grows. An earlier listing of the same places says how many
+    there may be, and still makes no percentage of it."""
+    about = f" of about {format_count(counts.expected)}" if counts.expected > counts.listed else ""
+    words: list[Span] = [(f"≥ {format_count(counts.listed)}{about}", ""), (" files, still listing", "quiet")]
+    right: list[Span] = [("  ", ""), *words, (" ", "")]
+    return [(" ", ""), ("┈" * max(0, width - width_of(right) - 1), "rest"), *right]
+
+
+def deletion_line(counts: Counts, width: int) -> list[Span]:
+    """The bar of the deletions, which come when everything is copied."""
+    right: list[Span] = [("  ", ""), (f"{format_count(counts.deleted)}/{format_count(counts.to_delete)}", "")]
+    right += [(" deleted   ", "quiet"), (format_count(counts.files_done), ""), (" done ", "quiet")]
+    filled, rest = bar(counts.deleted, counts.to_delete, max(8, width - width_of(right) - 1))
+    return [(" ", ""), (filled, "bad"), (rest, "rest"), *right]
+
+
+def _is_deleting(job: JobView, counts: Counts) -> bool:
+    """Whether everything has been moved and only deletions are left."""
+    moved = counts.files_done + counts.files_failed >= counts.files_total
+    return job.state is JobState.RUNNING and not counts.listing and moved and counts.deleted < counts.to_delete
 
 
 def curve_lines(view: ViewState, job: JobView, width: int, height: int) -> list[list[Span]]:
@@ -130,5 +158,13 @@ def settings_line(view: ViewState, job: JobView) -> list[Span]:
         (" < >", "key"),
         ("   limit ", "quiet"),
         (f"{format_bytes(limit)}/s" if limit else "none", ""),
+        *([(" by the clock", "quiet")] if options.timetable else []),
         (" c", "key"),
+        *_priority_words(options.priority),
     ]
+
+
+def _priority_words(priority: Priority) -> list[Span]:
+    if priority is Priority.NORMAL:
+        return []
+    return [("   goes ", "quiet"), (str(priority), ""), (" P", "key")]

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from core.model import Compare, JobOptions, JobState, JobView, PairPlan, Tally
+from core.model import Compare, JobOptions, JobState, JobView, PairPlan, PairResult, Tally
 from core.safe_text import safe_text
 from core.units import format_bytes, format_count, format_eta, format_when
 from tui import clock
+from tui.deletion_words import undo_words
 from tui.job_words import proofs_of
 from tui.state import ViewState
 from tui.widgets.spans import Line, LineWidget, Span
 
 NAME_WIDTH = 12
+PAIRS_SHOWN = 12
 
 
 def summary(view: ViewState, job: JobView, width: int) -> list[Line]:
@@ -31,7 +33,7 @@ def summary(view: ViewState, job: JobView, width: int) -> list[Line]:
         lines.append(_row("why", safe_text(job.reason, width - NAME_WIDTH - 3), look))
         if job.hint:
             lines.append(_row("", safe_text(job.hint, width - NAME_WIDTH - 3), "quiet"))
-    return [*lines, (), *result_lines(view, job), (), *plan_lines(job, width)]
+    return [*lines, (), *result_lines(view, job, width), (), *plan_lines(job, width)]
 
 
 def time_words(job: JobView, now: float) -> str:
@@ -57,6 +59,10 @@ def option_words(options: JobOptions) -> str:
         words.append(f"compare by {options.compare}")
     if options.skip_smaller_than:
         words.append(f"skip below {format_bytes(options.skip_smaller_than)}")
+    if options.links != "skip":
+        words.append("follow links" if options.links == "follow" else "follow all links")
+    if options.names == "escape":
+        words.append("escape odd names")
     if options.part_size:
         words.append(f"parts of {format_bytes(options.part_size)}")
     if options.storage_class:
@@ -106,7 +112,7 @@ def plan_lines(job: JobView, width: int) -> list[Line]:
     return lines  # fmt: skip
 
 
-def result_lines(view: ViewState, job: JobView) -> list[Line]:
+def result_lines(view: ViewState, job: JobView, width: int) -> list[Line]:
     """What came of it so far."""
     counts = view.counts(job)
     lines: list[Line] = [
@@ -123,6 +129,9 @@ def result_lines(view: ViewState, job: JobView) -> list[Line]:
     ]
     if counts.to_delete:
         lines.append(_row("", f"{format_count(counts.deleted)} of {format_count(counts.to_delete)} deleted"))
+        if job.plan is not None and counts.deleted and job.plan.undo_file:
+            lines.append(_row("undo file", safe_text(job.plan.undo_file), "quiet"))
+            lines.append(_row("", f"deletions {undo_words(job.plan, job.id)}", "quiet"))
     if counts.retries or counts.throttled:
         lines.append(
             _row(
@@ -137,7 +146,37 @@ def result_lines(view: ViewState, job: JobView) -> list[Line]:
         )
     if job.proofs:
         lines.append(_row("verified", proofs_of(job)))
+    if len(job.results) > 1:
+        lines += [_result_row(each, width) for each in job.results[:PAIRS_SHOWN]]
+    if len(job.results) > PAIRS_SHOWN:
+        lines.append(_row("", f"and {len(job.results) - PAIRS_SHOWN} more: o shows all", "quiet"))
+    for name, path in record_files(job.spec.options):
+        lines.append(_row(name, safe_text(path, width - NAME_WIDTH - 3), "quiet"))
     return lines
+
+
+def record_files(options: JobOptions) -> list[tuple[str, str]]:
+    """The files that the job keeps, with what they are."""
+    kept = (("log", options.csv), ("folders", options.progress_csv), ("failed log", options.failed_log))
+    return [(name, path) for name, path in kept if path]
+
+
+def _result_row(result: PairResult, width: int) -> Line:
+    failed = result.failed.count
+    return (
+        (f" {'':<{NAME_WIDTH}}", ""),
+        ("✓ ", "good"),
+        (format_count(result.done.count), ""),
+        ("  ⊘ ", "quiet"),
+        (format_count(result.skipped.count), ""),
+        ("  ✗ ", "bad" if failed else "quiet"),
+        (format_count(failed), "bad" if failed else ""),
+        (f"  {format_bytes(result.done.bytes)}", ""),
+        (
+            f"   {safe_text(str(result.source), width // 4)} → {safe_text(str(result.target), width // 4)}",
+            "quiet",
+        ),
+    )
 
 
 def _row(name: str, text: str, look: str = "") -> Line:
