@@ -20,9 +20,11 @@ from core.messages import (
     ConnectionList,
     Done,
     GetJob,
+    GetLimit,
     Hello,
     ItemPage,
     JobList,
+    Limit,
     ListAttempts,
     ListConnections,
     ListItems,
@@ -30,6 +32,7 @@ from core.messages import (
     LogPage,
     Progress,
     ReadLog,
+    SetLimit,
     Snapshot,
     TuneJob,
 )
@@ -108,6 +111,7 @@ def a_plan() -> PlanSummary:
         delete=Tally(count=412, bytes=int(1.3 * GIB)),
         cannot=Tally(count=3, bytes=0),
         target_total=Tally(count=1_900_000, bytes=3 * TIB),
+        versioning="off",
     )
     return PlanSummary(
         pairs=(pair,),
@@ -375,6 +379,8 @@ class RecordedClient:
             ListJobs: lambda _: JobList(jobs=()),
             ReadLog: self._log,
             GetJob: lambda ask: next(job for job in self.state.jobs if job.id == ask.job),
+            GetLimit: lambda _: Limit(bandwidth=20 * MIB, now=20 * MIB),
+            SetLimit: lambda ask: Limit(bandwidth=ask.bandwidth, now=ask.bandwidth),
             TuneJob: lambda ask: next(job for job in self.state.jobs if job.id == ask.job),
         }
 

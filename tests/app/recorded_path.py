@@ -102,7 +102,7 @@ def planned(job: JobView, **changes: Any) -> JobView:
             source=pair.source, target=pair.target, method="relay",
             copy=Tally(count=301_082, bytes=TIB // 2), overwrite=Tally(count=3_002, bytes=10 * GIB),
             skip=Tally(count=183_255, bytes=200 * GIB), delete=Tally(count=103, bytes=GIB // 3),
-            target_total=Tally(count=475_000, bytes=TIB), creates_bucket=at == 1,
+            target_total=Tally(count=475_000, bytes=TIB), creates_bucket=at == 1, versioning="enabled",
         )
         for at, pair in enumerate(job.spec.pairs)
     )  # fmt: skip

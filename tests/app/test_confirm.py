@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+import msgspec
 import pytest
 from textual import events
 from textual.pilot import Pilot
@@ -25,7 +26,9 @@ async def asked(plan: PlanSummary | None = None) -> AsyncIterator[tuple[HaulierA
     """The dialog, open and listening."""
     answers: Answers = []
     async with running(path_client()) as (app, pilot):
-        app.push_screen(YesDialog((("Sync  prod → dr", "lead"),), yes_facts(plan or a_plan())), answers.append)
+        shown = plan or a_plan()
+        title = (("Sync  prod → dr", "lead"),)
+        app.push_screen(YesDialog(title, yes_facts(shown), shown.delete_word, shown.delete_why), answers.append)
         await until(pilot, lambda: isinstance(app.screen, YesDialog) and app.screen.listens)
         yield app, pilot, answers
 
@@ -123,3 +126,74 @@ async def test_a_paste_counts_only_as_exactly_the_word_into_the_empty_field(
         await pilot.pause()
         assert app.screen.query_one(TypedOnly).value == after
         assert answers == []
+
+
+# ---------------------------------------------------------------- the second word
+
+
+MUCH = msgspec.structs.replace(
+    a_plan(), delete_word="DELETE 412", delete_why="more than 25 % of the target's objects go"
+)
+
+
+async def test_the_second_field_opens_empty_after_yes() -> None:
+    """YES alone closes nothing where much is deleted: it opens a field for the second word and says why."""
+    async with asked(MUCH) as (app, pilot, answers):
+        assert len(app.screen.query(TypedOnly)) == 1
+        assert "DELETE 412" not in text_of(app)
+        await pilot.press(*"YES", "enter")
+        await second_field(app, pilot)
+        text = text_of(app)
+        assert "Type DELETE 412 to delete them" in text
+        assert "Much is deleted: more than 25 %" in text
+        assert (answers, dialog(app).field.value) == ([], "")
+        await pilot.press(*(KEYS.get(char, char) for char in "DELETE 412"), "enter")
+        assert answers == [True]
+
+
+@pytest.mark.parametrize(
+    "typed", ["", "YES", "DELETE", "DELETE 41", "delete 412", "DELETE  412", "DELETE 412 "]
+)
+async def test_anything_but_the_second_word_leaves_it_waiting(typed: str) -> None:
+    """YES again, the number of another plan, small letters: no."""
+    async with asked(MUCH) as (app, pilot, answers):
+        await pilot.press(*"YES", "enter")
+        await second_field(app, pilot)
+        await pilot.press(*(KEYS.get(char, char) for char in typed), "enter", "enter")
+        assert answers == []
+        assert isinstance(app.screen, YesDialog)
+        assert "still waiting" in text_of(app)
+        await pilot.press("escape")
+        assert answers == [False]
+
+
+async def test_keys_pressed_before_the_second_field_stood_there_do_not_count() -> None:
+    """The second word read before YES was answered and delivered later leaves the field empty; both words in
+    one burst, as from a paste into the terminal, confirm nothing."""
+    async with asked(MUCH) as (app, pilot, answers):
+        early: list[events.Event] = [events.Key(KEYS.get(char, char), char) for char in "DELETE 412"]
+        early += [events.Key("enter", "\r"), events.Paste("DELETE 412"), events.Key("enter", "\r")]
+        await pilot.press(*"YES", "enter")
+        await second_field(app, pilot)
+        for event in early:
+            app.post_message(event)
+        await pilot.pause()
+        await pilot.pause()
+        assert (answers, dialog(app).field.value) == ([], "")
+    async with asked(MUCH) as (app, pilot, answers):
+        for char in "YES\rDELETE 412\r":
+            app.post_message(events.Key({"\r": "enter", " ": "space"}.get(char, char), char))
+        await pilot.pause(0.1)
+        assert answers == []
+
+
+KEYS = {" ": "space"}
+
+
+def dialog(app: HaulierApp) -> YesDialog:
+    assert isinstance(app.screen, YesDialog)
+    return app.screen
+
+
+async def second_field(app: HaulierApp, pilot: Pilot[None]) -> None:
+    await until(pilot, lambda: len(app.screen.query(TypedOnly)) == 2 and dialog(app).listens)

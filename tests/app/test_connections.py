@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from textual.pilot import Pilot
 
+from core.capability_card import CapabilityCard
 from core.errors import Code, HaulierError
 from core.messages import (
     ConnectionList,
@@ -324,3 +325,26 @@ def test_only_fields_that_mean_something_are_shown() -> None:
     assert "secret" not in fields_for({**values, "kind": "profile"}, WITH_KEYRING)
     assert "in_memory" not in fields_for({**values, "kind": "typed"}, WITH_KEYRING)
     assert "in_memory" in fields_for({**values, "kind": "typed"}, MEMORY_ONLY)
+
+
+async def test_the_card_is_told_in_words() -> None:
+    """Under the cursor: what the service can do, what it lacks, what nobody knows yet; the next row has its
+    own, and a name that a server gives itself is drawn, not obeyed."""
+    client = path_client()
+    first, second, *_ = recorded_connections()
+    card = CapabilityCard(
+        made=1.0, ranges="200", if_match=False, copy=True, skew=0.0, server=HOSTILE[1], encoded_listing=True
+    )
+    client.answers[ListConnections] = lambda _: ConnectionList(
+        connections=(first, second), cards={first.name: card}
+    )
+    async with running(client) as (app, pilot):
+        await open_list(app, pilot)
+        await until(pilot, lambda: f"{first.name} can, as far as seen" in text_of(app))
+        shown = " ".join(text_of(app).split())
+        assert "no write test yet" in shown
+        assert "ranges, listing names, CopyObject, clock" in shown
+        assert "If-Match on GET ignored" in shown
+        assert "not known yet: checksums" in shown
+        await pilot.press("down")
+        await until(pilot, lambda: f"{second.name}: what this service can do is not known yet" in text_of(app))

@@ -19,8 +19,9 @@ def typed(options: JobOptions, kind: JobKind = JobKind.SYNC) -> dict[str, str]:
         JobOptions(
             include=("*.json", "logs/", "with space", "it's"), exclude=("*.tmp",), workers=12, connections=4,
             part_size=64 * 1024**2, bandwidth=50 * 1024**2, compare=Compare.CHECKSUM, skip_smaller_than=1024,
-            storage_class="GLACIER", on_unfinished="clean", server_side=False, delete=True, retry="quick",
-            reserve=10 * 1024**3 + 1,
+            storage_class="GLACIER", names="escape", links="follow", on_unfinished="clean", server_side=False,
+            delete=True, retry="quick",
+            reserve=10 * 1024**3 + 1, file_seconds=5400,
         ),
     ],
 )  # fmt: skip
@@ -33,7 +34,8 @@ def test_what_the_form_shows_reads_back_as_the_same_options(options: JobOptions)
 @pytest.mark.parametrize(
     ("name", "text"),
     [("workers", "0"), ("workers", "many"), ("workers", "³"), ("connections", "65"), ("bandwidth", "fast"),
-     ("part_size", "1MiB"), ("skip_smaller_than", "-1"), ("include", "'open"), ("reserve", "half")],
+     ("part_size", "1MiB"), ("skip_smaller_than", "-1"), ("include", "'open"), ("reserve", "half"),
+     ("file_seconds", "long")],
 )  # fmt: skip
 def test_a_wrong_value_is_named_at_its_field(name: str, text: str) -> None:
     """The words stand beside the field that they are about, and nowhere else."""

@@ -31,6 +31,7 @@ from tests.app.recorded import GIB, HOSTILE, MIB, NOW, TIB, RecordedClient, a_jo
 from tests.app.recorded_path import PLANNED_JOB, path_client, planned, planning
 from tui import plan_words
 from tui.app import HaulierApp
+from tui.deletion_words import share_of_target
 from tui.screens.board import BoardScreen
 from tui.screens.confirm import YesDialog
 from tui.screens.new_job import NewJob
@@ -253,7 +254,7 @@ def test_the_share_of_a_deletion_is_never_rounded_away(deleted: int, total: int,
     """A little is not nothing, nearly all is not all, and all is said as such."""
     pair = PairPlan(source=s3("a", "a"), target=s3("b", "b"), method="relay", target_total=Tally(count=total))
     plan = PlanSummary(pairs=(pair,), delete=Tally(count=deleted, bytes=1))
-    assert says in plan_words.share(plan)
+    assert says in share_of_target(plan)
 
 
 def test_a_time_is_estimated_only_from_a_job_between_the_same_ends() -> None:

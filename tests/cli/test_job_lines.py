@@ -4,12 +4,34 @@ from __future__ import annotations
 
 import io
 
+import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.model import Counts, JobKind, JobProgress, JobSpec, JobState, JobView, Pair, Place, WorkerView
+from core.model import (
+    Counts,
+    JobKind,
+    JobProgress,
+    JobSpec,
+    JobState,
+    JobView,
+    Pair,
+    PairResult,
+    Place,
+    Tally,
+    WorkerView,
+)
 from core.safe_text import cell_width
-from tui.cli.job_lines import progress_line, summary_line, worker_line
+from tui.cli.job_lines import (
+    listed,
+    marks_for,
+    progress_line,
+    slow_line,
+    summary_fields,
+    summary_line,
+    summary_lines,
+    worker_line,
+)
 from tui.cli.live import LiveBlock, plain
 
 HERE = Place(kind="local", path="/x/")
@@ -59,8 +81,56 @@ def test_summary() -> None:
     """The summary block in one line, with deletions and proofs where there are any."""
     counts = Counts(files_done=5012, files_skipped=3, files_total=5012, bytes_done=1288490189)
     assert summary_line(job(JobState.COMPLETED, counts)) == (
-        "✓ Success 5012 / ⊘ Skipped 3 / ✗ Failed 0 / Total 5015 — 1.2 GiB in 00:00:12"
+        "✓ Success 5012 / ⊘ Skipped 3 / ✗ Failed 0 / Total 5015 — 1.2 GiB in 00:00:12 (99.1 MiB/s)"
     )
+
+
+def test_the_summary_of_several_pairs() -> None:
+    """A line for each pair, then the total; in JSON the same as a list."""
+    counts = Counts(files_done=3, files_skipped=1, files_failed=1, files_total=4, bytes_done=3)
+    pairs = (
+        PairResult(source=HERE, target=HERE, done=Tally(count=3, bytes=3), deleted=2),
+        PairResult(source=HERE, target=HERE, failed=Tally(count=1), skipped=Tally(count=1)),
+    )
+    ended = msgspec.structs.replace(job(JobState.PARTIAL, counts), results=pairs, active_seconds=0.2)
+    assert summary_lines(ended) == [
+        "  /x/ → /x/: ✓ Success 3 / ⊘ Skipped 0 / ✗ Failed 0 / Total 3 — 3 B, deleted 2",
+        "  /x/ → /x/: ✓ Success 0 / ⊘ Skipped 1 / ✗ Failed 1 / Total 2 — 0 B",
+        "✓ Success 3 / ⊘ Skipped 1 / ✗ Failed 1 / Total 5 — 3 B in 00:00:00",
+    ]
+    fields = summary_fields(ended)
+    assert list(fields)[:7] == ["job", "success", "skipped", "failed", "total", "bytes", "seconds"]
+    both = fields["pairs"]
+    assert isinstance(both, list)
+    assert [each["failed"] for each in both] == [0, 1]
+
+
+def test_the_summary_where_the_terminal_has_no_such_signs() -> None:
+    """A Latin-1 terminal gets plain letters instead of a crash or escapes."""
+    counts = Counts(files_done=2, files_total=2)
+    line = summary_line(job(JobState.COMPLETED, counts), marks_for("iso8859-1"))
+    assert line == "+ Success 2 / o Skipped 0 / x Failed 0 / Total 2 - 0 B in 00:00:12"
+    assert line.isascii()
+    assert marks_for("utf-8").success == "✓"
+
+
+def test_a_listing_is_counted_and_never_a_share() -> None:
+    """Three states: still listing, still listing with an estimate, known."""
+    assert listed(Counts(listing=True, listed=120_000)) == "≥ 120 000 files, still listing"
+    estimated = Counts(listing=True, listed=120_000, expected=1_200_000)
+    assert listed(estimated) == "≥ 120 000 of about 1 200 000 files, still listing"
+    assert listed(Counts(listing=True, listed=130, expected=120)) == "≥ 130 files, still listing"
+    assert listed(Counts(listed=130, expected=120)) == "130 files"
+    line = progress_line(job(JobState.PLANNING, estimated), None)
+    assert line == "job 7 planning: ≥ 120 000 of about 1 200 000 files, still listing · ≥ 0 files, ≥ 0 B to do"
+    assert "%" not in line
+
+
+def test_the_bottleneck_is_said_once_it_is_known() -> None:
+    """In words, made safe; nothing where nothing is clear."""
+    progress = JobProgress(job=7, state=JobState.RUNNING, counts=Counts(), bottleneck="the server\x1b: 71%")
+    assert slow_line(progress) == "held up by the server␛: 71%"
+    assert slow_line(JobProgress(job=7, state=JobState.RUNNING, counts=Counts())) == ""
 
 
 def test_block_is_drawn_over_itself() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -157,12 +158,18 @@ def test_ctrl_c_on_a_terminal(haulier: Program, big: tuple[str, dict[str, bytes]
 def test_retry_and_wrong_states(haulier: Program, tmp_path: Path) -> None:
     """`retry` tries a mended file again; commands that do not fit the state are refused with 3."""
     (tmp_path / "source").mkdir()
-    (tmp_path / "source/a").write_bytes(b"abc")
-    (tmp_path / "out/a/in the way").mkdir(parents=True)
-    assert haulier("copy", "source", "out", "--retry", "0.1x2").code == 1
-    (tmp_path / "out/a/in the way").rmdir()
-    (tmp_path / "out/a").rmdir()
+    (tmp_path / "source/a").write_bytes(bytes(8 << 20))
+    (tmp_path / "source/z").write_bytes(b"abc")
+    haulier.ok("copy", "source", "out", "--detach", "-j1", "--bandwidth", "4MiB", "--retry", "0.1x2")
+    deadline = time.monotonic() + 20
+    while not (tmp_path / "out/.haulier").exists():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    (tmp_path / "out/z/in the way").mkdir(parents=True)  # found by the plan, it would be impossible
+    assert haulier("watch", "1").code == 1
+    (tmp_path / "out/z/in the way").rmdir()
+    (tmp_path / "out/z").rmdir()
     haulier.ok("retry", "1")
     assert haulier.ok("watch", "1", "--json").last["failed"] == 0
-    assert (tmp_path / "out/a").read_bytes() == b"abc"
+    assert (tmp_path / "out/z").read_bytes() == b"abc"
     assert haulier("pause", "1").code == 3

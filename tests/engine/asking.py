@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from core.inprocess import InProcessClient
-from core.messages import GetJob, ListItems, PlanJob, SaveConnection
+from core.messages import GetJob, ListItems, PlanJob, SaveConnection, StartJob
 from core.model import ItemView, JobKind, JobOptions, JobSpec, JobState, JobView, Pair, Place
 from tests.servers import S3Server
 
@@ -66,6 +66,12 @@ async def run(client: InProcessClient, spec: JobSpec) -> JobView:
 
 async def plan(client: InProcessClient, spec: JobSpec) -> JobView:
     return await ends(client, (await submit(client, spec, start=False)).id)
+
+
+def yes_to(view: JobView) -> StartJob:
+    """All that its plan asks for: YES, and the second word where it has one."""
+    assert view.plan is not None
+    return StartJob(job=view.id, plan_hash=view.plan.hash, confirm="YES", confirm_delete=view.plan.delete_word)
 
 
 async def items(client: InProcessClient, job: int) -> dict[str, ItemView]:

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.engine.compare import FileFolderClash, OutOfOrder, Sameness, merge, ordered
+from core.engine.compare import FilesAbove, OutOfOrder, Sameness, merge, not_older, ordered, same_time
 from core.model import Compare, Entry
 
 # Few letters, so that names meet; "-", "." and "0" sort around "/".
@@ -52,50 +52,56 @@ def test_str_order_is_the_order_of_utf8(names: set[str]) -> None:
 
 
 @given(st.sets(NAMES, max_size=12))
-def test_a_clash_is_a_file_above_a_name(names: set[str]) -> None:
-    """In an ordered pass exactly those names clash that lie below a name which was let through."""
-    clashes = FileFolderClash()
+def test_files_above_a_name(names: set[str]) -> None:
+    """In an ordered pass exactly those files are told that a name lies below, and that were let through."""
+    files = FilesAbove()
     let_through: list[str] = []
     for name in sorted(names):
         above = [file for file in let_through if name.startswith(file + "/")]
-        assert (clashes.clash(name) != "") == bool(above), (name, let_through)
+        assert files.of(name) == above
         if not above:
             let_through.append(name)
+            files.add(name)
 
 
 SIZES = st.integers(0, 2)
 TIMES = st.floats(0, 3)
 
 
-@given(SIZES, SIZES, TIMES, TIMES, st.sampled_from(Compare), st.sampled_from([True, False, None]))
-def test_sameness(a: int, b: int, older: float, newer: float, how: Compare, content: bool | None) -> None:
-    """Other sizes are never the same; then size, time, or known-equal content decide as asked."""
+@given(SIZES, SIZES, TIMES, TIMES, st.sampled_from(Compare))
+def test_sameness_at_sight(a: int, b: int, older: float, newer: float, how: Compare) -> None:
+    """Other sizes are never the same; equal ones are by size, by a time that is not older, or not known yet."""
     source, target = Entry(key="x", size=a, modified=older), Entry(key="x", size=b, modified=newer)
-    same = Sameness(how, lambda _a, _b: content).why_same(source, target) != ""
+    same = Sameness(how).at_sight(source, target)
+    if a != b:
+        assert same == ""
+        return
+    assert same != ""
     if how is Compare.TIME and 0 < older - newer < 1:
         return  # the fraction of a second that servers cut off is another test's
-    expected = {
+    assert (same is not None) == {
         Compare.SIZE: True,
         Compare.TIME: newer >= older,
-        Compare.CHECKSUM: content is True,
+        Compare.CHECKSUM: False,
     }[how]
-    assert same == (a == b and expected)
 
 
 @pytest.mark.parametrize(
-    ("target", "source", "same"),
+    ("target", "source", "step", "same"),
     [
-        (100.0, 100.9, True),  # cut to seconds
-        (100.0, 101.0, False),
-        (100.123, 100.1234, True),  # cut to milliseconds
-        (100.123, 100.125, False),
-        (100.5, 100.4, True),
+        (100.0, 100.9, 0.0, True),  # cut to seconds
+        (100.0, 101.0, 0.0, False),
+        (100.123, 100.1234, 0.0, True),  # cut to milliseconds
+        (100.123, 100.125, 0.0, False),
+        (100.5, 100.4, 0.0, True),
+        (100.0, 101.9, 2.0, True),  # FAT keeps every other second
+        (100.0, 102.0, 2.0, False),
     ],
 )
-def test_cut_times_are_not_older(target: float, source: float, same: bool) -> None:
-    """What a server cuts off a time does not make a file look changed; anything more does."""
-    a, b = Entry(key="x", modified=source), Entry(key="x", modified=target)
-    assert bool(Sameness(Compare.TIME, lambda _a, _b: None).why_same(a, b)) == same
+def test_cut_times_are_not_older(target: float, source: float, step: float, same: bool) -> None:
+    """What a server or a file system cuts off a time does not make a file look changed; anything more does."""
+    assert not_older(target, source, step) == same
+    assert same_time(target, source, step) == (same and target <= source) or target > source
 
 
 @pytest.mark.parametrize(
@@ -108,10 +114,11 @@ def test_cut_times_are_not_older(target: float, source: float, same: bool) -> No
         ("", "", False),
     ],
 )
-def test_equal_digests_are_the_same_whatever_the_time(one: str, other: str, same: bool) -> None:
+@pytest.mark.parametrize("how", [Compare.TIME, Compare.CHECKSUM])
+def test_equal_digests_are_the_same_whatever_the_time(one: str, other: str, same: bool, how: Compare) -> None:
     """A target that shows an older time, but the very digest of the source, is not copied again."""
     a, b = Entry(key="x", etag=one, modified=9.0), Entry(key="x", etag=other, modified=1.0)
-    assert bool(Sameness(Compare.TIME, lambda _a, _b: None).why_same(a, b)) == same
+    assert bool(Sameness(how).at_sight(a, b)) == same
 
 
 def test_disorder_names_both_names() -> None:

@@ -44,6 +44,7 @@ from tests.engine.asking import (
     spec_of,
     submit,
     write,
+    yes_to,
 )
 from tests.servers import S3Server
 
@@ -126,8 +127,10 @@ async def test_an_item_that_cannot_take_its_name_fails(
 
 async def test_a_failed_item_is_retried(client: InProcessClient, source: Path, tmp_path: Path) -> None:
     """After the cause is mended, retry moves exactly what had failed."""
-    target = write(tmp_path / "dst", {"a/in the way": "x"})
-    view = await run(client, spec_of((here(source), here(target))))
+    view = await plan(client, spec_of((here(source), here(tmp_path / "dst"))))
+    target = write(tmp_path / "dst", {"a/in the way": "x"})  # found by the plan, it would be impossible
+    await client.call(yes_to(view))
+    assert (await ends(client, view.id)).state is JobState.PARTIAL
     (target / "a/in the way").unlink()
     (target / "a").rmdir()
     await client.call(RetryJob(job=view.id))
@@ -163,7 +166,7 @@ async def test_start_asked_twice_is_one_start(client: InProcessClient, source: P
     """A repeated start of the same plan answers with the job as it is."""
     view = await plan(client, spec_of((here(source), here(tmp_path / "out"))))
     assert view.plan is not None
-    start = StartJob(job=view.id, plan_hash=view.plan.hash, confirm="YES")
+    start = yes_to(view)
     await asyncio.gather(client.call(start), client.call(start))
     assert (await ends(client, view.id)).state is JobState.COMPLETED
     assert (await client.call(start)).state is JobState.COMPLETED
@@ -202,7 +205,7 @@ async def test_deletes_only_what_the_plan_named(client: InProcessClient, source:
     assert view.plan is not None
     assert view.plan.delete.count == 4
     write(target, {"came later": "2", "changed": "12345"})
-    await client.call(StartJob(job=view.id, plan_hash=view.plan.hash, confirm="YES"))
+    await client.call(yes_to(view))
     view = await ends(client, view.id)
     assert view.state is JobState.PARTIAL
     assert view.counts.deleted == 3

@@ -1,11 +1,25 @@
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.engine.large import PartSpan, default_part_size, part_size_for, spans_in_segments, spans_of
+from core.engine.large import (
+    LARGE_UPLOAD,
+    LargeItem,
+    LargeServerSide,
+    LargeUpload,
+    PartSpan,
+    default_part_size,
+    part_size_for,
+    spans_in_segments,
+    spans_of,
+)
 from core.engine.proof import MIB, composite, guess_part_size, part_count, segment_size
+from core.engine.rows import ItemRow
+from core.model import Action, Connection, Entry, SecretKeys
 from core.stores.base import PartLimits
+from core.stores.s3 import S3Service
 from core.stores.s3.multipart import MAX_PART, MAX_PARTS, MIN_PART
 
 S3 = PartLimits(min_part=MIN_PART, max_part=MAX_PART, max_parts=MAX_PARTS)
@@ -71,3 +85,33 @@ def test_opaque_etags_have_no_segments() -> None:
     """An ETag that is no digest proves nothing."""
     for etag in ("", "opaque", "abc-1", "A" * 32, "0" * 31):
         assert segment_size(etag, 100, 10) == (0, False)
+
+
+GIB = 1 << 30
+EDGES = [
+    LARGE_UPLOAD,
+    5 * GIB,
+    5 * GIB + 1,
+    10_000 * 8 * MIB,
+    10_000 * 16 * MIB,
+    10_000 * 16 * MIB + 1,
+    5 * TIB - 1,
+    5 * TIB,
+]
+
+
+@pytest.mark.parametrize("size", EDGES)
+@pytest.mark.parametrize("wanted", [0, 5 * MIB, 5 * GIB])
+@pytest.mark.parametrize("way", [LargeUpload, LargeServerSide])
+def test_the_largest_objects_have_a_layout(way: type[LargeItem], size: int, wanted: int) -> None:
+    """At the edges of what S3 takes, up to 5 TiB: no more than 10 000 parts, each within its limits."""
+    bucket = S3Service(
+        Connection(name="x"), lambda _ref: SecretKeys(access_key_id="a", secret_access_key="b")
+    ).bucket("b")
+    entry = Entry(key="k", size=size)
+    large = way(ItemRow(1, 0, Action.COPY, "k", entry), entry, bucket, bucket, "k", 1)
+    large.layout(wanted)
+    covers(large.spans, size)
+    assert len(large.spans) <= MAX_PARTS
+    assert all(MIN_PART <= span.length <= MAX_PART for span in large.spans[:-1])
+    assert (bucket.limits.max_whole, bucket.limits.max_size) == (5 * GIB, 5 * TIB)

@@ -4,10 +4,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.engine.retry import HOURS, PRESETS, next_delay, parse_policy
+from core.engine.retry import HOURS, PRESETS, Tries, next_delay, parse_policy
 from core.errors import (
     Code,
     DiskTrouble,
+    ErrorClass,
     FileTrouble,
     HaulierError,
     IntegrityTrouble,
@@ -57,7 +58,7 @@ def test_written_delays() -> None:
     st.floats(0, 100),
 )
 def test_jitter_and_the_servers_wish(preset: str, attempt: int, wish: float) -> None:
-    """A delay is within a fifth of what the policy says, and never shorter than the server asked for."""
+    """A delay is within a fifth of what the policy says or the server asked for, never shorter than that."""
     policy = parse_policy(preset)
     delay = next_delay(policy, Throttled("slow down", retry_after=wish), attempt, 0.0)
     if policy.tries and attempt > policy.tries:
@@ -65,7 +66,21 @@ def test_jitter_and_the_servers_wish(preset: str, attempt: int, wish: float) -> 
         return
     assert delay is not None
     assert delay >= wish
-    assert delay == wish or 0.8 * policy.delay(attempt) <= delay <= 1.2 * policy.delay(attempt)
+    own = 0.8 * policy.delay(attempt) <= delay <= 1.2 * policy.delay(attempt)
+    assert own or wish <= delay <= 1.2 * wish
+
+
+def test_kinds_of_tries_are_counted_apart() -> None:
+    """What the network cost does not shorten the patience with the file; throttling is the network's, a change
+    is as a wrong digest. Where nobody knows how earlier tries failed, each kind has them."""
+    tries = Tries()
+    assert [tries.add(ErrorClass.NETWORK), tries.add(ErrorClass.THROTTLED), tries.add(ErrorClass.FILE)] == [
+        1,
+        2,
+        1,
+    ]
+    assert [tries.add(ErrorClass.CHANGED), tries.add(ErrorClass.INTEGRITY)] == [1, 2]
+    assert Tries(2).add(ErrorClass.FILE) == 3
 
 
 @pytest.mark.parametrize("text", ["", "soon", "1,,2", "-1", "1x", "x3", "1;2", "1e3", "nan"])

@@ -6,7 +6,6 @@ import time
 from collections import Counter
 from pathlib import Path
 
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -20,8 +19,8 @@ NOWHERE = LocalFolder(Path("/nonexistent"))
 PATIENCE = 20.0
 
 
-def row(number: int) -> ItemRow:
-    return ItemRow(number, 0, Action.COPY, f"f{number}", Entry(key=f"f{number}"))
+def row(number: int, route: int = 0) -> ItemRow:
+    return ItemRow(number, route, Action.COPY, f"f{number}", Entry(key=f"f{number}"))
 
 
 def large(number: int, parts: int) -> LargeItem:
@@ -213,24 +212,46 @@ def test_stop_hands_out_nothing() -> None:
     assert made.take(0) is None
 
 
-def test_throttling_lowers_and_success_brings_back(monkeypatch: pytest.MonkeyPatch) -> None:
-    """After "slow down" fewer tasks run at once; each success allows a little more, up to no limit."""
+def test_throttling_lowers_what_runs_at_once() -> None:
+    """After "slow down" fewer tasks run at once, nothing is lost, and the words say so as long as it holds."""
     made = WorkQueue(files=9, connections=1, parts=9, threads=9)
-    made.push([ItemTask(row(n)) for n in range(200)])
+    made.push([ItemTask(row(n)) for n in range(15)])
     running = [made.take(0) for _ in range(9)]
-    made.throttled()
+    assert running[0] is not None
+    assert made.throttle_words == ""
+    made.throttled(running[0])
+    assert "6 at once" in made.throttle_words
+    # 9 × 2/3 = 6 at once and a little more for four successes: 5 still run, so one or two may begin.
     for task in running[:4]:
         assert task is not None
         made.file_ended()
         made.task_ended(task)
-    # 9 × 2/3 = 6 at once and a little more for four successes: 5 still run, so one or two may begin.
     assert made.take(0) is not None
-    for _ in range(190):
-        task = made.take(0)
-        assert task is not None
-        made.file_ended()
-        made.task_ended(task)
-    assert made.waiting() == []
+
+
+def test_closed_routes_wait_and_others_go_on() -> None:
+    """Items and parts of a route whose server is away stay; everything of the others is handed out; then they
+    come in their old order, and the queue is not done before."""
+    made = WorkQueue(files=9, connections=4, parts=9, threads=9)
+    away = large(1, 2)
+    made.open_large(away)
+    made.push([ItemTask(row(2)), ItemTask(row(3)), ItemTask(row(4, route=1))])
+    made.close_routes(frozenset({0}))
+    task = made.take(0)
+    assert task is not None
+    assert task.item.id == 4
+    made.file_ended()
+    made.task_ended(task)
+    made.files_recorded(1)
+    made.close()
+    assert not made.nothing_left
+    assert [(waiting.item.id, note) for waiting, _, note in made.waiting()] == [
+        (2, "network away"),
+        (3, "network away"),
+    ]
+    made.close_routes(frozenset())
+    taken = [made.take(0) for _ in range(4)]
+    assert [task.item.id for task in taken if task is not None] == [1, 1, 2, 3]
 
 
 def test_what_waits_is_told() -> None:

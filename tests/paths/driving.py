@@ -71,9 +71,14 @@ class Haulier:
         pid = self.client.hello.pid
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
-        await self.client.close()
-        self._client = None
+        await self.hang_up()
         await until(lambda: not _alive(pid), "the engine's end")
+
+    async def hang_up(self) -> None:
+        """Close the line, to whatever is at its other end."""
+        if self._client is not None:
+            await self._client.close()
+            self._client = None
 
     async def stop(self, *, drain: bool = True) -> None:
         """The orderly way."""
@@ -106,11 +111,11 @@ class Haulier:
         key: str = "",
         **options: Any,
     ) -> JobView:
-        """A job of one pair; retried quickly unless told otherwise."""
+        """A job of one pair; retried quickly, and without a reserve of space, unless told otherwise."""
         spec = JobSpec(
             kind=kind,
             pairs=(Pair(source=source, target=target),),
-            options=JobOptions(**{"retry": "0.1x20", **options}),
+            options=JobOptions(**{"retry": "0.1x20", "reserve": 0, **options}),
         )
         return await self.call(PlanJob(spec=spec, key=key or uuid.uuid4().hex, start=start))
 
@@ -150,7 +155,7 @@ class Haulier:
     async def confirmed(self, view: JobView) -> JobView:
         """Start a planned job with YES and wait for its end."""
         assert view.plan is not None
-        await self.call(StartJob(job=view.id, plan_hash=view.plan.hash, confirm="YES"))
+        await self.call(yes_to(view))
         return await self.ends(view.id)
 
     async def items(self, job: int, status: Status | None = None) -> list[ItemView]:
@@ -186,6 +191,12 @@ async def until(when: Callable[[], bool], what: str, seconds: float = SECONDS) -
     while not when():
         assert time.monotonic() < deadline, f"no {what} within {seconds:g} s"
         await asyncio.sleep(0.02)
+
+
+def yes_to(view: JobView) -> StartJob:
+    """All that its plan asks for: YES, and the second word where it has one."""
+    assert view.plan is not None
+    return StartJob(job=view.id, plan_hash=view.plan.hash, confirm="YES", confirm_delete=view.plan.delete_word)
 
 
 # ---------------------------------------------------------------- places and connections

@@ -70,7 +70,7 @@ async def killed_on_the_way(haulier: Haulier, job: int) -> JobView:
 async def run_through_kills(haulier: Haulier, source: Place, target: Place) -> None:
     job = (await haulier.submit(source, target, **LIMITS)).id
     view = await killed_on_the_way(haulier, job)
-    assert dict(view.proofs) == {"etag-md5": 1}
+    assert dict(view.proofs) in ({"etag-md5": 1}, {"crc64nvme": 1}), "it was not verified"
 
 
 def fits(tap: Wiretap, moved: Callable[[Wiretap], int]) -> None:

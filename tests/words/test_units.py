@@ -122,3 +122,20 @@ def test_when() -> None:
     assert units.format_when(now, now) == "14:03"
     assert units.format_when(now - 86400, now) == "2026-03-04 14:03"
     assert units.format_when(0, now) == ""
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [("90", 90), ("90s", 90), ("0.5s", 0.5), ("15m", 900), ("2h", 7200), ("1h 30m", 5400), ("1h2m3s", 3723)],
+)
+def test_durations_are_read_and_written(text: str, seconds: float) -> None:
+    """What is written for people reads back as the same number of seconds."""
+    assert units.parse_duration(text) == seconds
+    assert units.parse_duration(units.duration_text(seconds)) == seconds
+
+
+@pytest.mark.parametrize("text", ["", "long", "-5", "1d", "5x", "h", "1m2h", "٣"])
+def test_other_lengths_of_time_are_refused(text: str) -> None:
+    """With a sentence that shows how to write one."""
+    with pytest.raises(ValueError, match="like 90s, 15m or 1h30m"):
+        units.parse_duration(text)
