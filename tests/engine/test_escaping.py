@@ -19,15 +19,12 @@ FAT = FolderRules(refused=f'"*:<>?\\|{CONTROLS}', trimmed=". ", folds_case=True,
 NARROW = FolderRules(name_max=24)
 RULES = st.sampled_from([PLAIN, FAT, NARROW])
 # Everything that the escape itself is made of, in every order.
+PIECES = ["%", "%+", "%~12345678", "%2F", "%2E", "%25", "%3A", ".", "..", "", "/", ".haulier", "x" * 40]
 KEYS = st.one_of(
     st.text(alphabet='%+~2E0F5A.a/: \0"é', min_size=1, max_size=14),
-    st.lists(
-        st.sampled_from(["%", "%+", "%~12345678", "%2F", "%2E", "%25", "%3A", ".", "..", "", "/", ".haulier",
-        "x" * 40]), min_size=1,
-        max_size=8,
-    ).map("".join),
+    st.lists(st.sampled_from(PIECES), min_size=1, max_size=8).map("".join),
     st.text(min_size=1, max_size=30),
-).filter(bool)  # fmt: skip
+).filter(bool)
 
 
 @given(KEYS, RULES, st.booleans(), st.sets(st.integers(0, 3)))

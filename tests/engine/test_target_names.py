@@ -29,14 +29,14 @@ from tests.hostile_names import TWINS as TWIN_NAMES
 
 FOLDING = FolderRules(folds_case=True, folds_form=True)
 FAT = FolderRules(folds_case=True, folds_form=True, refused='"*:<>?\\|', trimmed=". ", time_step=2.0)
+SEGMENTS = ["a", "A", "b", "", ".", "..", "e\u0301", "é"]
 KEYS = st.sets(
     st.one_of(
         st.text(alphabet="aA/.%é:", min_size=1, max_size=6),
-        st.lists(st.sampled_from(["a", "A", "b", "", ".", "..", "e\u0301", "é"]), min_size=1,
-        max_size=4).map("/".join),
+        st.lists(st.sampled_from(SEGMENTS), min_size=1, max_size=4).map("/".join),
     ).filter(bool),
     max_size=14,
-)  # fmt: skip
+)
 
 
 def placed(names: TargetNames, keys: set[str]) -> tuple[dict[str, str], dict[str, str]]:

@@ -37,12 +37,12 @@ def demo(chosen: Namespace, output: Output) -> int:
         from tui.start import refuse_a_poor_terminal
 
         refuse_a_poor_terminal()
-    with _ending_by_signal():
+    with _ending_by_signal() as ended:
         output.say("Making sample data and starting two S3 servers …")
         playground = Demo.start()
         try:
             with _environment(playground.environment):
-                return _show(chosen, output, playground)
+                return _show(chosen, output, playground, ended)
         finally:
             with _deaf():
                 asyncio.run(stop_engine(playground.paths))
@@ -50,10 +50,10 @@ def demo(chosen: Namespace, output: Output) -> int:
                 output.say("The demo's engine and servers are stopped, its files removed.")
 
 
-def _show(chosen: Namespace, output: Output, playground: Demo) -> int:
+def _show(chosen: Namespace, output: Output, playground: Demo, ended: list[int]) -> int:
     asyncio.run(_connect(chosen, playground))
     if chosen.headless:
-        return _headless(playground, output)
+        return _headless(playground, output, ended)
     from tui.start import run
 
     return run(playground.paths)
@@ -89,8 +89,9 @@ async def stop_engine(paths: Paths) -> None:
 # ---------------------------------------------------------------- without a screen
 
 
-def _headless(playground: Demo, output: Output) -> int:
-    """Bucket to bucket and bucket to disk, each verified by the program and then byte by byte."""
+def _headless(playground: Demo, output: Output, ended: list[int]) -> int:
+    """Bucket to bucket and bucket to disk, each verified by the program and then byte by byte. `ended` holds
+    signals that came, also where Python had to swallow what they raised (in a callback of a weak reference)."""
     flags = ["--json"] if output.json else []
     source, target = (endpoint.name for endpoint in playground.endpoints)
     disk = playground.downloads / "logs-app"
@@ -105,8 +106,8 @@ def _headless(playground: Demo, output: Output) -> int:
         output.say(f"$ haulier {' '.join(step)}")
         sys.stdout.flush()
         code = program.run([*step, *flags])
-        if code >= program.INTERRUPTED:
-            raise Ended(code - 128)
+        if ended or code >= program.INTERRUPTED:
+            raise Ended(ended[0] if ended else code - 128)
         worst = max(worst, code)
     eu, dr = (endpoint.folder for endpoint in playground.endpoints)
     differing = [name for bucket in BUCKETS for name in differences(eu / bucket, dr / bucket)] + differences(
@@ -150,13 +151,16 @@ def _environment(variables: dict[str, str]) -> Iterator[None]:
 
 
 @contextmanager
-def _ending_by_signal() -> Iterator[None]:
+def _ending_by_signal() -> Iterator[list[int]]:
+    ended: list[int] = []
+
     def end(number: int, _frame: FrameType | None) -> None:
+        ended.append(number)
         raise Ended(number)
 
     former = {number: signal.signal(number, end) for number in _ENDING}
     try:
-        yield
+        yield ended
     finally:
         for number, handler in former.items():
             signal.signal(number, handler)
