@@ -15,21 +15,21 @@ import psutil
 from core import __version__
 from core.connection_desk import ConnectionDesk
 from core.connections import ConnectionRegistry
-from core.engine.deletions import WordLimits
-from core.engine.housekeeping import Housekeeping
 from core.engine.jobs import Jobs
-from core.engine.journal import Journal
-from core.engine.leftovers import Leftovers
-from core.engine.limit_desk import LimitDesk
-from core.engine.limits import Bandwidth, MemoryBudget, Pace, Shared
+from core.engine.journal.journal import Journal
 from core.engine.looking import Looking, as_refusal
-from core.engine.mending import CredentialWatch
-from core.engine.network import Network
-from core.engine.pacing import Pacing
+from core.engine.moving.limit_desk import LimitDesk
+from core.engine.moving.limits import Bandwidth, MemoryBudget, Pace, Shared
+from core.engine.moving.pacing import Pacing
+from core.engine.network.mending import CredentialWatch
+from core.engine.network.network import Network
+from core.engine.planning.deletions import WordLimits
 from core.engine.storebook import StoreBook
-from core.engine.ticker import Ticker
-from core.engine.undelete import Undelete
-from core.engine.uploads import Uploads
+from core.engine.upkeep.housekeeping import Housekeeping
+from core.engine.upkeep.leftovers import Leftovers
+from core.engine.upkeep.undelete import Undelete
+from core.engine.upkeep.uploads import Uploads
+from core.engine.watching.ticker import Ticker
 from core.errors import Code, HaulierError, TransferError
 from core.events import EventHub
 from core.messages import (

@@ -11,20 +11,20 @@ from typing import Any
 
 import msgspec
 
-from core.engine.disk_waits import DiskWaits
-from core.engine.ending import Reports, RunEnd, Stop
-from core.engine.journal import Journal
-from core.engine.limit_desk import check_timetable
-from core.engine.limits import Shared
-from core.engine.mending import is_waiting
+from core.engine.journal.journal import Journal
+from core.engine.journal.rows import JobRow
+from core.engine.moving.ending import Reports, RunEnd, Stop
+from core.engine.moving.limit_desk import check_timetable
+from core.engine.moving.limits import Shared
+from core.engine.moving.run import JobRun
+from core.engine.moving.tuning import MOST_THREADS, Tuning
+from core.engine.network.mending import is_waiting
+from core.engine.network.retry import parse_policy
+from core.engine.planning.title import make_title
 from core.engine.records.book import RecordBook
 from core.engine.records.options import check_records
-from core.engine.retry import parse_policy
-from core.engine.rows import JobRow
-from core.engine.run import JobRun
 from core.engine.storebook import StoreBook
-from core.engine.title import make_title
-from core.engine.tuning import MOST_THREADS, Tuning
+from core.engine.upkeep.disk_waits import DiskWaits
 from core.errors import Code, DiskTrouble, HaulierError
 from core.messages import (
     AttemptPage,

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from core.capability_card import CapabilityCard, fingerprint
 from core.capability_cards import CardBook
-from core.engine.route import Route
+from core.engine.planning.route import Route
 from core.errors import Code, HaulierError
 from core.model import ADHOC_S3, Connection, JobSpec, Links, Place, SecretKeys
 from core.stores.base import Remote

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from core.engine.travelling import metadata_to_keep
+from core.engine.moving.travelling import metadata_to_keep
 from core.stores.base import Metadata, ObjectInfo
 from tests.conformance.subject import MIB, Subject, md5, pattern
 

@@ -21,9 +21,9 @@ from typing import Any
 import msgspec
 
 import core.daemon
-from core.engine import large
-from core.engine.database import Database
-from core.engine.journal import Journal
+from core.engine.journal.database import Database
+from core.engine.journal.journal import Journal
+from core.engine.moving import large
 from core.stores.base import Receipt
 from core.stores.local import LocalFolder
 from core.stores.s3 import CopyUnsupported

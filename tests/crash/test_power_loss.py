@@ -20,7 +20,7 @@ from pathlib import Path
 import pytest
 
 from core.connections import ConnectionRegistry
-from core.engine.proof import MIB
+from core.engine.proving.proof import MIB
 from core.launch import engine_command, engine_environment
 from core.messages import GetJob, PlanJob, StartJob
 from core.model import JobKind, JobOptions, JobSpec, JobState, Pair, Place

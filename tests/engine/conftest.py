@@ -8,7 +8,7 @@ import pytest
 import pytest_asyncio
 
 from core.engine.engine import Engine
-from core.engine.journal import Journal
+from core.engine.journal.journal import Journal
 from core.inprocess import InProcessClient
 from core.paths import Paths
 from core.settings import Settings, load_settings

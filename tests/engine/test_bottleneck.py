@@ -6,9 +6,9 @@ import time
 
 import pytest
 
-from core.engine import timing as t
-from core.engine.bottleneck import bottleneck
-from core.engine.timing import Facts, JobTiming, Stopwatch, named_seconds, named_shares
+from core.engine.watching import timing as t
+from core.engine.watching.bottleneck import bottleneck
+from core.engine.watching.timing import Facts, JobTiming, Stopwatch, named_seconds, named_shares
 
 MIB = 1 << 20
 

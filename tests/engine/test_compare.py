@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.engine.compare import FilesAbove, OutOfOrder, Sameness, merge, not_older, ordered, same_time
+from core.engine.planning.compare import FilesAbove, OutOfOrder, Sameness, merge, not_older, ordered, same_time
 from core.model import Compare, Entry
 
 # Few letters, so that names meet; "-", "." and "0" sort around "/".

@@ -17,10 +17,10 @@ from typing import Any
 
 import pytest
 
-from core.engine.database import SCHEMA_VERSION, WAL_KEPT, Database
-from core.engine.journal import Journal
-from core.engine.journal_trouble import JournalDamaged
-from core.engine.rows import TransferRow
+from core.engine.journal.database import SCHEMA_VERSION, WAL_KEPT, Database
+from core.engine.journal.journal import Journal
+from core.engine.journal.journal_trouble import JournalDamaged
+from core.engine.journal.rows import TransferRow
 from core.errors import Code, DiskTrouble, HaulierError
 from tests.engine.test_journal import completions, fill
 from tests.paths.tmpfs import small_disk
@@ -311,7 +311,7 @@ def test_a_folder_that_may_not_be_written(tmp_path: Path) -> None:
 _OPEN_AS_USER = """
 import sys
 from pathlib import Path
-from core.engine.journal import Journal
+from core.engine.journal.journal import Journal
 from core.errors import HaulierError
 from tests.paths.plain_user import give_up_root
 give_up_root()

@@ -13,7 +13,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 import pytest
 
-from core.engine.deletions import WordLimits, second_word
+from core.engine.planning.deletions import WordLimits, second_word
 from core.errors import Code, HaulierError
 from core.inprocess import InProcessClient
 from core.messages import SaveConnection, StartJob

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from core.engine.disks import Disks, DiskWatch, check_disk, nearest, plan_warnings, room_at
-from core.engine.mounts import disk_identity, mounted_below
+from core.engine.upkeep.disks import Disks, DiskWatch, check_disk, nearest, plan_warnings, room_at
+from core.engine.upkeep.mounts import disk_identity, mounted_below
 from core.errors import DiskTrouble, NoRoom, OtherDisk
 from core.stores.local.allocating import allocate
 from tests.paths.disks import tmpfs

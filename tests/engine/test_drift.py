@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
-from core.engine.drift import MOST, SeenListing, drift_words, seen_listing, seen_path
 from core.engine.engine import Engine
+from core.engine.planning.drift import MOST, SeenListing, drift_words, seen_listing, seen_path
 from core.inprocess import InProcessClient
 from core.messages import ReadLog
 from core.model import Drift, Entry, JobKind, JobState, JobView

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.engine.escaping import original, written
-from core.engine.restoring import TWO_FILES, RestoredKeys
+from core.engine.planning.escaping import original, written
+from core.engine.planning.restoring import TWO_FILES, RestoredKeys
 from core.model import Entry
 from core.stores.local.names import name_problem
 from core.stores.local.rules import FolderRules

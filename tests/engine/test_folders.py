@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from core.engine.journal import Journal
-from core.engine.rows import Completion, JobRow, PlannedItem
+from core.engine.journal.journal import Journal
+from core.engine.journal.rows import Completion, JobRow, PlannedItem
 from core.errors import HaulierError
 from core.messages import ListFolders
 from core.model import Action, Entry, JobState, PairPlan, Place, PlanSummary, Status, Tally

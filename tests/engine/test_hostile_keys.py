@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from core.engine import crew
+from core.engine.moving import crew
 from core.inprocess import InProcessClient
 from core.model import Action, JobKind, JobState
 from core.stores.s3 import S3Bucket

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from core.engine.engine import Engine
-from core.engine.journal import Journal
+from core.engine.journal.journal import Journal
 from core.errors import Code, HaulierError
 from core.inprocess import InProcessClient
 from core.messages import (

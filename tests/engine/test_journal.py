@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from core.engine.journal import Journal
-from core.engine.rows import Completion, TransferRow
+from core.engine.journal.journal import Journal
+from core.engine.journal.rows import Completion, TransferRow
 from core.errors import DiskTrouble
 from core.model import Action, Entry, JobState, Level, Notice, Place, Status
 from core.stores.base import PartReceipt
@@ -93,7 +93,7 @@ def test_completing_forgets_the_parts(journal: Journal) -> None:
 _WRITER = """
 import sys
 from pathlib import Path
-from core.engine.journal import Journal
+from core.engine.journal.journal import Journal
 from tests.engine.test_journal import completions, fill
 journal = Journal(Path(sys.argv[1]))
 job = fill(journal, 20_000)

@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.engine.large import (
+from core.engine.journal.rows import ItemRow
+from core.engine.moving.large import (
     LARGE_UPLOAD,
     LargeItem,
     LargeServerSide,
@@ -15,8 +16,7 @@ from core.engine.large import (
     spans_in_segments,
     spans_of,
 )
-from core.engine.proof import MIB, composite, guess_part_size, part_count, segment_size
-from core.engine.rows import ItemRow
+from core.engine.proving.proof import MIB, composite, guess_part_size, part_count, segment_size
 from core.model import Action, Connection, Entry, SecretKeys
 from core.stores.base import PartLimits
 from core.stores.s3 import S3Service

@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from core.engine.limits import Bandwidth, MemoryBudget
+from core.engine.moving.limits import Bandwidth, MemoryBudget
 from core.stores.base import Cancelled
 
 NEVER = threading.Event()

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import msgspec
 import pytest
 
-from core.engine.network import Gate, Network
+from core.engine.network.network import Gate, Network
 from core.errors import NetworkTrouble
 from core.stores.base import Cancelled
 from core.stores.s3 import S3Bucket, S3Service

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from core.engine.large import PartSpan, spans_in_segments
-from core.engine.ordered_digest import OrderedDigest, PassingDigest
+from core.engine.moving.large import PartSpan, spans_in_segments
+from core.engine.proving.ordered_digest import OrderedDigest, PassingDigest
 
 
 def digests_of(data: bytes, segment: int, kind: str = "md5") -> list[bytes]:

@@ -11,9 +11,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from core.engine.journal import Journal
-from core.engine.planner import Planner
-from core.engine.route import Route
+from core.engine.journal.journal import Journal
+from core.engine.planning.planner import Planner
+from core.engine.planning.route import Route
 from core.errors import NotFound
 from core.model import Action, Compare, Connection, Entry, JobKind, JobOptions, JobSpec, Pair, Place
 from core.stores.base import Body, CancelFlag, ObjectInfo, PartLimits

@@ -16,9 +16,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from core.engine.journal import Journal
-from core.engine.planner import Planner
-from core.engine.route import Route
+from core.engine.journal.journal import Journal
+from core.engine.planning.planner import Planner
+from core.engine.planning.route import Route
 from core.engine.storebook import StoreBook
 from core.errors import Code, HaulierError, NetworkTrouble, NotFound
 from core.filters import Filters

@@ -10,7 +10,8 @@ from awscrt.checksums import crc64nvme
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.engine.evidence import (
+from core.engine.moving.large import spans_in_segments, spans_of
+from core.engine.proving.evidence import (
     CRCS,
     MD5,
     Evidence,
@@ -22,9 +23,8 @@ from core.engine.evidence import (
     prove,
     written,
 )
-from core.engine.item_proof import DownloadProof, RelayProof
-from core.engine.large import spans_in_segments, spans_of
-from core.engine.proof import SIZE_ONLY
+from core.engine.proving.item_proof import DownloadProof, RelayProof
+from core.engine.proving.proof import SIZE_ONLY
 from core.errors import IntegrityTrouble
 from core.model import Entry
 from core.stores.base import Metadata, ObjectInfo, PartReceipt

@@ -10,10 +10,10 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from core.engine.large import LargeDownload, LargeItem, LargeServerSide, LargeUpload
-from core.engine.limits import Bandwidth, MemoryBudget
-from core.engine.move import Means, Slot, copy_small, fetch_small, move_part, send_small
-from core.engine.rows import ItemRow, TransferRow
+from core.engine.journal.rows import ItemRow, TransferRow
+from core.engine.moving.large import LargeDownload, LargeItem, LargeServerSide, LargeUpload
+from core.engine.moving.limits import Bandwidth, MemoryBudget
+from core.engine.moving.move import Means, Slot, copy_small, fetch_small, move_part, send_small
 from core.errors import IntegrityTrouble, NotFound, SourceChanged, StageLost
 from core.model import Action, Entry
 from core.stores.base import Metadata, ObjectInfo, PartLimits, PartReceipt

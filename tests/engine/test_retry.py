@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.engine.retry import HOURS, PRESETS, Tries, next_delay, parse_policy
+from core.engine.network.retry import HOURS, PRESETS, Tries, next_delay, parse_policy
 from core.errors import (
     Code,
     DiskTrouble,

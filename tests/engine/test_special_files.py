@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from core.engine.ending import failure_words
+from core.engine.moving.ending import failure_words
 from core.inprocess import InProcessClient
 from core.model import Action, Counts, JobKind, JobState, PlanSummary, Tally
 from tests.engine.asking import at, ends, here, plan, read, run, save, spec_of, write, yes_to

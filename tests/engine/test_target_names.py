@@ -11,8 +11,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from core.engine.escaping import original
-from core.engine.target_names import (
+from core.engine.planning.escaping import original
+from core.engine.planning.target_names import (
     FILE_THERE,
     FOLDER_THERE,
     LINK_THERE,

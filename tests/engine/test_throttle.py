@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from core.engine.throttle import Throttle
+from core.engine.moving.throttle import Throttle
 
 START, LIFT, END = 2.0, 20.0, 32.0  # seconds: the server's quota holds from, until; and the end
 

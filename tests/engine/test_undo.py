@@ -14,8 +14,8 @@ from typing import Any
 import msgspec
 import pytest
 
-from core.engine.rows import ItemRow
-from core.engine.undo import DeletedLine, DeleteLine, UndoFile, UndoHead, head_of, read_undo
+from core.engine.journal.rows import ItemRow
+from core.engine.upkeep.undo import DeletedLine, DeleteLine, UndoFile, UndoHead, head_of, read_undo
 from core.errors import Code, DiskTrouble, HaulierError
 from core.inprocess import InProcessClient
 from core.messages import ForgetJob, UndeleteJob, UndeleteReport

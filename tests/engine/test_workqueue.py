@@ -9,9 +9,9 @@ from pathlib import Path
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from core.engine.large import LargeItem, spans_of
-from core.engine.rows import ItemRow
-from core.engine.workqueue import ItemTask, PartTask, WorkQueue
+from core.engine.journal.rows import ItemRow
+from core.engine.moving.large import LargeItem, spans_of
+from core.engine.moving.workqueue import ItemTask, PartTask, WorkQueue
 from core.model import Action, Entry
 from core.stores.local import LocalFolder
 

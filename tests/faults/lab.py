@@ -16,7 +16,7 @@ from typing import Any
 import msgspec
 
 from core.engine.engine import Engine
-from core.engine.run import JobRun
+from core.engine.moving.run import JobRun
 from core.inprocess import InProcessClient
 from core.messages import CancelJob, GetJob, ListAttempts, ListItems, PlanJob, ReadLog, SaveConnection
 from core.model import (

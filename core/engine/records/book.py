@@ -12,14 +12,14 @@ import time
 from collections.abc import Callable, Iterable
 from hashlib import sha256
 
-from core.engine.journal import Journal
+from core.engine.journal.journal import Journal
+from core.engine.journal.rows import JobRow
 from core.engine.records.download_log import DownloadLog
 from core.engine.records.failed_log import failed_lines
 from core.engine.records.folder_progress import folder_rows
 from core.engine.records.ledger import DOWNLOAD_LOG, FAILED, FOLDERS
 from core.engine.records.options import FLAGS, record_paths
 from core.engine.records.snapshot import replace_file
-from core.engine.rows import JobRow
 from core.errors import DiskTrouble, HaulierError
 from core.model import Level
 from core.safe_text import safe_text

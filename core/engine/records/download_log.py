@@ -7,10 +7,10 @@ import io
 from collections.abc import Sequence
 from pathlib import Path
 
+from core.engine.planning.route import Route
 from core.engine.records.appended import AppendedCsv
 from core.engine.records.csv_text import csv_row, iso_utc
 from core.engine.records.ledger import DOWNLOAD_LOG, EndedItem, Intent, Ledger
-from core.engine.route import Route
 from core.units import format_bytes
 
 COLUMNS = (

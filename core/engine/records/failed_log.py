@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from core.engine.route import Route
+from core.engine.planning.route import Route
 from core.safe_text import safe_text
 
 SEPARATOR = " - "

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
+from core.engine.planning.route import Route
 from core.engine.records.csv_text import csv_row, iso_utc
 from core.engine.records.ledger import FolderSum
-from core.engine.route import Route
 from core.units import format_bytes
 
 COLUMNS = (

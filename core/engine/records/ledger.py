@@ -12,8 +12,8 @@ import time
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from core.engine.database import Database
-from core.engine.rows import Completion
+from core.engine.journal.database import Database
+from core.engine.journal.rows import Completion
 
 DOWNLOAD_LOG, FOLDERS, FAILED = "csv", "progress_csv", "failed_log"
 

@@ -1,0 +1,1 @@
+"""The engine's durable memory, and how its rows are called."""

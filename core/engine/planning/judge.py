@@ -1,0 +1,145 @@
+"""One entry of the source against what the target has under its name: copy, overwrite, leave, or cannot."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+
+import msgspec
+
+from core.engine.planning.compare import SAME_CONTENT, SAME_TIME, Decision, Question, Sameness, same_time
+from core.engine.planning.route import Route
+from core.engine.planning.target_names import TargetNames
+from core.engine.proving.content import same_content
+from core.engine.storebook import Store
+from core.errors import FileTrouble, SourceChanged
+from core.model import Action, Compare, Entry, JobKind, JobSpec
+from core.stores.base import CancelFlag, KeepsTimes
+from core.stores.local import LocalFolder
+from core.units import format_bytes
+
+ARCHIVED = {"GLACIER", "DEEP_ARCHIVE"}
+MAX_KEY = 1024  # bytes of UTF-8 (S3 User Guide, "Naming Amazon S3 objects")
+
+
+def is_folder_marker(entry: Entry) -> bool:
+    """An object that only says that a folder exists, as consoles make them."""
+    return entry.key.endswith("/") and entry.size == 0
+
+
+class Judge:
+    """For one route. `consider` is asked in the plan's order: of two names that clash, the second is judged by
+    the first. `answer` may be asked in any order, by several threads."""
+
+    def __init__(
+        self,
+        spec: JobSpec,
+        route: Route,
+        source: Store,
+        target: Store,
+        cancelled: CancelFlag,
+        names: TargetNames | None = None,
+        path_of: Callable[[str], str] = lambda _name: "",
+    ) -> None:
+        """`names` when the target is a folder; `path_of` tells where a name is in a source folder whose names
+        are escaped, "" for under its own name."""
+        self._spec = spec
+        self._how = Compare(spec.options.compare)
+        self._route = route
+        self._source, self._target = source, target
+        self._cancelled = cancelled
+        self._names = names
+        self._path_of = path_of
+        self._step = names.rules.time_step if names is not None else 0.0
+        self._sameness = Sameness(self._how, self._step)
+        self._looks = self._how is Compare.CHECKSUM or any(
+            isinstance(store, KeepsTimes) for store in (source, target)
+        )
+
+    def consider(self, mine: Entry, theirs: Entry | None) -> Decision | Question:
+        """What to do, as far as listings and the target's disk tell it."""
+        verifies = self._spec.kind is JobKind.VERIFY
+        if mine.size < self._spec.options.skip_smaller_than:
+            return Decision(None, mine, "smaller than asked for")
+        if not verifies and (problem := self._problem(mine)):
+            return Decision(Action.CANNOT, mine, problem)
+        path = self._path_of(mine.key)
+        if self._names is not None:
+            key = self._route.target_key(mine.key)
+            placed = self._names.place(key, mine.size, listed=theirs is not None)
+            if placed.problem and not verifies:
+                return Decision(Action.CANNOT, mine, placed.problem, blocker=placed.blocker)
+            if placed.path != key:
+                path, theirs = placed.path, placed.found
+            elif theirs is None:
+                theirs = placed.found
+            if placed.folder_is_there:
+                return Decision(None, mine, "a folder that is there", path)
+        if verifies:
+            return _to_verify(mine, theirs, path)
+        if theirs is None:
+            return self._to_move(Action.COPY, mine, path)
+        why = self._sameness.at_sight(mine, theirs)
+        if why is None and self._looks:
+            return Question(mine, theirs, path)
+        return Decision(None, mine, why, path) if why else self._to_move(Action.OVERWRITE, mine, path)
+
+    def answer(self, question: Question) -> Decision:
+        """Look closer: at the times that travel with objects, or at the content. What cannot be looked at is
+        taken for different: moving it will tell why. Raises TransferError of the whole store."""
+        mine, path = question.mine, question.path
+        try:
+            same = self._same_content(question) if self._how is Compare.CHECKSUM else self._same_time(question)
+        except (FileTrouble, SourceChanged):
+            same = False
+        if same:
+            return Decision(None, mine, SAME_CONTENT if self._how is Compare.CHECKSUM else SAME_TIME, path)
+        return self._to_move(Action.OVERWRITE, mine, path)
+
+    def _to_move(self, action: Action, mine: Entry, path: str) -> Decision:
+        source = self._source
+        if isinstance(source, LocalFolder):
+            there = source.root / self._route.source_key(mine.key, path)
+            if not os.access(there, os.R_OK, effective_ids=True) and there.exists():
+                return Decision(Action.CANNOT, mine, "no permission to read it")
+        return Decision(action, mine, path=path)
+
+    def _problem(self, mine: Entry) -> str:
+        if mine.storage_class in ARCHIVED:
+            return f"archived ({mine.storage_class}), must be restored first"
+        largest = self._target.limits.max_size
+        if self._names is not None:
+            largest = self._names.rules.max_file
+        elif len(self._route.target_key(mine.key).encode()) > MAX_KEY:
+            return f"key longer than {MAX_KEY} bytes"
+        return f"larger than the target takes ({format_bytes(largest)})" if mine.size > largest else ""
+
+    def _same_time(self, question: Question) -> bool:
+        """Whether both are of the same time where it travels with them. A listing shows when an object was
+        uploaded; the time of the file it was made of is only told by looking at it."""
+        mine, theirs, path = question
+        ours = _kept_time(self._source, self._route.source_key(mine.key, path), mine)
+        other = _kept_time(self._target, self._route.target_key(mine.key, path), theirs)
+        return same_time(ours, other, self._step)
+
+    def _same_content(self, question: Question) -> bool:
+        mine, theirs, path = question
+        route = self._route
+        source_entry = msgspec.structs.replace(mine, key=route.source_key(mine.key, path))
+        target_entry = msgspec.structs.replace(theirs, key=route.target_key(mine.key, path))
+        verdict = same_content(
+            self._source, source_entry, self._target, target_entry, read_both=True, cancelled=self._cancelled
+        )
+        return bool(verdict.equal)
+
+
+def _to_verify(mine: Entry, theirs: Entry | None, path: str) -> Decision:
+    if theirs is None:
+        return Decision(Action.CANNOT, mine, "missing at the target")
+    if mine.size != theirs.size:
+        return Decision(Action.CANNOT, mine, f"sizes differ: {mine.size} and {theirs.size} bytes")
+    return Decision(Action.VERIFY, mine, path=path)
+
+
+def _kept_time(store: Store, key: str, entry: Entry) -> float:
+    return store.kept_time(key) if isinstance(store, KeepsTimes) else entry.modified

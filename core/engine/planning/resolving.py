@@ -1,0 +1,96 @@
+"""From places as they were written to routes: object or folder, which prefix, by which method."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from core.engine.planning.route import Route
+from core.engine.storebook import StoreBook
+from core.errors import NotFound
+from core.model import JobKind, JobSpec, Method, Pair, Place
+
+
+class Resolver:
+    """Asks the stores what each pair of a spec really means."""
+
+    def __init__(self, spec: JobSpec, stores: StoreBook) -> None:
+        self._spec = spec
+        self._stores = stores
+
+    def route(self, pair: Pair) -> Route:
+        """Raises TransferError (source missing, no permission) or HaulierError."""
+        source, target = pair.source, pair.target
+        source_root, source_prefix, single = self._source(source)
+        target_root, target_prefix, target_name = self._target(target, single)
+        creates = False
+        if target.kind == "s3":
+            service = self._stores.service(target.connection, self._spec.adhoc)
+            creates = not service.has_bucket(target.bucket)
+            if creates and self._spec.kind is JobKind.VERIFY:
+                raise NotFound(f"there is no bucket {target.bucket} at {target.connection}")
+        return Route(
+            source=source,
+            target=target,
+            source_root=source_root,
+            target_root=target_root,
+            source_prefix=source_prefix,
+            target_prefix=target_prefix,
+            single=single,
+            target_name=target_name,
+            method=self._method(source, target),
+            creates_bucket=creates,
+        )
+
+    def _source(self, source: Place) -> tuple[str, str, str]:
+        """(local root, prefix, name of a single object)."""
+        if source.kind == "local":
+            path = Path(source.path)
+            if path.is_file():
+                return str(path.parent), "", path.name
+            if not path.is_dir():
+                raise NotFound(f"{source.path}: no such file or folder")
+            return str(path), "", ""
+        bucket = self._stores.service(source.connection, self._spec.adhoc).bucket(source.bucket)
+        if source.is_folder:
+            return "", source.path, ""
+        try:
+            bucket.stat(source.path)
+        except NotFound:
+            page, _ = bucket.level(source.path + "/", cursor="", limit=1)
+            if not page:
+                raise NotFound(f"{source}: no such object, and nothing below it") from None
+            return "", source.path + "/", ""
+        above, slash, name = source.path.rpartition("/")
+        return "", above + slash, name
+
+    def _target(self, target: Place, single: str) -> tuple[str, str, str]:
+        """(local root, prefix, another name for a single object)."""
+        if target.kind == "local":
+            path = Path(target.path)
+            if single and not target.is_folder and not path.is_dir():
+                return str(path.parent), "", "" if path.name == single else path.name
+            if path.exists() and not path.is_dir():
+                raise NotFound(f"{target.path}: is a file, not a folder")
+            return str(path), "", ""
+        if target.is_folder:
+            return "", target.path, ""
+        if single:
+            above, slash, name = target.path.rpartition("/")
+            return "", above + slash, "" if name == single else name
+        return "", target.path + "/", ""
+
+    def _method(self, source: Place, target: Place) -> Method:
+        if self._spec.kind is JobKind.VERIFY:
+            return "verify"
+        match (source.kind, target.kind):
+            case ("local", "local"):
+                return "local"
+            case ("s3", "local"):
+                return "download"
+            case ("local", "s3"):
+                return "upload"
+        here = self._stores.service(target.connection, self._spec.adhoc)
+        same = here.same_service(self._stores.service(source.connection, self._spec.adhoc))
+        card = self._stores.card(target, self._spec.adhoc)
+        copies = card is None or card.copy is not False  # known from its capability card
+        return "server side" if same and copies and self._spec.options.server_side else "relay"

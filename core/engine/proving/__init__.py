@@ -1,0 +1,1 @@
+"""What was proven of content, and how."""
