@@ -1,0 +1,92 @@
+"""The Hub's request quota, obeyed before it is used up.
+
+Source: "Hub rate limits" in the Hub documentation. Every answer tells the quota that it was charged to, after
+draft-ietf-httpapi-ratelimit-headers: `RateLimit: "resolvers";r=0;t=55` (requests left, seconds until they are
+new). Quotas belong to an account: one `Quotas` serves everything that one Hub is asked with one token.
+"""
+
+from __future__ import annotations
+
+import re
+import threading
+import time
+
+from core.errors import Throttled
+from core.stores.base import CancelFlag, Cancelled
+
+API = "api"
+RESOLVERS = "resolvers"
+LONGEST = 3600.0  # seconds that a server's word is believed
+WAITED_HERE = 5.0  # seconds; longer pauses are the caller's, who may have other work
+STEP = 0.05
+_ITEM = re.compile(r'\s*"([a-z0-9_ -]{1,64})"((?:\s*;\s*[a-z]+=[^;,"]{1,32})*)', re.IGNORECASE)
+_NUMBER = re.compile(r";\s*([rt])=(\d{1,12})(?![\d.])")
+
+
+class Quotas:
+    """What is known of the quotas of one account. Called from many threads."""
+
+    def __init__(self) -> None:
+        self._left: dict[str, tuple[int, float]] = {}  # requests, and when they are new (monotonic seconds)
+        self._lock = threading.Lock()
+
+    def left(self, name: str) -> int:
+        """Requests left; -1 when nobody knows."""
+        with self._lock:
+            return self._standing(name)
+
+    def take(self, name: str, doing: object, cancelled: CancelFlag | None = None) -> None:
+        """Before a request. Waits a short time for a new quota. Raises Throttled with the time to wait when
+        it is a long one, Cancelled."""
+        until = time.monotonic() + WAITED_HERE
+        while True:
+            if cancelled is not None and cancelled.is_set():
+                raise Cancelled
+            with self._lock:
+                left = self._standing(name)
+                if left:
+                    if left > 0:
+                        self._left[name] = (left - 1, self._left[name][1])
+                    return
+                new = self._left[name][1]
+            if new > until:
+                raise Throttled(
+                    f'{doing}: the request quota "{name}" is used up; nothing is asked until it is new',
+                    retry_after=max(new - time.monotonic(), 0.0),
+                )
+            time.sleep(min(STEP, max(new - time.monotonic(), 0.001)))
+
+    def told(self, header: str) -> None:
+        """After every answer: its RateLimit header, which may be empty or nonsense."""
+        for name, left, seconds in read_limits(header):
+            new = time.monotonic() + min(seconds, LONGEST)
+            with self._lock:
+                known = self._left.get(name)
+                # Answers overtake each other: within one window the smaller number is the truer one.
+                if known is not None and abs(known[1] - new) < 2 and known[1] > time.monotonic():
+                    left = min(left, known[0])
+                self._left[name] = (left, new)
+
+    def _standing(self, name: str) -> int:
+        known = self._left.get(name)
+        if known is None:
+            return -1
+        if known[1] <= time.monotonic():
+            del self._left[name]
+            return -1
+        return known[0]
+
+
+def read_limits(header: str) -> list[tuple[str, int, float]]:
+    """Name, requests left, seconds until they are new, of each quota that a RateLimit header tells."""
+    found: list[tuple[str, int, float]] = []
+    for item in _ITEM.finditer(header[:1000]):
+        told = dict(_NUMBER.findall(item[2]))
+        if "r" in told and "t" in told:
+            found.append((item[1].lower(), int(told["r"]), float(told["t"])))
+    return found
+
+
+def seconds_until_new(header: str) -> float:
+    """How long the emptiest quota of a RateLimit header has to be waited for; 0.0 when it tells nothing."""
+    return max((min(seconds, LONGEST) for _, left, seconds in read_limits(header) if left == 0), default=0.0)

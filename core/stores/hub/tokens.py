@@ -1,0 +1,86 @@
+"""The Hub's access token: where it is kept, and that it is never shown.
+
+Source: "Environment variables" in the documentation of the Hub's Python client: HF_TOKEN goes first, then the
+file that HF_TOKEN_PATH names, else $HF_HOME/token; HF_HOME is $XDG_CACHE_HOME/huggingface unless set.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+from core.errors import BadCredentials
+
+MAX_TOKEN = 4096  # bytes of a token file; anything longer is something else
+
+
+class Token:
+    """A secret; only `header` gives it away."""
+
+    __slots__ = ("_text",)
+
+    def __init__(self, text: str) -> None:
+        """Raises BadCredentials for what cannot stand in a header; the text is not repeated."""
+        text = text.strip()
+        if not text or not text.isascii() or any(not 0x21 <= ord(letter) <= 0x7E for letter in text):
+            raise BadCredentials("the Hub token is no token: it is empty or has spaces or special characters")
+        self._text = text
+
+    def header(self) -> str:
+        """The value of an Authorization header."""
+        return f"Bearer {self._text}"
+
+    def __repr__(self) -> str:
+        return "Token(…)"
+
+    __str__ = __repr__
+
+    def __reduce__(self) -> str | tuple[object, ...]:
+        raise TypeError("a token is not written down")
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Token) and other._text == self._text
+
+    def __hash__(self) -> int:
+        return hash(self._text)
+
+
+def token_of(environment: Mapping[str, str] = os.environ) -> Token | None:
+    """The token of this machine's user; None when there is none. Read again at each call.
+
+    Raises BadCredentials when one is set and cannot be used, naming the place and not the token.
+    """
+    if environment.get("HF_TOKEN", "").strip():
+        return Token(environment["HF_TOKEN"])
+    path = token_path(environment)
+    try:
+        with path.open("rb") as file:
+            data = file.read(MAX_TOKEN + 1)
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except OSError as error:
+        raise BadCredentials(f"the Hub token file {path} cannot be read ({error.strerror})") from None
+    text = data.decode("ascii", "replace").strip()
+    if not text:
+        return None
+    try:
+        if len(data) > MAX_TOKEN:
+            raise BadCredentials("too long")
+        return Token(text)
+    except BadCredentials:
+        raise BadCredentials(f"the Hub token file {path} holds no token") from None
+
+
+def token_path(environment: Mapping[str, str] = os.environ) -> Path:
+    """Where the token's file is or would be."""
+    if named := environment.get("HF_TOKEN_PATH", ""):
+        return Path(named).expanduser()
+    return _hub_home(environment) / "token"
+
+
+def _hub_home(environment: Mapping[str, str]) -> Path:
+    if home := environment.get("HF_HOME", ""):
+        return Path(home).expanduser()
+    cache = environment.get("XDG_CACHE_HOME", "") or "~/.cache"
+    return Path(cache).expanduser() / "huggingface"
