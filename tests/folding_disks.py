@@ -6,12 +6,13 @@ import contextlib
 import os
 import shutil
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+from tests.rclone import PROGRAM
 
 KINDS = ("vfat", "ext4 casefold", "rclone mount")
 _MAKE = {
@@ -58,9 +59,8 @@ def _mounted_by_rclone(disk: Path, near: Path) -> Iterator[None]:
     if shutil.which("fusermount3") is None or not Path("/dev/fuse").exists():
         pytest.skip("needs FUSE and fusermount3")
     (near / "behind").mkdir()
-    program = Path(sys.executable).with_name("rclone")
     process = subprocess.Popen(
-        [program, "mount", near / "behind", disk, "--vfs-case-insensitive", "--vfs-cache-mode", "full",
+        [PROGRAM, "mount", near / "behind", disk, "--vfs-case-insensitive", "--vfs-cache-mode", "full",
          "--cache-dir", near / "cache", "--vfs-write-back", "0s", "--attr-timeout", "0s",
          "--dir-cache-time", "1h"],
         env={**os.environ, "RCLONE_CONFIG": "/dev/null"}, stderr=subprocess.DEVNULL,

@@ -23,7 +23,7 @@ from core.engine.journal.journal_trouble import JournalDamaged
 from core.engine.journal.rows import TransferRow
 from core.errors import Code, DiskTrouble, HaulierError
 from tests.engine.test_journal import completions, fill
-from tests.paths.tmpfs import small_disk
+from tests.paths.disks import tmpfs
 
 REASONS = "SELECT reason FROM jobs ORDER BY id"
 
@@ -324,7 +324,7 @@ except HaulierError as error:
 
 def test_a_full_disk_at_the_start(tmp_path: Path) -> None:
     """No room for the index beside the journal: said as what it is, nothing changed; with room it opens."""
-    with small_disk(tmp_path / "disk", 1 << 20) as disk:
+    with tmpfs(tmp_path / "disk", size=1 << 20) as disk:
         journal = Journal(disk / "j")
         fill(journal, 10)
         journal.close()

@@ -16,7 +16,7 @@ from core.errors import DiskTrouble
 from core.model import Action, Entry, JobState, Level, Notice, Place, Status
 from core.stores.base import PartReceipt
 from tests.engine.asking import spec_of
-from tests.paths.tmpfs import small_disk
+from tests.paths.disks import tmpfs
 
 SPEC = spec_of((Place(kind="local", path="/from"), Place(kind="local", path="/to")))
 
@@ -132,7 +132,7 @@ def test_killed_while_writing(tmp_path: Path, after: int) -> None:
 
 def test_a_full_disk_is_a_trouble_that_can_be_mended(tmp_path: Path) -> None:
     """When the journal's disk is full the group is refused as DiskTrouble; with room again it is written."""
-    with small_disk(tmp_path / "disk", 2 << 20) as disk:
+    with tmpfs(tmp_path / "disk", size=2 << 20) as disk:
         journal = Journal(disk / "j")
         job = fill(journal, 100)
         with contextlib.suppress(OSError), (disk / "ballast").open("wb") as ballast:

@@ -4,8 +4,6 @@ seen."""
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -13,6 +11,7 @@ import pytest
 from core.inprocess import InProcessClient
 from core.model import JobKind, JobState, PlanSummary
 from tests.engine.asking import at, here, plan, read, run, save, spec_of, write
+from tests.rclone import rclone
 from tests.servers import S3Server
 
 TIMES = {
@@ -36,29 +35,6 @@ def tree(root: Path) -> Path:
 
 def times(root: Path) -> dict[str, float]:
     return {name: (root / name).stat().st_mtime for name in TIMES}
-
-
-def rclone(server: S3Server, *arguments: str) -> None:
-    """The rclone program, with the server under the name `s3`."""
-    settings = {
-        "RCLONE_CONFIG_S3_TYPE": "s3",
-        "RCLONE_CONFIG_S3_PROVIDER": "Other",
-        "RCLONE_CONFIG_S3_ENDPOINT": server.endpoint,
-        "RCLONE_CONFIG_S3_ACCESS_KEY_ID": server.access_key,
-        "RCLONE_CONFIG_S3_SECRET_ACCESS_KEY": server.secret_key,
-        "RCLONE_CONFIG_S3_FORCE_PATH_STYLE": "true",
-        "RCLONE_CONFIG": "/dev/null",
-    }
-    program = Path(sys.executable).with_name("rclone")
-    result = subprocess.run(
-        [program, *arguments],
-        env={**os.environ, **settings},
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=60,
-    )
-    assert result.returncode == 0, result.stderr[-2000:]
 
 
 async def to_do(client: InProcessClient, source: object, target: object, **options: object) -> int:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -14,31 +12,10 @@ import pytest
 from core.errors import Code, HaulierError
 from core.storage_classes import STORAGE_CLASSES
 from tests.paths.driving import MIB, Haulier, at, connection_of, fill, here, noise, sha256, tree, until
+from tests.rclone import rclone
 from tests.servers import S3Server
 
 MOMENTS = {"small.txt": 1_700_000_000_123_456_789, "large.bin": 1_234_567_890_000_000_001}
-
-
-def rclone(server: S3Server, *words: str) -> str:
-    """Run rclone with `x:` as a remote for this server; its output."""
-    config = {
-        "RCLONE_CONFIG_X_TYPE": "s3",
-        "RCLONE_CONFIG_X_PROVIDER": "Other",
-        "RCLONE_CONFIG_X_ENDPOINT": server.endpoint,
-        "RCLONE_CONFIG_X_ACCESS_KEY_ID": server.access_key,
-        "RCLONE_CONFIG_X_SECRET_ACCESS_KEY": server.secret_key,
-        "RCLONE_S3_UPLOAD_CUTOFF": "5Mi",
-        "TZ": "UTC",
-    }
-    program = Path(sys.executable).with_name("rclone")
-    done = subprocess.run(
-        [str(program), "--config", "", *words],
-        env={**os.environ, **config},
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    return done.stdout
 
 
 def as_listed(nanoseconds: int) -> str:
@@ -64,7 +41,7 @@ async def test_times_are_those_that_rclone_reads(
     bucket = moto_server.new_bucket()
     source = two_files(tmp_path / "source")
     await haulier.copied(here(source), at(moto_server, bucket))
-    lines = rclone(moto_server, "lsl", f"x:{bucket}")
+    lines = rclone(moto_server, "lsl", f"s3:{bucket}").stdout
     for name, moment in MOMENTS.items():
         assert f"{as_listed(moment)} {name}" in lines
     back = tmp_path / "back"
@@ -82,7 +59,7 @@ async def test_times_are_those_that_rclone_wrote(
     await haulier.save(connection_of(moto_server))
     first, second = moto_server.new_bucket(), moto_server.new_bucket()
     source = two_files(tmp_path / "source")
-    rclone(moto_server, "copy", str(source), f"x:{first}")
+    rclone(moto_server, "copy", "--s3-upload-cutoff", "5Mi", str(source), f"s3:{first}")
     await haulier.copied(at(moto_server, first), at(moto_server, second))
     await haulier.copied(at(moto_server, second), here(tmp_path / "back"))
     assert {name: (tmp_path / "back" / name).stat().st_mtime_ns for name in MOMENTS} == MOMENTS

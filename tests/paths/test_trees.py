@@ -9,8 +9,6 @@ import hashlib
 import json
 import os
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -33,6 +31,7 @@ from tests.paths.driving import (
     unfinished_uploads,
     yes_to,
 )
+from tests.rclone import rclone
 from tests.servers import S3Server
 
 ODD_NAMES = [
@@ -81,27 +80,9 @@ def same_trees(one: Path, other: Path) -> None:
 
 def rclone_check(server: S3Server, bucket: str, prefix: str, folder: Path) -> None:
     """rclone, which shares no code with us, downloads everything and compares."""
-    settings = {
-        "RCLONE_CONFIG_JUDGE_TYPE": "s3",
-        "RCLONE_CONFIG_JUDGE_PROVIDER": "Other",
-        "RCLONE_CONFIG_JUDGE_ENDPOINT": server.endpoint,
-        "RCLONE_CONFIG_JUDGE_ACCESS_KEY_ID": server.access_key,
-        "RCLONE_CONFIG_JUDGE_SECRET_ACCESS_KEY": server.secret_key,
-        "RCLONE_CONFIG_JUDGE_FORCE_PATH_STYLE": "true",
-        "RCLONE_CONFIG": "/dev/null",
-    }
-    program = Path(sys.executable).with_name("rclone")
-    result = subprocess.run(
-        [program, "check", "--download", str(folder), f"judge:{bucket}/{prefix}", "--s3-encoding", "None",
-         "--local-encoding", "None"],
-        env={**os.environ, **settings},
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )  # fmt: skip
-    assert result.returncode == 0, result.stderr[-3000:]
-    assert " 0 differences found" in result.stderr
+    plain = ("--s3-encoding", "None", "--local-encoding", "None")
+    judged = rclone(server, "check", "--download", str(folder), f"s3:{bucket}/{prefix}", *plain)
+    assert " 0 differences found" in judged.stderr
 
 
 def moved_nothing(view: JobView, files: int, unsure: int) -> None:

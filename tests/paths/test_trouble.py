@@ -23,6 +23,7 @@ from core.messages import (
 )
 from core.model import JobKind, JobState
 from tests import servers
+from tests.paths.disks import tmpfs
 from tests.paths.driving import (
     MIB,
     Haulier,
@@ -39,7 +40,6 @@ from tests.paths.driving import (
     unfinished_uploads,
     yes_to,
 )
-from tests.paths.tmpfs import small_disk
 from tests.paths.wiretap import tapped
 from tests.servers import S3Server
 
@@ -51,7 +51,7 @@ async def test_full_disk(haulier: Haulier, moto_server: S3Server, bucket: str, t
     objects = [("big", noise(12 * MIB)), *((f"small/{n}", noise(MIB, seed=n)) for n in range(10))]
     put_all(moto_server, bucket, objects)
     await haulier.save(connection_of(moto_server))
-    with small_disk(tmp_path / "disk", 32 * MIB) as disk:
+    with tmpfs(tmp_path / "disk", size=32 * MIB) as disk:
         ballast = fill(disk / "ballast", 18 * MIB)
         out = disk / "out"
         job = (await haulier.submit(at(moto_server, bucket), here(out), reserve=0)).id
@@ -74,7 +74,7 @@ async def test_full_disk_under_the_journal(moto_server: S3Server, bucket: str, t
     """The engine's own disk is full: the job stops with a reason instead of going on unrecorded, the engine
     lives, and with space the job ends whole."""
     source = many(tmp_path / "src", 400)
-    with small_disk(tmp_path / "disk", 6 * MIB) as disk:
+    with tmpfs(tmp_path / "disk", size=6 * MIB) as disk:
         async with Haulier(disk / "haulier") as haulier:
             await haulier.save(connection_of(moto_server))
             view = await haulier.planned(here(source), at(moto_server, bucket), JobKind.COPY)

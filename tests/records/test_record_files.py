@@ -19,8 +19,8 @@ from core.errors import Code, HaulierError
 from core.messages import ForgetJob, ReadLog, RetryJob, StartJob, TuneJob
 from core.model import Action, Entry, JobKind, JobState, JobView, Status
 from tests.engine.asking import spec_of
+from tests.paths.disks import tmpfs
 from tests.paths.driving import Haulier, at, connection_of, here, keys, many, put_all, until
-from tests.paths.tmpfs import small_disk
 from tests.servers import S3Server
 
 LOG = ["timestamp_iso", "bucket", "key", "size_bytes", "size_human", "etag", "last_modified_iso", "local_path",
@@ -149,7 +149,7 @@ async def test_a_full_disk_under_a_record_does_not_stop_the_transfer(haulier: Ha
     """The job is completed and the trouble told; once there is room the log becomes complete by itself, even
     under another engine."""
     source = many(tmp_path / "from", 300)
-    with small_disk(tmp_path / "disk", 64 * 1024) as disk:
+    with tmpfs(tmp_path / "disk", size=64 * 1024) as disk:
         ballast = disk / "ballast"
         ballast.write_bytes(b"x" * (os.statvfs(disk).f_bavail * os.statvfs(disk).f_frsize - 4096))
         log, failed = disk / "log.csv", disk / "failed.log"

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from core.stores.local import STAGING, LocalFolder
-from tests.paths.tmpfs import small_disk
+from tests.paths.disks import tmpfs
 from tests.stores.local.using import put, staged, stored
 
 
@@ -47,7 +47,7 @@ def test_a_folder_in_the_way_is_an_error_of_that_file_only(root: Path) -> None:
 
 def test_across_file_systems(root: Path) -> None:
     """A mount inside the folder: rename cannot reach it, the bytes and times arrive whole all the same."""
-    with small_disk(root / "mount", 4 << 20):
+    with tmpfs(root / "mount", size=4 << 20):
         store = LocalFolder(root)
         data = os.urandom(1 << 20)
         receipts = [put(store, "mount/small", b"small", modified=1e9), staged(store, "mount/deep/large", data)]
