@@ -21,24 +21,34 @@ import msgspec
 from core.capability_card import CapabilityCard
 from core.errors import Code
 from core.model import (
+    ADHOC_HUB,
     Action,
+    Adhoc,
+    Analysis,
     AttemptView,
     BucketInfo,
+    CampaignView,
     Check,
     Connection,
+    DiskFile,
     DiskView,
     EngineStatus,
     Entry,
     FolderView,
+    FoundRepo,
     ItemView,
     JobProgress,
     JobSpec,
     JobView,
+    KeptRepo,
+    KnownDisk,
     Level,
     Notice,
     Place,
     Priority,
     Probe,
+    RepoInfo,
+    RepoKind,
     SecretKeys,
     Status,
     Tally,
@@ -46,7 +56,7 @@ from core.model import (
     WorkerView,
 )
 
-PROTOCOL = 1
+PROTOCOL = 2
 MAX_FRAME = 16 * 1024 * 1024
 
 R = TypeVar("R")
@@ -174,7 +184,7 @@ class ListBuckets(Command["BucketList"], frozen=True, kw_only=True, tag="list_bu
     """The buckets of a connection, in the order of their names."""
 
     connection: str
-    adhoc: Connection | None = None  # what `s3://` means to the asking face
+    adhoc: Adhoc = None  # what `s3://` means to the asking face
 
 
 class Measure(Command["Measured"], frozen=True, kw_only=True, tag="measure"):
@@ -182,7 +192,7 @@ class Measure(Command["Measured"], frozen=True, kw_only=True, tag="measure"):
 
     place: Place
     seconds: float = 10.0
-    adhoc: Connection | None = None
+    adhoc: Adhoc = None
 
 
 class ListEntries(Command["EntryPage"], frozen=True, kw_only=True, tag="list_entries"):
@@ -193,7 +203,7 @@ class ListEntries(Command["EntryPage"], frozen=True, kw_only=True, tag="list_ent
     recursive: bool = False
     cursor: str = ""
     limit: int = 1000
-    adhoc: Connection | None = None
+    adhoc: Adhoc = None
 
 
 class ListUploads(Command["UploadPage"], frozen=True, kw_only=True, tag="list_uploads"):
@@ -206,7 +216,7 @@ class ListUploads(Command["UploadPage"], frozen=True, kw_only=True, tag="list_up
     cursor: str = ""
     limit: int = 1000
     measure: int = 0
-    adhoc: Connection | None = None
+    adhoc: Adhoc = None
 
 
 class CleanUploads(Command["CleanedUploads"], frozen=True, kw_only=True, tag="clean_uploads"):
@@ -216,7 +226,109 @@ class CleanUploads(Command["CleanedUploads"], frozen=True, kw_only=True, tag="cl
     place: Place
     uploads: tuple[UploadId, ...]
     confirm: str = ""
-    adhoc: Connection | None = None
+    adhoc: Adhoc = None
+
+
+# ---------------------------------------------------------------- Hubs and lists
+
+
+class ListRepos(Command["RepoList"], frozen=True, kw_only=True, tag="list_repos"):
+    """The kept repositories, in the order of their names."""
+
+
+class KeepRepo(Command["RepoList"], frozen=True, kw_only=True, tag="keep_repo"):
+    """Keep a repository, or change what is kept of it (same id, kind and connection). It is not asked for: use
+    `LookAtRepo` to see whether it is there."""
+
+    repo: KeptRepo
+
+
+class DropRepo(Command["RepoList"], frozen=True, kw_only=True, tag="drop_repo"):
+    """Keep it no longer. Raises not_found. `kind` and `connection` empty: whichever has the id, if only one."""
+
+    id: str
+    kind: str = ""
+    connection: str = ""
+
+
+class SearchRepos(Command["FoundRepos"], frozen=True, kw_only=True, tag="search_repos"):
+    """What a Hub finds for some words, the most downloaded first."""
+
+    words: str
+    kind: RepoKind = "datasets"
+    connection: str = ADHOC_HUB
+    limit: int = 50
+    adhoc: Adhoc = None
+
+
+class LookAtRepo(Command[RepoInfo], frozen=True, kw_only=True, tag="look_at_repo"):
+    """A repository at its place's revision: the commit, and whether its files may be read."""
+
+    place: Place
+    adhoc: Adhoc = None
+
+
+class ReadList(Command["ListPreview"], frozen=True, kw_only=True, tag="read_list"):
+    """Read a list of URLs or ids whole and say what it holds. Nothing is asked of a server."""
+
+    place: Place
+    limit: int = 20
+
+
+class Analyse(Command[Analysis], frozen=True, kw_only=True, tag="analyse"):
+    """Count what is at a place: sizes, largest files, folders. Gives up after `seconds`. Of lists the servers
+    are asked for sizes."""
+
+    place: Place
+    include: tuple[str, ...] = ()
+    exclude: tuple[str, ...] = ()
+    seconds: float = 60.0
+    adhoc: Adhoc = None
+
+
+# ---------------------------------------------------------------- more than one disk holds
+
+
+class GetCampaign(Command[CampaignView], frozen=True, kw_only=True, tag="get_campaign"):
+    """A job in batches (`JobSpec.batches`), by its number or by that of a batch's job."""
+
+    job: int
+
+
+class ContinueCampaign(Command[JobView], frozen=True, kw_only=True, tag="continue_campaign"):
+    """Move a batch to a disk; replies with the job that does it, the same one when it exists already.
+
+    `target` None: where that batch, or else the campaign, was to go. Refused: a disk that holds another batch
+    (unless `share_disk`), another disk than the one this batch was begun on (unless `other_disk`), a folder on
+    which nothing is mounted where a disk was before, and too little room."""
+
+    job: int
+    batch: int
+    target: Place | None = None
+    share_disk: bool = False
+    other_disk: bool = False
+
+
+class ListBatchFiles(Command["DiskFiles"], frozen=True, kw_only=True, tag="list_batch_files"):
+    """The files of a campaign with batch and disk. `batch` 0: all; `cursor` is from the page before."""
+
+    job: int
+    batch: int = 0
+    contains: str = ""
+    cursor: str = ""
+    limit: int = 200
+
+
+class ListDisks(Command["DiskList"], frozen=True, kw_only=True, tag="list_disks"):
+    """The catalogue of disks."""
+
+
+class FindOnDisks(Command["DiskFiles"], frozen=True, kw_only=True, tag="find_on_disks"):
+    """Which disks hold files whose name contains this text."""
+
+    contains: str
+    cursor: str = ""
+    limit: int = 200
 
 
 # ---------------------------------------------------------------- jobs
@@ -306,7 +418,7 @@ class CheckSystem(Command["SystemReport"], frozen=True, kw_only=True, tag="check
     place: Place
     size: int = 0
     reserve: int = -1
-    adhoc: Connection | None = None
+    adhoc: Adhoc = None
 
 
 class UndeleteJob(Command["UndeleteReport"], frozen=True, kw_only=True, tag="undelete_job"):
@@ -381,7 +493,19 @@ class ListAttempts(Command["AttemptPage"], frozen=True, kw_only=True, tag="list_
 
 
 AnyCommand = (
-    Ping
+    ListRepos
+    | KeepRepo
+    | DropRepo
+    | SearchRepos
+    | LookAtRepo
+    | ReadList
+    | Analyse
+    | GetCampaign
+    | ContinueCampaign
+    | ListBatchFiles
+    | ListDisks
+    | FindOnDisks
+    | Ping
     | Shutdown
     | Subscribe
     | Unsubscribe
@@ -500,6 +624,36 @@ class CleanedUploads(Value, frozen=True, kw_only=True):
 class EntryPage(Value, frozen=True, kw_only=True):
     entries: tuple[Entry, ...]
     cursor: str = ""  # empty: this was the last page
+
+
+class RepoList(Value, frozen=True, kw_only=True):
+    repos: tuple[KeptRepo, ...]
+
+
+class FoundRepos(Value, frozen=True, kw_only=True):
+    repos: tuple[FoundRepo, ...]
+
+
+class ListPreview(Value, frozen=True, kw_only=True):
+    """What a list holds. `rows` are those that give a URL; examples are the first ones."""
+
+    rows: int
+    first: tuple[Entry, ...] = ()  # key: the name it gets; url: where it comes from
+    blanks: int = 0
+    duplicates: int = 0
+    duplicate_examples: tuple[str, ...] = ()
+    bad: int = 0
+    bad_examples: tuple[tuple[int, str], ...] = ()  # (line from 1, why)
+
+
+class DiskFiles(Value, frozen=True, kw_only=True):
+    files: tuple[DiskFile, ...]
+    cursor: str = ""
+    matching: int = -1  # in all, -1 when not counted
+
+
+class DiskList(Value, frozen=True, kw_only=True):
+    disks: tuple[KnownDisk, ...]
 
 
 class StalePart(Value, frozen=True, kw_only=True):

@@ -20,31 +20,57 @@ class Value(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 ADHOC_S3 = "s3"  # the connection name that `s3://…` places carry; reserved, described in JobSpec.adhoc
+ADHOC_HUB = "hf"  # the same for `hf://…` places
+UNSIZED = -1  # an entry's size where nobody knows it before it is read (URLs of a list)
 RESERVED_NAMES = frozenset({"s3", "hf", "list", "file", "http", "https", "local"})
 
 
 class Place(Value, frozen=True, kw_only=True):
-    """Where something is. `connection` is empty for this machine's files.
+    """Where something is. `connection` is empty where none is needed.
 
-    For S3, `bucket` may be empty (the connection's root) and `path` is a key or a prefix ending in "/".
-    For local files, `path` is absolute; a trailing "/" says folder.
+    | kind | `bucket` | `path` |
+    |---|---|---|
+    | local | | absolute; a trailing "/" says folder |
+    | s3 | the bucket; empty: the connection's root | a key, or a prefix ending in "/" |
+    | hub | the repository: "gpt2", "datasets/org/name", "spaces/org/name" | a file, or a folder with "/" |
+    | web | | empty; `url` is the file |
+    | list | | the absolute path of a file of URLs or ids; `url` is what ids are put into |
+    | disk | | the folder of a disk that carries its own manifest; only as the source of a verify job |
     """
 
-    kind: Literal["local", "s3"]
+    kind: Literal["local", "s3", "hub", "web", "list", "disk"]
     connection: str = ""
     bucket: str = ""
     path: str = ""
+    revision: str = ""  # hub: a branch, a tag or a commit; empty: the default branch
+    url: str = ""  # web: the URL; list: a base URL, or a template with {id}; may hold a signature in its query
 
     def __str__(self) -> str:
-        if self.kind == "local":
-            return self.path
-        where = f"{self.bucket}/{self.path}" if self.bucket else ""
-        return f"s3://{where}" if self.connection == ADHOC_S3 else f"{self.connection}:{where}"
+        match self.kind:
+            case "local":
+                return self.path
+            case "web":
+                return shown_url(self.url)
+            case "list" | "disk":
+                return f"{self.kind}:{self.path}"
+        where = (
+            f"{self.bucket}{'@' + self.revision if self.revision else ''}/{self.path}" if self.bucket else ""
+        )
+        where = where.removesuffix("/") if self.kind == "hub" and not self.path else where
+        adhoc = self.connection in (ADHOC_S3, ADHOC_HUB)
+        return f"{self.connection}://{where}" if adhoc else f"{self.connection}:{where}"
 
     @property
     def is_folder(self) -> bool:
-        """Whether the writing says folder: a trailing slash, a whole bucket, or a connection's root."""
-        return not self.path or self.path.endswith("/")
+        """Whether the writing says folder: a trailing slash, a whole bucket, repository or list, a root."""
+        return self.kind != "web" and (
+            self.kind in ("list", "disk") or not self.path or self.path.endswith("/")
+        )
+
+
+def shown_url(url: str) -> str:
+    """A URL for titles and logs: what stands behind "?" may be a signature, and is left out."""
+    return url.partition("?")[0] + ("?…" if "?" in url else "")
 
 
 class ProfileCredentials(Value, frozen=True, kw_only=True, tag="profile"):
@@ -73,22 +99,47 @@ class SessionCredentials(Value, frozen=True, kw_only=True, tag="session"):
     ref: str
 
 
+class TokenFileCredentials(Value, frozen=True, kw_only=True, tag="token_file"):
+    """The token file that the Hub's own tools keep, read when needed; nothing is stored."""
+
+    path: str  # absolute
+
+
 Credentials = (
-    ProfileCredentials | ChainCredentials | AnonymousCredentials | KeyringCredentials | SessionCredentials
+    ProfileCredentials
+    | ChainCredentials
+    | AnonymousCredentials
+    | KeyringCredentials
+    | SessionCredentials
+    | TokenFileCredentials
 )
 
 
 class Connection(Value, frozen=True, kw_only=True):
-    """How to reach an S3 service. Holds no secret, only where the secret is."""
+    """How to reach an S3 service or a Hub. Holds no secret, only where the secret is.
+
+    A Hub takes a token file, a typed token (keyring, session) or none (anonymous); it has no region and no
+    addressing.
+    """
 
     name: str
-    endpoint: str = ""  # empty: AWS itself
+    kind: Literal["s3", "hub"] = "s3"
+    endpoint: str = ""  # empty: AWS itself, or the official Hub
     region: str = ""
     addressing: Literal["auto", "path", "virtual"] = "auto"
     ca_file: str = ""
     verify_tls: bool = True
     credentials: Credentials = ChainCredentials()
+    proxy: str = (
+        ""  # http://host:port for this connection alone; empty: as the environment says; "none": no proxy
+    )
     tested_at: float = 0.0  # 0: never tested successfully
+
+
+Adhoc = Connection | tuple[Connection, ...] | None
+"""What `s3://` and `hf://` mean to the asking face (core/adhoc.py): connections called so, without secrets."""
+
+HUB_TOKEN = "hf-token"  # noqa: S105 - what stands as access_key_id of a Hub's token
 
 
 class SecretKeys(msgspec.Struct, frozen=True, kw_only=True):
@@ -118,15 +169,57 @@ class BucketInfo(Value, frozen=True, kw_only=True):
     region: str = ""
 
 
+RepoKind = Literal["models", "datasets", "spaces"]
+
+
+class KeptRepo(Value, frozen=True, kw_only=True):
+    """A repository of a Hub that somebody wants to find again. `id` is "gpt2" or "org/name"."""
+
+    id: str
+    kind: RepoKind = "models"
+    connection: str = ADHOC_HUB  # a Hub connection's name
+    revision: str = ""  # empty: the default branch
+    description: str = ""
+    added: float = 0.0
+
+    @property
+    def place(self) -> Place:
+        """The whole repository."""
+        name = self.id if self.kind == "models" else f"{self.kind}/{self.id}"
+        return Place(kind="hub", connection=self.connection, bucket=name, revision=self.revision)
+
+
+class FoundRepo(Value, frozen=True, kw_only=True):
+    """A repository as the search of a Hub tells it; -1 where it does not."""
+
+    id: str
+    kind: RepoKind
+    downloads: int = -1
+    likes: int = -1
+    modified: float = 0.0
+    private: bool = False
+    gated: bool = False
+
+
+class RepoInfo(Value, frozen=True, kw_only=True):
+    """A repository at a revision, right now."""
+
+    commit: str  # 40 hex
+    private: bool = False
+    gated: str = ""  # "auto" or "manual"
+    access: str = ""  # why its files cannot be read with this token, and what to do; empty: they can
+
+
 class Entry(Value, frozen=True, kw_only=True):
     """One object or file as listed. `key` is relative to the place that was listed."""
 
     key: str
-    size: int = 0
-    etag: str = ""  # without quotes; empty when the store has none
+    size: int = 0  # UNSIZED where it is not known before the entry is read
+    etag: str = ""  # without quotes; empty when the store has none; of a Hub's file "sha256:…" or "git-sha1:…"
     modified: float = 0.0
     storage_class: str = ""
     is_folder: bool = False  # a common prefix (non-recursive listings), key ends in "/"
+    url: str = ""  # where it is read from, when the key does not say it (lists); may hold a signature
 
 
 # ---------------------------------------------------------------- jobs
@@ -163,6 +256,10 @@ class Pair(Value, frozen=True, kw_only=True):
     target: Place
 
 
+Tool = Literal["native", "aria2c", "wget", "xet", "auto"]
+"""Who fetches what comes over HTTP; `xet` is the Hub's own storage protocol, by its library."""
+
+
 class JobOptions(Value, frozen=True, kw_only=True):
     """Every choice of copy, sync and plan. Zero means "found by measuring" or "no limit"."""
 
@@ -190,6 +287,18 @@ class JobOptions(Value, frozen=True, kw_only=True):
     csv: str = ""  # absolute paths of the files that the job keeps beside what it moves; empty: none
     progress_csv: str = ""
     failed_log: str = ""
+    tool: Tool = "native"
+    extract: bool = False  # archives are taken apart into a folder of their name at a local target
+    delete_tar: bool = False  # … and removed when that folder is complete and durable
+
+
+class BatchAsk(Value, frozen=True, kw_only=True):
+    """The wish for batches that fit on disks of `space` bytes, of which the share `margin` is filled."""
+
+    space: int
+    margin: float = 0.9
+    block: int = 4096  # bytes; files take whole blocks
+    inodes: int = 0  # of one disk; 0: no limit
 
 
 class JobSpec(Value, frozen=True, kw_only=True):
@@ -198,9 +307,14 @@ class JobSpec(Value, frozen=True, kw_only=True):
     kind: JobKind
     pairs: tuple[Pair, ...]
     options: JobOptions = JobOptions()
-    adhoc: Connection | None = None  # what `s3://` means for this job: the face's environment, without secrets
+    adhoc: Adhoc = None  # what `s3://` and `hf://` mean for this job: the face's environment, without secrets
     broken_of: int = 0  # only what that verify job found broken or missing at the target (core/repair.py)
     extras_ok: bool = False  # verify: what only the target has is no difference
+    batches: BatchAsk | None = (
+        None  # a campaign: only planned and packed, moved batch by batch by jobs of its own
+    )
+    batch_of: int = 0  # the campaign whose batch number `batch` this job moves
+    batch: int = 0
 
 
 class JobState(StrEnum):
@@ -305,6 +419,7 @@ class Counts(Value, frozen=True, kw_only=True):
     files_done: int = 0
     files_failed: int = 0
     files_skipped: int = 0
+    files_unsized: int = 0  # of those to move, whose size nobody knows yet: the bytes are at least bytes_total
     bytes_total: int = 0
     bytes_done: int = 0
     deleted: int = 0
@@ -401,10 +516,89 @@ class Notice(Value, frozen=True, kw_only=True):
     job: int = 0
 
 
+# ---------------------------------------------------------------- more than one disk holds
+
+
+class BatchState(StrEnum):
+    WAITING = "waiting"  # not begun
+    MOVING = "moving"  # its job is not finished: running, paused, blocked or partly failed
+    CHECKING = "checking"  # all is there; it is read back from the disk
+    SAFE = "safe"  # verified and synced, its manifest is on the disk: the disk may be removed
+
+
+class BatchView(Value, frozen=True, kw_only=True):
+    """What goes onto one disk. `space` is what `bytes` of `files` take there, whole blocks and folders."""
+
+    number: int  # from 1
+    files: int
+    bytes: int
+    space: int
+    state: BatchState = BatchState.WAITING
+    first: str = ""  # names of its first and last file
+    last: str = ""
+    job: int = 0  # that moves it; 0: none yet
+    disk: str = ""  # id of the disk that it is on, or is going to
+    target: str = ""  # the folder where that disk was
+    done_at: float = 0.0
+    trouble: str = ""  # what the last look at it found, in words
+
+
+class CampaignView(Value, frozen=True, kw_only=True):
+    """A job in batches. `oversized` are files that no such disk holds: (name, bytes), the largest first."""
+
+    job: JobView
+    ask: BatchAsk
+    batches: tuple[BatchView, ...] = ()
+    oversized: tuple[tuple[str, int], ...] = ()  # the first 100
+    oversized_total: Tally = Tally()
+    unplaced: Tally = Tally()  # what its plan could not move at all (see the job's plan)
+    would_hold: int = (
+        0  # bytes of space a disk needs for the largest of them, margin included; 0: none is too large
+    )
+
+
+class KnownDisk(Value, frozen=True, kw_only=True):
+    """A disk of the catalogue: one that carries, or carried, a marker and manifests of ours."""
+
+    id: str  # short, written on the disk: people may write it on a label, too
+    label: str = ""
+    last_seen: float = 0.0
+    last_path: str = ""
+    total: int = 0  # bytes
+    holds: tuple[tuple[int, int], ...] = ()  # (campaign job, batch)
+    files: int = 0
+    bytes: int = 0
+    verified_at: float = 0.0
+
+
+class DiskFile(Value, frozen=True, kw_only=True):
+    """One file and the disk that holds it; `disk` is empty while its batch is not done."""
+
+    name: str
+    size: int
+    batch: int
+    state: BatchState
+    disk: str = ""
+    digest: str = ""  # "sha256:…" once the batch is safe
+    job: int = 0  # the campaign
+
+
+class Analysis(Value, frozen=True, kw_only=True):
+    """What is at a place, for deciding how to move it."""
+
+    total: Tally = Tally()
+    unsized: int = 0  # entries whose size the source does not tell beforehand
+    complete: bool = True  # False: it was given up after the asked time
+    histogram: tuple[tuple[int, Tally], ...] = ()  # (upper bound in bytes, exclusive; 0: no bound), ascending
+    largest: tuple[Entry, ...] = ()  # the first 20
+    folders: tuple[tuple[str, Tally], ...] = ()  # directly below the place, most bytes first, the first 50
+    folders_left_out: int = 0
+
+
 # ---------------------------------------------------------------- progress (lossy)
 
 
-Phase = Literal["idle", "moving", "hashing", "finishing", "waiting", "copying", "deleting"]
+Phase = Literal["idle", "moving", "hashing", "finishing", "waiting", "copying", "deleting", "extracting"]
 
 
 class WorkerView(Value, frozen=True, kw_only=True):
@@ -450,6 +644,7 @@ class JobProgress(Value, frozen=True, kw_only=True):
     shares: tuple[tuple[str, float], ...] = ()  # of the workers' time by phase, the longest first
     bottleneck: str = ""  # what it waits for most, in words; empty where that is not clear
     probes: tuple[Probe, ...] = ()
+    hosts: tuple[tuple[str, int], ...] = ()  # bytes by the host that sent them, where several may (Hub, lists)
 
 
 class DiskView(Value, frozen=True, kw_only=True):

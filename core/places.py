@@ -1,4 +1,5 @@
-"""Reading what a person writes for a place (`NAME:bucket/prefix`, `s3://bucket/key`, `./dir`, `file:///dir`).
+"""Reading what a person writes for a place: `NAME:bucket/prefix`, `s3://bucket/key`, `hf://datasets/org/name@rev/path`,
+`https://host/file`, `list:FILE`, `disk:DIR`, `./dir`, `file:///dir`.
 
 Nothing is looked up here: neither the file system nor a server is asked.
 """
@@ -9,36 +10,22 @@ import os
 import re
 from collections.abc import Collection, Mapping
 from pathlib import Path
-from urllib.parse import unquote
+from urllib.parse import unquote, urlsplit
 
 from core.errors import Code, HaulierError
-from core.model import (
-    ADHOC_S3,
-    ChainCredentials,
-    Connection,
-    Credentials,
-    Place,
-    ProfileCredentials,
-    SecretKeys,
-    SessionCredentials,
-)
+from core.model import ADHOC_HUB, ADHOC_S3, Place, shown_url
 from core.safe_text import safe_text
 
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
 _NAMED = re.compile(r"([^/:]+):(.*)", re.DOTALL)
-_LATER = {
-    "hf": "the Hugging Face Hub",
-    "http": "a web server",
-    "https": "a web server",
-    "list": "a list of URLs",
-}
 
 
 def parse_place(text: str, *, cwd: Path, known: Collection[str]) -> Place:
-    """The place that `text` names; `known` are the names of the connections.
+    """The place that `text` names; `known` are the names of the connections, as a mapping with their kinds.
 
-    Local places become absolute (against `cwd`) and keep a trailing slash, which says folder. S3 keys stay as
-    written. Raises HaulierError(Code.USAGE) that quotes what was written.
+    Without kinds a named connection is taken for one to S3. Local places become absolute (against `cwd`) and
+    keep a trailing slash, which says folder. S3 keys stay as written. Raises HaulierError(Code.USAGE) that
+    quotes what was written, without what may be a secret in it.
     """
     if not text:
         raise _wrong("An empty place", "Write NAME:bucket/prefix, s3://bucket/prefix or a path.")
@@ -49,7 +36,7 @@ def parse_place(text: str, *, cwd: Path, known: Collection[str]) -> Place:
         return _from_url(text, scheme[1].lower())
     named = _NAMED.fullmatch(text)
     if named and not text.startswith("~"):
-        return _from_connection(text, named[1], named[2], known)
+        return _from_connection(text, named[1], named[2], known, cwd)
     return local_place(text, cwd=cwd)
 
 
@@ -64,77 +51,85 @@ def local_place(text: str, *, cwd: Path) -> Place:
     return Place(kind="local", path=path.rstrip("/") + "/" if is_folder else path)
 
 
-def adhoc_from_environment(environ: Mapping[str, str]) -> tuple[Connection, SecretKeys | None]:
-    """What `s3://` means in this environment, as a connection without secrets, and the keys if it holds any.
-
-    Follows botocore's order: keys in the environment come before AWS_PROFILE, and that before the default
-    chain. When keys come back, the engine needs them (`ProvideKeys`) under the connection's reference.
-    Raises HaulierError(Code.USAGE) when only half a key is set.
-    """
-    ignore = environ.get("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "").lower() == "true"
-    endpoint = environ.get("AWS_ENDPOINT_URL_S3") or environ.get("AWS_ENDPOINT_URL") or ""
-    keys = _keys(environ)
-    credentials: Credentials
-    if keys is not None:
-        import hashlib  # loads OpenSSL, and most commands need no digest
-
-        digest = hashlib.sha256((keys.access_key_id + keys.secret_access_key).encode()).hexdigest()
-        credentials = SessionCredentials(ref=f"env-{digest[:16]}")
-    elif profile := environ.get("AWS_PROFILE") or environ.get("AWS_DEFAULT_PROFILE"):
-        credentials = ProfileCredentials(profile=profile)
-    else:
-        credentials = ChainCredentials()
-    connection = Connection(
-        name=ADHOC_S3,
-        endpoint="" if ignore else endpoint,
-        region=environ.get("AWS_REGION") or environ.get("AWS_DEFAULT_REGION") or "",
-        ca_file=environ.get("AWS_CA_BUNDLE", ""),
-        credentials=credentials,
-    )
-    return connection, keys
-
-
-def _keys(environ: Mapping[str, str]) -> SecretKeys | None:
-    access, secret = environ.get("AWS_ACCESS_KEY_ID", ""), environ.get("AWS_SECRET_ACCESS_KEY", "")
-    if not access and not secret:
-        return None
-    if not access or not secret:
-        there, missing = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")[:: 1 if access else -1]
-        raise _wrong(f"{there} is set but {missing} is not", "Set both, or neither.")
-    return SecretKeys(
-        access_key_id=access, secret_access_key=secret, session_token=environ.get("AWS_SESSION_TOKEN", "")
-    )
-
-
 def _from_url(text: str, scheme: str) -> Place:
     rest = text[text.index("://") + 3 :]
     if scheme == "s3":
         return _s3(text, ADHOC_S3, rest)
+    if scheme == "hf":
+        return _hub(text, ADHOC_HUB, rest)
     if scheme == "file":
         return _from_file_url(text)
-    if scheme in _LATER:
-        raise _not_yet(text, scheme)
+    if scheme in ("http", "https"):
+        return Place(kind="web", url=check_url(text))
     raise _wrong(
         f"{safe_text(text)!r}: nothing is known of {safe_text(scheme)}://", "Write s3://bucket/prefix."
     )
 
 
-def _from_connection(text: str, name: str, rest: str, known: Collection[str]) -> Place:
+def _from_connection(text: str, name: str, rest: str, known: Collection[str], cwd: Path) -> Place:
     if name in known:
+        if isinstance(known, Mapping) and known[name] == "hub":
+            return _hub(text, name, rest)
         return _s3(text, name, rest.removeprefix("/"))
     lowered = name.lower()
     if lowered == "file" and rest.startswith("/"):
         return _from_file_url(text)
-    if lowered == "s3":
-        raise _wrong(f"{safe_text(text)!r} is not a place", f"Write s3://{safe_text(rest.lstrip('/'))}")
-    if lowered in _LATER:
-        raise _not_yet(text, lowered)
+    if lowered in ("list", "disk"):
+        if not rest:
+            raise _wrong(f"{safe_text(text)!r} names no {'file' if lowered == 'list' else 'folder'}")
+        return Place(kind=lowered, path=local_place(rest, cwd=cwd).path)  # type: ignore[arg-type]
+    if lowered in ("s3", "hf", "http", "https"):
+        raise _wrong(f"{safe_text(text)!r} is not a place", f"Write {lowered}://{safe_text(rest.lstrip('/'))}")
     names = ", ".join(safe_text(one) for one in sorted(known))
     raise _wrong(
         f"There is no connection called {safe_text(name)!r}",
         (f"Known: {names}. " if names else "None is set up yet: haulier connections add NAME. ")
         + f"For a file of this machine write ./{safe_text(text)}",
     )
+
+
+def check_url(text: str) -> str:
+    """An http or https URL as it will be asked for, without its fragment. Raises HaulierError (usage); neither
+    a password nor a query is repeated."""
+    try:
+        parts = urlsplit(text)
+        host, _ = parts.hostname, parts.port
+    except ValueError:
+        host = None
+        parts = urlsplit("")
+    shown = safe_text(shown_url(text.rpartition("@")[2]))
+    if parts.scheme not in ("http", "https") or not host:
+        raise _wrong(f"{shown!r} is not a URL with http:// or https:// and a host")
+    if parts.username is not None or parts.password is not None:
+        raise _wrong(
+            f"The URL of {safe_text(host)} holds a user name or a password, which would be kept in the journal",
+            "Leave it out.",
+        )
+    if any(letter.isspace() or not letter.isprintable() for letter in text) or "\\" in text:
+        raise _wrong(f"{shown!r} holds a space, a backslash or a control character", "Write it with % escapes.")
+    return text.partition("#")[0]
+
+
+def _hub(text: str, connection: str, rest: str) -> Place:
+    """`[models/|datasets/|spaces/]ID[@REVISION][/PATH]`, where ID has one or two parts (the form of the Hub's
+    own file system interface). A revision with slashes is written with %2F, and an ID of one part takes a path
+    only behind a revision: `gpt2@main/config.json`."""
+    words = rest.split("/")
+    kind = words[0] if words[0] in ("models", "datasets", "spaces") else ""
+    words = words[1:] if kind else words
+    if not words or not words[0]:
+        raise _wrong(
+            f"{safe_text(text)!r} names no repository", "Write hf://datasets/org/name or hf://org/name."
+        )
+    # One part and no more ("gpt2", "squad@main", "gpt2/"), else two: "org/name@rev/path".
+    count = 1 if "@" in words[0] or len(words) == 1 or (len(words) == 2 and not words[1]) else 2
+    head, path = "/".join(words[:count]), "/".join(words[count:])
+    name, at, revision = head.partition("@")
+    if at and not revision:
+        raise _wrong(f"{safe_text(text)!r} has an empty revision behind its @")
+    if kind and kind != "models":
+        name = f"{kind}/{name}"
+    return Place(kind="hub", connection=connection, bucket=name, revision=unquote(revision), path=path)
 
 
 def _s3(text: str, connection: str, rest: str) -> Place:
@@ -165,12 +160,6 @@ def _is_utf8(text: str) -> bool:
     except UnicodeEncodeError:
         return False
     return True
-
-
-def _not_yet(text: str, scheme: str) -> HaulierError:
-    return _wrong(
-        f"{safe_text(text)!r}: {_LATER[scheme]} is not in this version yet", "S3 and local files are."
-    )
 
 
 def _wrong(message: str, hint: str = "") -> HaulierError:

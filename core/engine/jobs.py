@@ -48,7 +48,7 @@ from core.messages import (
     Timing,
     TuneJob,
 )
-from core.model import ADHOC_S3, Connection, JobKind, JobSpec, JobState, JobView, Level, PlanSummary
+from core.model import ADHOC_HUB, ADHOC_S3, Connection, JobKind, JobSpec, JobState, JobView, Level, PlanSummary
 from core.repair import check_key, check_spec, is_repair
 from core.storage_classes import check_storage_class
 from core.units import format_bytes, format_count
@@ -635,8 +635,11 @@ def _check_spec(spec: JobSpec) -> None:
         raise HaulierError(Code.USAGE, "the time for one file is a number of seconds, or 0 for no limit")
     if spec.options.delete and spec.kind is not JobKind.SYNC:
         raise HaulierError(Code.USAGE, "only a sync deletes", "use sync --delete, or leave --delete out")
-    if spec.adhoc is not None and spec.adhoc.name != ADHOC_S3:
-        raise HaulierError(Code.USAGE, f"the connection described with a job must be called {ADHOC_S3}")
+    several = spec.adhoc if isinstance(spec.adhoc, tuple) else (spec.adhoc,)
+    if any(each is not None and each.name not in (ADHOC_S3, ADHOC_HUB) for each in several):
+        raise HaulierError(
+            Code.USAGE, f"connections described with a job must be called {ADHOC_S3} or {ADHOC_HUB}"
+        )
     for pair in spec.pairs:
         if pair.source.kind == "s3" and not pair.source.bucket:
             raise HaulierError(

@@ -11,7 +11,7 @@ import msgspec
 from core.engine.storebook import Store, StoreBook
 from core.errors import Code, FatalTrouble, HaulierError, NoPermission, NotFound, TransferError
 from core.messages import BucketList, EntryPage, ListBuckets, ListEntries, Measure, Measured
-from core.model import Connection, Place, Tally
+from core.model import Adhoc, Place, Tally
 from core.safe_text import safe_text
 from core.stores.local import LocalFolder
 
@@ -70,7 +70,7 @@ class Looking:
             raise as_refusal(error) from error
         return Measured(total=Tally(count=count, bytes=size), complete=True)
 
-    def _open(self, place: Place, adhoc: Connection | None) -> tuple[Store, str]:
+    def _open(self, place: Place, adhoc: Adhoc) -> tuple[Store, str]:
         if place.kind == "local":
             return LocalFolder(Path(place.path)), ""
         if not place.bucket:

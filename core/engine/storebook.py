@@ -7,11 +7,12 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
+from core.adhoc import meant_by
 from core.capability_card import CapabilityCard, fingerprint
 from core.capability_cards import CardBook
 from core.engine.planning.route import Route
 from core.errors import Code, HaulierError
-from core.model import ADHOC_S3, Connection, JobSpec, Links, Place, SecretKeys
+from core.model import ADHOC_HUB, ADHOC_S3, Adhoc, Connection, JobSpec, Links, Place, SecretKeys
 from core.stores.base import Remote
 from core.stores.local import LocalFolder
 from core.stores.s3 import S3Bucket, S3Service
@@ -40,14 +41,17 @@ class StoreBook:
         self._services: dict[Connection, S3Service] = {}
         self._lock = threading.Lock()
 
-    def connection(self, name: str, adhoc: Connection | None) -> Connection:
-        if name != ADHOC_S3:
+    def connection(self, name: str, adhoc: Adhoc) -> Connection:
+        if name not in (ADHOC_S3, ADHOC_HUB):
             return self._find(name)
-        if adhoc is None:
-            raise HaulierError(Code.USAGE, "what s3:// means was not told to the engine", "name a connection")
-        return adhoc
+        meant = meant_by(name, adhoc)
+        if meant is None:
+            raise HaulierError(
+                Code.USAGE, f"what {name}:// means was not told to the engine", "name a connection"
+            )
+        return meant
 
-    def service(self, name: str, adhoc: Connection | None) -> S3Service:
+    def service(self, name: str, adhoc: Adhoc) -> S3Service:
         """The service of a connection; the same object for the same settings."""
         connection = self.connection(name, adhoc)
         with self._lock:
@@ -72,13 +76,13 @@ class StoreBook:
 
     # ------------------------------------------------------------ what is known of the services
 
-    def card(self, place: Place, adhoc: Connection | None) -> CapabilityCard | None:
+    def card(self, place: Place, adhoc: Adhoc) -> CapabilityCard | None:
         """The capability card of a place's connection; None when there is none. Raises HaulierError."""
         if place.kind != "s3" or self.cards is None:
             return None
         return self._card(self.connection(place.connection, adhoc))
 
-    def learn(self, name: str, adhoc: Connection | None, **facts: object) -> None:
+    def learn(self, name: str, adhoc: Adhoc, **facts: object) -> None:
         """Keep on the card what real work showed. Raises HaulierError."""
         if self.cards is not None:
             self.cards.learn(self.connection(name, adhoc), **facts)
@@ -122,18 +126,16 @@ class StoreBook:
         except HaulierError:
             return False
 
-    def source(self, route: Route, adhoc: Connection | None, links: Links = "skip") -> Store:
+    def source(self, route: Route, adhoc: Adhoc, links: Links = "skip") -> Store:
         """`links`: what is done with symbolic links; one that is named itself as the source is followed."""
         links = "all" if route.single else links
         return self._open(route.source, route.source_root, adhoc, "", links)
 
-    def target(self, route: Route, adhoc: Connection | None, writer: str = "") -> Store:
+    def target(self, route: Route, adhoc: Adhoc, writer: str = "") -> Store:
         """`writer` names who writes there, the same after a restart and different from everybody else."""
         return self._open(route.target, route.target_root, adhoc, writer)
 
-    def _open(
-        self, place: Place, root: str, adhoc: Connection | None, writer: str, links: Links = "skip"
-    ) -> Store:
+    def _open(self, place: Place, root: str, adhoc: Adhoc, writer: str, links: Links = "skip") -> Store:
         if place.kind == "local":
             return LocalFolder(Path(root), writer, links)
         return self.service(place.connection, adhoc).bucket(place.bucket)

@@ -15,7 +15,7 @@ from core.engine.journal.journal import Journal
 from core.engine.planning.planner import Planner
 from core.engine.planning.route import Route
 from core.errors import NotFound
-from core.model import Action, Compare, Connection, Entry, JobKind, JobOptions, JobSpec, Pair, Place
+from core.model import Action, Adhoc, Compare, Connection, Entry, JobKind, JobOptions, JobSpec, Pair, Place
 from core.stores.base import Body, CancelFlag, ObjectInfo, PartLimits
 from tests.engine.test_planner import Book
 from tests.hostile_names import HOSTILE, ORDER, TWINS
@@ -84,7 +84,7 @@ class KeysWithTimes(Keys):
 class Stores(Book):
     """Knows a connection of any name."""
 
-    def connection(self, name: str, adhoc: Connection | None) -> Connection:
+    def connection(self, name: str, adhoc: Adhoc) -> Connection:
         return Connection(name=name)
 
 

@@ -191,7 +191,7 @@ async def test_engine_of_another_protocol(paths: Paths) -> None:
     bound.bind(str(paths.socket))
     await server.listen(bound)
     with pytest.raises(
-        HaulierError, match=r"9\.0\.0\+feed.* protocol 99, this program .* protocol 1"
+        HaulierError, match=r"9\.0\.0\+feed.* protocol 99, this program .* protocol 2"
     ) as caught:
         await connect(paths, module=TOY)
     assert "haulier engine stop" in caught.value.hint

@@ -8,16 +8,21 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from core.adhoc import adhoc_from_environment
 from core.errors import Code, HaulierError
 from core.model import ChainCredentials, Place, ProfileCredentials, SessionCredentials
-from core.places import adhoc_from_environment, local_place, parse_place
+from core.places import local_place, parse_place
 
 CWD = Path("/home/me/here")
-KNOWN = ["prod", "dr", "my-minio"]
+KNOWN = {"prod": "s3", "dr": "s3", "my-minio": "s3", "mirror": "hub"}
 
 
 def s3(connection: str, bucket: str = "", path: str = "") -> Place:
     return Place(kind="s3", connection=connection, bucket=bucket, path=path)
+
+
+def hub(bucket: str, path: str = "", revision: str = "", connection: str = "hf") -> Place:
+    return Place(kind="hub", connection=connection, bucket=bucket, path=path, revision=revision)
 
 
 @pytest.mark.parametrize(
@@ -43,6 +48,17 @@ def s3(connection: str, bucket: str = "", path: str = "") -> Place:
         ("file:///a%20b/c", Place(kind="local", path="/a b/c")),
         ("file://localhost/a/", Place(kind="local", path="/a/")),
         ("file:/a?b#c", Place(kind="local", path="/a?b#c")),
+        ("hf://gpt2", hub("gpt2")),
+        ("hf://gpt2/", hub("gpt2")),
+        ("hf://gpt2@main/config.json", hub("gpt2", "config.json", "main")),
+        ("hf://org/name", hub("org/name")),
+        ("hf://models/org/name/a/b", hub("org/name", "a/b")),
+        ("hf://datasets/org/name@refs%2Fpr%2F1/data/", hub("datasets/org/name", "data/", "refs/pr/1")),
+        ("hf://spaces/org/name/app.py", hub("spaces/org/name", "app.py")),
+        ("mirror:datasets/org/name", hub("datasets/org/name", connection="mirror")),
+        ("https://host/a%20b?x=1#y", Place(kind="web", url="https://host/a%20b?x=1")),
+        ("list:urls.txt", Place(kind="list", path="/home/me/here/urls.txt")),
+        ("disk:/mnt/d", Place(kind="disk", path="/mnt/d")),
     ],
 )
 def test_forms(text: str, place: Place) -> None:
@@ -56,10 +72,13 @@ def test_forms(text: str, place: Place) -> None:
         ("", "empty"),
         ("nope:bucket", "no connection called 'nope'"),
         ("nope:bucket/a", "./nope:bucket/a"),
-        ("hf://gpt2", "not in this version yet"),
-        ("https://host/path", "not in this version yet"),
-        ("http://host/path", "not in this version yet"),
-        ("list:urls.txt", "not in this version yet"),
+        ("hf://", "names no repository"),
+        ("hf://datasets/", "names no repository"),
+        ("hf://gpt2@/config.json", "empty revision"),
+        ("https://user:sesame@host/path", "holds a user name or a password"),
+        ("http:///path", "not a URL"),
+        ("https://host/a b", "holds a space"),
+        ("list:", "names no file"),
         ("ftp://x/y", "nothing is known of ftp://"),
         ("s3:bucket/x", "s3://bucket/x"),
         ("s3:///x", "names no bucket"),
@@ -86,7 +105,11 @@ def test_home(monkeypatch: pytest.MonkeyPatch) -> None:
     assert local_place("~x", cwd=CWD).path == "/home/me/here/~x"
 
 
-@given(st.sampled_from(KNOWN), st.text(alphabet="ab-", min_size=1), st.text(alphabet="ab/:. é*"))
+@given(
+    st.sampled_from(sorted(name for name, kind in KNOWN.items() if kind == "s3")),
+    st.text(alphabet="ab-", min_size=1),
+    st.text(alphabet="ab/:. é*"),
+)
 def test_s3_place_reads_back(connection: str, bucket: str, path: str) -> None:
     """A place written as text is the same place when read."""
     place = s3(connection, bucket, path)
@@ -102,7 +125,7 @@ def test_any_text_is_a_place_or_a_usage_error(text: str) -> None:
         code = error.code
     else:
         code = Code.USAGE
-        assert place.kind == "s3" or place.path.startswith("/")
+        assert place.kind in ("s3", "hub", "web") or place.path.startswith("/")
     assert code is Code.USAGE
 
 

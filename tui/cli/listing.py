@@ -10,7 +10,7 @@ from datetime import datetime
 import msgspec
 
 from core.messages import ListBuckets, ListEntries
-from core.model import Connection, Entry, Place
+from core.model import Adhoc, Entry, Place
 from core.safe_text import safe_text
 from core.units import format_bytes
 from tui.cli.looking import look_at
@@ -28,8 +28,7 @@ async def _ls(chosen: Namespace, output: Output) -> int:
     async with open_session(chosen) as session:
         places = session.read_places([chosen.place])
         adhoc = session.adhoc_for(places)
-        await session.check_places([chosen.place], places)
-        place = places[0]
+        [place] = await session.check_places([chosen.place], places)
         if place.kind == "s3" and not place.bucket:
             await _list_root(session, output, place, adhoc, recursive=chosen.recursive)
             return 0
@@ -41,9 +40,7 @@ async def _ls(chosen: Namespace, output: Output) -> int:
         return 0
 
 
-async def _list_root(
-    session: Session, output: Output, place: Place, adhoc: Connection | None, *, recursive: bool
-) -> None:
+async def _list_root(session: Session, output: Output, place: Place, adhoc: Adhoc, *, recursive: bool) -> None:
     buckets = (await session.call(ListBuckets(connection=place.connection, adhoc=adhoc))).buckets
     for bucket in buckets:
         if not recursive:
@@ -54,7 +51,7 @@ async def _list_root(
 
 
 async def _list_place(
-    session: Session, output: Output, place: Place, adhoc: Connection | None, *, recursive: bool, under: str
+    session: Session, output: Output, place: Place, adhoc: Adhoc, *, recursive: bool, under: str
 ) -> None:
     cursor = ""
     while True:

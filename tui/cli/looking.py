@@ -8,12 +8,12 @@ import msgspec
 
 from core.errors import Code, HaulierError
 from core.messages import ListEntries
-from core.model import Connection, Entry, Place
+from core.model import Adhoc, Entry, Place
 from core.safe_text import safe_text
 from tui.cli.session import Session
 
 
-async def look_at(session: Session, place: Place, adhoc: Connection | None) -> tuple[Place, Entry | None]:
+async def look_at(session: Session, place: Place, adhoc: Adhoc) -> tuple[Place, Entry | None]:
     """The place, with a slash when it is a folder; and the object or file when it is one, under its last name.
 
     An object comes before a folder of the same name, as everywhere. Raises HaulierError: not_found when there
@@ -45,7 +45,7 @@ def _look_here(place: Place) -> tuple[Place, Entry | None]:
     return place, Entry(key=path.name, size=found.st_size, modified=found.st_mtime)
 
 
-async def _find_object(session: Session, place: Place, adhoc: Connection | None) -> Entry | None:
+async def _find_object(session: Session, place: Place, adhoc: Adhoc) -> Entry | None:
     """The engine lists, it has no question for one object: begin just before its name and stop just after."""
     above, slash, name = place.path.rpartition("/")
     parent = msgspec.structs.replace(place, path=above + slash)

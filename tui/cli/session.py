@@ -15,11 +15,21 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TypeVar
 
+from core.adhoc import adhoc_from_environment, hub_from_environment
 from core.errors import Code, HaulierError
 from core.messages import Command, ListConnections, ProvideKeys
-from core.model import ADHOC_S3, RESERVED_NAMES, Connection, Place, SecretKeys, SessionCredentials
+from core.model import (
+    ADHOC_HUB,
+    ADHOC_S3,
+    RESERVED_NAMES,
+    Adhoc,
+    Connection,
+    Place,
+    SecretKeys,
+    SessionCredentials,
+)
 from core.paths import Paths
-from core.places import adhoc_from_environment, parse_place
+from core.places import parse_place
 from core.settings import Settings
 from core.socket_client import SocketClient
 from tui.cli.chosen import settings_of
@@ -52,7 +62,7 @@ class Session:
         self._environ = environ
         self._start = start
         self._client: SocketClient | None = None
-        self._keys: tuple[str, SecretKeys] | None = None
+        self._keys: dict[str, SecretKeys] = {}
 
     async def __aenter__(self) -> Session:
         return self
@@ -67,8 +77,8 @@ class Session:
             from core.launch import connect
 
             self._client = await connect(self.paths, start=self._start)
-            if self._keys is not None:
-                await self._client.call(ProvideKeys(ref=self._keys[0], keys=self._keys[1]))
+            for ref, keys in self._keys.items():
+                await self._client.call(ProvideKeys(ref=ref, keys=keys))
         return self._client
 
     async def call(self, command: Command[R]) -> R:
@@ -105,42 +115,43 @@ class Session:
     # ------------------------------------------------------------ places
 
     def read_places(self, words: Sequence[str]) -> list[Place]:
-        """Places as far as they can be read without the engine. Raises HaulierError (usage)."""
+        """Places as far as they can be read without the engine: one of a named connection is taken for S3's
+        until `check_places`. Raises HaulierError (usage)."""
         return [parse_place(word, cwd=Path.cwd(), known=AnyName()) for word in words]
 
-    async def check_places(self, words: Sequence[str], places: Sequence[Place]) -> None:
-        """Raises HaulierError (usage) when one of them names a connection that is not there."""
-        named = {place.connection for place in places} - {"", ADHOC_S3}
-        if not named:
-            return
-        known = {each.name for each in (await self.call(ListConnections())).connections}
-        if not named <= known:
-            for word in words:
-                parse_place(word, cwd=Path.cwd(), known=known)
+    async def check_places(self, words: Sequence[str], places: Sequence[Place]) -> list[Place]:
+        """The places by the kinds of their connections. Raises HaulierError (usage) for an unknown one."""
+        if not {place.connection for place in places} - {"", ADHOC_S3, ADHOC_HUB}:
+            return list(places)
+        known = {each.name: each.kind for each in (await self.call(ListConnections())).connections}
+        return [parse_place(word, cwd=Path.cwd(), known=known) for word in words]
 
-    def adhoc_for(self, places: Sequence[Place]) -> Connection | None:
-        """What `s3://` means here, if one of the places is written so; its keys go with the next line."""
-        if all(place.connection != ADHOC_S3 for place in places):
-            return None
-        connection, keys = adhoc_from_environment(self._environ)
-        self._lend(connection, keys)
-        return connection
+    def adhoc_for(self, places: Sequence[Place]) -> Adhoc:
+        """What `s3://` and `hf://` mean here, if a place is written so; their keys go with the next line."""
+        names = {place.connection for place in places}
+        meant: list[Connection] = []
+        for name, read in ((ADHOC_S3, adhoc_from_environment), (ADHOC_HUB, hub_from_environment)):
+            if name in names:
+                connection, keys = read(self._environ)
+                self._lend(connection, keys)
+                meant.append(connection)
+        return tuple(meant) or None
 
     def lend_environment_keys(self) -> None:
-        """For commands on jobs made with `s3://` places: give the engine the environment's keys, if any."""
-        try:
-            connection, keys = adhoc_from_environment(self._environ)
-        except HaulierError:
-            return  # half a key: it is of no use, and the job may need none
-        self._lend(connection, keys)
+        """For commands on jobs made with `s3://` or `hf://` places: give the engine the environment's keys."""
+        for read in (adhoc_from_environment, hub_from_environment):
+            try:
+                self._lend(*read(self._environ))
+            except HaulierError:
+                continue  # half a key: it is of no use, and the job may need none
 
     @property
     def lends_keys(self) -> bool:
-        return self._keys is not None
+        return bool(self._keys)
 
     def _lend(self, connection: Connection, keys: SecretKeys | None) -> None:
         if keys is not None and isinstance(connection.credentials, SessionCredentials):
-            self._keys = (connection.credentials.ref, keys)
+            self._keys[connection.credentials.ref] = keys
 
 
 def open_session(chosen: Namespace, *, start: bool = True) -> Session:

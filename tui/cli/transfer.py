@@ -16,8 +16,8 @@ from core.messages import (
     PlanJob,
 )
 from core.model import (
+    Adhoc,
     Compare,
-    Connection,
     JobKind,
     JobOptions,
     JobSpec,
@@ -89,7 +89,7 @@ async def _carry_out(chosen: Namespace, output: Output, way: _Way, kind: JobKind
         words = [*chosen.sources, chosen.target]
         places = session.read_places(words)
         adhoc = session.adhoc_for(places)
-        await session.check_places(words, places)
+        places = await session.check_places(words, places)
         spec = await _spec(session, kind, places, options, adhoc)
         return await way(session, output, chosen, spec)
 
@@ -161,7 +161,7 @@ def _detached(output: Output, job: JobView) -> int:
 
 
 async def _spec(
-    session: Session, kind: JobKind, places: Sequence[Place], options: JobOptions, adhoc: Connection | None
+    session: Session, kind: JobKind, places: Sequence[Place], options: JobOptions, adhoc: Adhoc
 ) -> JobSpec:
     async def buckets_of(connection: str) -> Sequence[str]:
         found = await session.call(ListBuckets(connection=connection, adhoc=adhoc))
@@ -173,7 +173,7 @@ async def _spec(
     return JobSpec(kind=kind, pairs=await make_pairs(sources, target, buckets_of), options=options, adhoc=adhoc)
 
 
-async def _resolved(session: Session, source: Place, adhoc: Connection | None) -> Place:
+async def _resolved(session: Session, source: Place, adhoc: Adhoc) -> Place:
     """A source as folder or object. What is not there is told at once; a store that cannot be asked now is the
     job's trouble, which waits and tries again."""
     if source.kind == "local" or not source.bucket:

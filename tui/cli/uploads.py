@@ -16,7 +16,7 @@ import msgspec
 
 from core.errors import Code, HaulierError
 from core.messages import CleanUploads, ListBuckets, ListUploads, UploadId, UploadView
-from core.model import Connection, Place
+from core.model import Adhoc, Place
 from core.safe_text import safe_text
 from core.units import format_bytes, format_count, format_eta, format_when
 from tui.cli import confirm
@@ -84,7 +84,7 @@ async def _uploads(session: Session, written: str, measure: int) -> AsyncIterato
                 break
 
 
-async def _in_buckets(session: Session, place: Place, adhoc: Connection | None) -> list[Place]:
+async def _in_buckets(session: Session, place: Place, adhoc: Adhoc) -> list[Place]:
     """The place, or every bucket of a connection's root."""
     if place.kind != "s3" or place.bucket:
         return [place]

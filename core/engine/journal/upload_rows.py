@@ -8,8 +8,9 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from core.adhoc import meant_by
 from core.engine.journal.database import Database
-from core.model import ADHOC_S3, Connection, JobState, Place
+from core.model import Adhoc, Connection, JobState, Place
 
 DELAYS = (60.0, 300.0, 900.0, 3600.0)  # seconds between tries to remove one; the last one repeats
 _COLUMNS = "id, connection, adhoc, bucket, key, token, since, tries, next"
@@ -65,9 +66,10 @@ class UploadRows:
 
     # ------------------------------------------------------------ left behind
 
-    def leave(self, place: Place, adhoc: Connection | None, key: str, token: str, why: str) -> None:
+    def leave(self, place: Place, adhoc: Adhoc, key: str, token: str, why: str) -> None:
         """Remember an upload in the place's bucket that could not be removed. Once for each token."""
-        described = msgspec.json.encode(adhoc) if adhoc is not None and place.connection == ADHOC_S3 else b""
+        meant = meant_by(place.connection, adhoc)
+        described = msgspec.json.encode(meant) if meant is not None else b""
         now = time.time()
         with self._db.write() as db:
             db.execute(

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from core.engine.planning.route import Route
 from core.engine.storebook import StoreBook
 from core.errors import Code, HaulierError
-from core.model import Connection
+from core.model import Adhoc
 
 
 class Nesting(NamedTuple):
@@ -18,7 +18,7 @@ class Nesting(NamedTuple):
     not_extra: str = ""  # the source, as the target lists it: nothing that only the target has
 
 
-def find_nesting(route: Route, stores: StoreBook, adhoc: Connection | None) -> Nesting:
+def find_nesting(route: Route, stores: StoreBook, adhoc: Adhoc) -> Nesting:
     """Raises HaulierError when source and target are the same place."""
     if not _one_store(route, stores, adhoc):
         return Nesting()
@@ -33,7 +33,7 @@ def find_nesting(route: Route, stores: StoreBook, adhoc: Connection | None) -> N
     return Nesting()
 
 
-def _one_store(route: Route, stores: StoreBook, adhoc: Connection | None) -> bool:
+def _one_store(route: Route, stores: StoreBook, adhoc: Adhoc) -> bool:
     source, target = route.source, route.target
     if source.kind == "local" or target.kind == "local":
         return source.kind == target.kind

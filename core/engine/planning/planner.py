@@ -49,7 +49,7 @@ from core.engine.upkeep.disks import plan_warnings
 from core.engine.upkeep.undo import undo_path
 from core.errors import NotFound, TransferError
 from core.filters import Filters
-from core.model import Action, Connection, Entry, JobKind, JobSpec, PairPlan, PlanSummary
+from core.model import Action, Adhoc, Entry, JobKind, JobSpec, PairPlan, PlanSummary
 from core.stores.local import LocalFolder
 from core.stores.local.rules import FolderRules, probe_folder
 from core.stores.s3 import S3Bucket
@@ -113,7 +113,7 @@ class Planner:
         return self._writer.found
 
     @property
-    def _adhoc(self) -> Connection | None:
+    def _adhoc(self) -> Adhoc:
         return self._spec.adhoc
 
     def resolve(self) -> tuple[Route, ...]:

@@ -26,7 +26,7 @@ import msgspec
 from core.engine.journal.rows import ItemRow
 from core.engine.planning.route import Route
 from core.errors import DiskTrouble
-from core.model import Connection, Place, Value
+from core.model import Adhoc, Place, Value
 from core.stores.base import ObjectInfo, Removal
 
 FORMAT = 1
@@ -55,7 +55,7 @@ class UndoHead(Value, frozen=True, kw_only=True, tag_field="type", tag="undo"):
     plan: str
     at: float
     targets: tuple[UndoTarget, ...]
-    adhoc: Connection | None = None
+    adhoc: Adhoc = None
 
 
 class DeleteLine(Value, frozen=True, kw_only=True, tag_field="type", tag="delete"):
@@ -176,7 +176,7 @@ class UndoFile:
         )
 
 
-def head_of(job: int, title: str, plan: str, routes: tuple[Route, ...], adhoc: Connection | None) -> UndoHead:
+def head_of(job: int, title: str, plan: str, routes: tuple[Route, ...], adhoc: Adhoc) -> UndoHead:
     """The first line of a job that deletes at the targets of these routes."""
     targets = tuple(
         UndoTarget(place=route.target, root=route.target_root, prefix=route.target_prefix) for route in routes

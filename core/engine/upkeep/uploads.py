@@ -14,7 +14,7 @@ from core.engine.looking import as_refusal
 from core.engine.storebook import StoreBook
 from core.errors import Code, HaulierError, StageLost, TransferError
 from core.messages import CleanedUploads, CleanUploads, ListUploads, UploadId, UploadPage, UploadView
-from core.model import Connection, Place
+from core.model import Adhoc, Place
 from core.safe_text import safe_text
 from core.stores.s3 import S3Bucket, Upload
 from core.stores.s3.unfinished import page
@@ -81,7 +81,7 @@ class Uploads:
         self._rows.gone(upload.token)
         return ""
 
-    def _bucket(self, place: Place, adhoc: Connection | None) -> S3Bucket:
+    def _bucket(self, place: Place, adhoc: Adhoc) -> S3Bucket:
         if place.kind != "s3":
             raise HaulierError(
                 Code.USAGE, f"{place}: only S3 has unfinished uploads", "name a place as NAME:bucket/prefix"
