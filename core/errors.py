@@ -63,9 +63,11 @@ class TransferError(Exception):
     `retry_after` is the server's own wish in seconds, 0 when it named none.
     `host` is the server that gave no answer, or not all of it; empty when the other side said what is wrong.
     `asked` is when that was asked (monotonic seconds), 0 when nobody knows.
+    `final`: asking again would give the same answer, so that it is not done.
     """
 
     error_class = ErrorClass.NETWORK
+    final = False
 
     def __init__(self, message: str, *, retry_after: float = 0.0, host: str = "") -> None:
         super().__init__(message)
@@ -99,6 +101,8 @@ class NoPermission(FileTrouble):
 
 class TimeUp(FileTrouble):
     """The item took longer than the job allows for one file: it is not tried again."""
+
+    final = True
 
 
 class SourceChanged(TransferError):

@@ -219,7 +219,9 @@ class Entry(Value, frozen=True, kw_only=True):
     modified: float = 0.0
     storage_class: str = ""
     is_folder: bool = False  # a common prefix (non-recursive listings), key ends in "/"
-    url: str = ""  # where it is read from, when the key does not say it (lists); may hold a signature
+    # The complete key at its source where that is not the place's prefix and `key`: the URL, for what a list
+    # names. May hold a signature.
+    url: str = ""
 
 
 # ---------------------------------------------------------------- jobs

@@ -132,7 +132,7 @@ class Remedies:
             self._note_attempt(row, error, -1.0)
             self._block(error)
             return
-        if isinstance(error, TimeUp):
+        if error.final:
             self._note_attempt(row, error, -1.0)
             self._give_up(task, error.message)
             return
