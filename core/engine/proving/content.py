@@ -18,12 +18,13 @@ from core.engine.proving.evidence import (
     MD5,
     TRUSTED,
     crc_bytes,
+    digests_kept,
     evidence_for,
     new_hash,
     prove,
 )
 from core.engine.proving.item_proof import part_sizes_at
-from core.engine.proving.proof import ETAG_MD5, SHA256, SIZE_ONLY, is_md5, same_etag
+from core.engine.proving.proof import ETAG_MD5, GIT_SHA1, SHA256, SIZE_ONLY, is_md5, same_etag
 from core.errors import IntegrityTrouble
 from core.model import Entry
 from core.stores.base import CancelFlag, ObjectInfo, Source
@@ -52,8 +53,8 @@ def same_content(
         return Verdict(False, SIZE_ONLY)
     verdict = Verdict(None)
     if mine.etag and theirs.etag:
-        if same_etag(mine.etag, theirs.etag):
-            return Verdict(True, ETAG_MD5)
+        if proof := same_etag(mine.etag, theirs.etag):
+            return Verdict(True, proof)
         verdict = _by_what_is_kept(mine, source.stat(mine.key), theirs, target.stat(theirs.key))
     elif theirs.etag:
         verdict = _against_store(source, mine, target, theirs, cancelled, told)
@@ -66,13 +67,13 @@ def same_content(
 
 
 def _by_what_is_kept(mine: Entry, ours: ObjectInfo, theirs: Entry, other: ObjectInfo) -> Verdict:
-    """Two objects by their checksums, or by ETags that are known to be MD5s of the whole."""
+    """Two objects by their digests, or by ETags that are known to be MD5s of the whole."""
     if (ours.entry.etag, other.entry.etag) != (mine.etag, theirs.etag):
         return Verdict(None)  # at least one is not what was listed
-    for kind in TRUSTED:
-        one, another = ours.metadata.checksums.get(kind, ""), other.metadata.checksums.get(kind, "")
-        if one and another:
-            return Verdict(one == another, kind)
+    one, another = digests_kept(mine, ours), digests_kept(theirs, other)
+    for kind in (GIT_SHA1, *TRUSTED):
+        if kind in one and kind in another:
+            return Verdict(one[kind] == another[kind], kind)
     if is_md5(mine.etag) and is_md5(theirs.etag) and not ours.opaque_etag and not other.opaque_etag:
         return Verdict(False, ETAG_MD5)
     return Verdict(None)
@@ -112,12 +113,10 @@ def _digests(
     found: list[bytes] = []
     pieces = iter(sizes)
     room = next(pieces)
-    digest, crc = (None if kind in CRCS else new_hash(kind)), 0
+    digest, crc = (None if kind in CRCS else new_hash(kind, room)), 0
 
     def take() -> None:
-        nonlocal digest, crc
         found.append(crc_bytes(kind, crc) if digest is None else digest.digest())
-        digest, crc = (None if kind in CRCS else new_hash(kind)), 0
 
     with store.read(file, 0, file.size, cancelled=cancelled) as body:
         for chunk in body:
@@ -126,6 +125,7 @@ def _digests(
                 if not room:
                     take()
                     room = next(pieces)
+                    digest, crc = (None if kind in CRCS else new_hash(kind, room)), 0
                 piece, chunk = chunk[:room], chunk[room:]
                 room -= len(piece)
                 if digest is None:

@@ -4,10 +4,9 @@ Source: "Checking object integrity in Amazon S3" (user guide). A store may keep 
 or one made of its parts' ("…-3", COMPOSITE: the same function over the parts' binary checksums); its ETag may
 be an MD5 of either kind. The order of trust:
 
-1. sha256 of the whole, 2. crc64nvme of the whole, 3. the ETag where it is an MD5, 4. sha256 of the parts, 5.
-   sha1,
-6. crc32c, 7. crc32, each of the whole before that of the parts; 8. what is made of parts whose size had to be
-   guessed.
+1. sha256 of the whole, 2. the id of a git blob, 3. crc64nvme of the whole, 4. the ETag where it is an MD5,
+5. sha256 of the parts, 6. sha1, 7. crc32c, 8. crc32, each of the whole before that of the parts; 9. what is
+made of parts whose size had to be guessed.
 
 The first one is computed while the bytes pass. CRC64NVME stands before MD5 because those of parts are combined
 instead of hashing the object front to back, at forty times the speed. When the first one disagrees, the others
@@ -37,10 +36,12 @@ from core.engine.proving.proof import (
     CRC32C,
     CRC64,
     ETAG_MD5,
+    GIT_SHA1,
     SHA1,
     SHA256,
     SIZE_ONLY,
     is_md5,
+    named_digest,
     part_count,
     segment_of_parts,
 )
@@ -53,10 +54,10 @@ Crc = Callable[[bytes | memoryview, int], int]
 CRCS: dict[str, Crc] = {CRC64: crc64nvme, CRC32C: crc32c, CRC32: crc32}
 _COMBINE = {CRC64: combine_crc64nvme, CRC32C: combine_crc32c, CRC32: combine_crc32}
 _WIDTH = {CRC64: 8, CRC32C: 4, CRC32: 4}  # bytes
-_OF_THE_WHOLE = (SHA256, CRC64, MD5, SHA1, CRC32C, CRC32)
+_OF_THE_WHOLE = (SHA256, GIT_SHA1, CRC64, MD5, SHA1, CRC32C, CRC32)
 _OF_PARTS = (MD5, SHA256, SHA1, CRC32C, CRC32)
 TRUSTED = (SHA256, CRC64, SHA1, CRC32C, CRC32)  # checksums, the best first
-_TRUST = {kind: place for place, kind in enumerate((SHA256, CRC64, MD5, SHA1, CRC32C, CRC32))}
+_TRUST = {kind: place for place, kind in enumerate(_OF_THE_WHOLE)}
 
 
 class Evidence(NamedTuple):
@@ -93,8 +94,11 @@ def evidence_for(entry: Entry, info: ObjectInfo) -> list[Evidence]:
     size = entry.size
     etag = "" if info.opaque_etag else (entry.etag or info.entry.etag)
     found: list[Evidence] = []
+    kept = digests_kept(entry, info)
+    if is_md5(etag):
+        kept[MD5] = etag
     for kind in _OF_THE_WHOLE:
-        told = (etag if is_md5(etag) else "") if kind == MD5 else info.metadata.checksums.get(kind, "")
+        told = kept.get(kind, "")
         if told:
             found.append(Evidence(kind, told, max(size, 1)))
     for kind in _OF_PARTS:
@@ -105,6 +109,13 @@ def evidence_for(entry: Entry, info: ObjectInfo) -> list[Evidence]:
             found.append(Evidence(kind, told, segment, parts, sure))
     found.sort(key=_distrust)
     return found
+
+
+def digests_kept(entry: Entry, info: ObjectInfo) -> dict[str, str]:
+    """The digests of the whole object that the store tells outright, by kind, as `written` writes them."""
+    kind, digest = named_digest(entry.etag)
+    named = {kind: written(kind, bytes.fromhex(digest))} if kind else {}
+    return {**info.metadata.checksums, **named}
 
 
 def _distrust(one: Evidence) -> tuple[bool, int, bool]:
@@ -150,8 +161,10 @@ def pieces_of(size: int, segment: int) -> list[int]:
 # ---------------------------------------------------------------- digests
 
 
-def new_hash(kind: str) -> hashlib._Hash:
-    """For "md5", "sha1" and "sha256"."""
+def new_hash(kind: str, size: int) -> hashlib._Hash:
+    """For "md5", "sha1", "sha256" and "git-sha1" of `size` bytes."""
+    if kind == GIT_SHA1:
+        return hashlib.sha1(b"blob %d\0" % size, usedforsecurity=False)
     return hashlib.new(kind, usedforsecurity=False)
 
 
@@ -159,7 +172,7 @@ def digest_of(kind: str, data: bytes | memoryview) -> bytes:
     """Any kind, of bytes that are here."""
     if kind in CRCS:
         return crc_bytes(kind, CRCS[kind](data, 0))
-    digest = new_hash(kind)
+    digest = new_hash(kind, len(data))
     digest.update(data)
     return digest.digest()
 
@@ -177,8 +190,8 @@ def combined(kind: str, parts: Sequence[tuple[int, int]]) -> int:
 
 
 def written(kind: str, digest: bytes) -> str:
-    """As S3 writes it: ETags in hex, checksums in base64."""
-    return digest.hex() if kind == MD5 else base64.b64encode(digest).decode()
+    """As stores write it: ETags and ids of git in hex, checksums in base64."""
+    return digest.hex() if kind in (MD5, GIT_SHA1) else base64.b64encode(digest).decode()
 
 
 def digests_in(data: bytes | memoryview, kind: str, sizes: list[int]) -> list[bytes]:
@@ -195,7 +208,7 @@ def digests_of_chunks(chunks: Callable[[int, int], bytes], kind: str, sizes: lis
     found, at = [], 0
     for size in sizes:
         end, crc = at + size, 0
-        digest = None if kind in CRCS else new_hash(kind)
+        digest = None if kind in CRCS else new_hash(kind, size)
         while at < end:
             chunk = chunks(at, min(1 << 20, end - at))
             if digest is None:

@@ -20,7 +20,7 @@ from core.engine.proving.evidence import (
     prove,
 )
 from core.engine.proving.ordered_digest import OrderedDigest, PassingDigest
-from core.engine.proving.proof import CRC64, ETAG_MD5, SIZE_ONLY, same_etag
+from core.engine.proving.proof import CRC64, SIZE_ONLY, same_etag
 from core.errors import IntegrityTrouble
 from core.model import Entry
 from core.stores.base import ObjectInfo, PartReceipt, Receipt, Source, Target, TellsParts
@@ -39,8 +39,8 @@ def proof_of_copy(
     `info` is what is known of the source; it is looked at only when the ETag does not settle it and the answer
     told a checksum, the target only when `info` tells one. Raises IntegrityTrouble when checksums differ.
     """
-    if same_etag(receipt.etag, entry.etag):
-        return ETAG_MD5
+    if proof := same_etag(receipt.etag, entry.etag):
+        return proof
     told = receipt.checksums
     if info is None:
         if not told:
@@ -153,7 +153,7 @@ class RelayProof:
                 continue
             self._one = one
             if not one.parts and not one.is_crc:
-                self._passing = PassingDigest(one.kind)
+                self._passing = PassingDigest(one.kind, size=self._entry.size)
             return
 
     def absorb(self, offset: int, data: bytes | memoryview) -> None:

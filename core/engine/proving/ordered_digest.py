@@ -21,7 +21,7 @@ _READ_BACK = 1 << 20
 class _Segment:
     def __init__(self, start: int, end: int, kind: str) -> None:
         self.position, self.end = start, end
-        self.hash = new_hash(kind)
+        self.hash = new_hash(kind, end - start)
         self.taken = False
 
 
@@ -48,7 +48,7 @@ class InlineHash:
 
 class OrderedDigest:
     """Safe for several threads. `read_back(offset, length)` gives bytes of parts that are complete, `kind` is
-    "md5", "sha1" or "sha256"."""
+    "md5", "sha1", "sha256" or "git-sha1"."""
 
     def __init__(self, kind: str, size: int, segment: int, read_back: Callable[[int, int], bytes]) -> None:
         self._step = segment
@@ -123,9 +123,10 @@ class PassingDigest:
     not come soon (it waits for a retry) ends the digest: then the content is simply not proven this way.
     """
 
-    def __init__(self, kind: str = MD5, patience: float = 5.0) -> None:
+    def __init__(self, kind: str = MD5, patience: float = 5.0, *, size: int = 0) -> None:
+        """`size` of the whole object, for kinds that need it ("git-sha1")."""
         self._patience = patience
-        self._hash = new_hash(kind)
+        self._hash = new_hash(kind, size)
         self._position = 0
         self._given_up = False
         self._moved = threading.Condition()

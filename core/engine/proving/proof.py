@@ -3,7 +3,9 @@
 S3's ETag of an object sent whole (and not encrypted with KMS or customer keys) is its MD5; of a multipart
 object it is the MD5 of the concatenated binary MD5s of its parts, "-", and the number of parts
 (https://docs.aws.amazon.com/AmazonS3/latest/userguide/checking-object-integrity.html). CRC64NVME of an object
-may be stored as `x-amz-checksum-crc64nvme`, base64 of 8 big-endian bytes.
+may be stored as `x-amz-checksum-crc64nvme`, base64 of 8 big-endian bytes. Stores that know a file by a digest
+of its content write it into the ETag: `sha256:<64 hex>`, or `git-sha1:<40 hex>`, the id of a git blob, which is
+the SHA-1 of "blob", a space, the size in decimal, a NUL, and the bytes ("Git Internals – Git Objects").
 
 The words below are stored with each item and shown: nothing else may be called verified. In which order they
 are tried is said in evidence.py.
@@ -20,6 +22,7 @@ ETAG_MD5 = "etag-md5"
 CRC64 = "crc64nvme"
 SHA256 = "sha256"
 SHA1 = "sha1"
+GIT_SHA1 = "git-sha1"
 CRC32C = "crc32c"
 CRC32 = "crc32"
 SIZE_ONLY = "size only"
@@ -32,6 +35,7 @@ _COMMON_PART_SIZES = tuple(
 )
 _PLAIN = re.compile(r"[0-9a-f]{32}")
 _COMPOSITE = re.compile(r"[0-9a-f]{32}-(\d{1,5})")
+_NAMED = re.compile(r"(sha256):([0-9a-f]{64})|(git-sha1):([0-9a-f]{40})")
 
 
 _EMPTY_MD5 = hashlib.md5(usedforsecurity=False)
@@ -49,9 +53,17 @@ def is_md5(etag: str) -> bool:
     return _PLAIN.fullmatch(etag) is not None
 
 
-def same_etag(one: str, other: str) -> bool:
-    """Whether two ETags are the same digest; equal ETags of any other shape prove nothing."""
-    return one == other and (is_md5(one) or part_count(one) > 0)
+def named_digest(etag: str) -> tuple[str, str]:
+    """The kind of digest that an ETag names, and the digest in hex; both empty for ETags of any other shape."""
+    match = _NAMED.fullmatch(etag)
+    return (match[1] or match[3], match[2] or match[4]) if match else ("", "")
+
+
+def same_etag(one: str, other: str) -> str:
+    """The proof when two ETags are the same digest, else "": equal ETags of any other shape prove nothing."""
+    if one != other:
+        return ""
+    return ETAG_MD5 if is_md5(one) or part_count(one) else named_digest(one)[0]
 
 
 def part_count(etag: str) -> int:
