@@ -17,8 +17,6 @@ of the right length shows only there.
 
 from __future__ import annotations
 
-import re
-import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -31,7 +29,6 @@ from pyreqwest.response import SyncResponse
 
 from core.errors import (
     BadCredentials,
-    FatalTrouble,
     FileTrouble,
     IntegrityTrouble,
     NetworkTrouble,
@@ -43,6 +40,15 @@ from core.errors import (
 )
 from core.model import Connection, Entry
 from core.stores.base import CancelFlag, Cancelled, ObjectInfo
+from core.stores.http_reading import (
+    PLAIN,
+    Served,
+    Watch,
+    broken,
+    content_range,
+    unsatisfied_total,
+    watched,
+)
 from core.stores.hub.digests import git_etag, lfs_etag
 from core.stores.hub.errors import (
     Doing,
@@ -61,13 +67,10 @@ from core.stores.hub.tokens import Token
 from core.stores.s3.errors import RangesUnsupported, retry_after_seconds
 from core.stores.s3.etag import unquoted
 from core.stores.s3.headers import whole_number
-from core.stores.s3.wire import MAX_ERROR, SLOWEST, STREAM_BUFFER, base_client, header_of, read_at_most
+from core.stores.s3.wire import MAX_ERROR, STREAM_BUFFER, base_client, header_of, read_at_most
 
 ROUNDS = 3  # of resolving one file for one reading
 PAGES = (".html", ".htm", ".HTML", ".HTM")
-PLAIN = frozenset({"", "identity"})
-_CONTENT_RANGE = re.compile(r"bytes (\d{1,19})-(\d{1,19})/(\d{1,19})\Z")
-_UNSATISFIED = re.compile(r"bytes \*/(\d{1,19})\Z")
 
 
 class Wanted(msgspec.Struct, frozen=True):
@@ -101,79 +104,19 @@ class UrlRefused(Exception):
         self.error = error
 
 
-class Served:
-    """Bytes of content by the host that they came from. Called from many threads."""
-
-    def __init__(self) -> None:
-        self._bytes: dict[str, int] = {}
-        self._lock = threading.Lock()
-
-    def count(self, host: str, size: int) -> None:
-        with self._lock:
-            self._bytes[host] = self._bytes.get(host, 0) + size
-
-    def by_host(self) -> dict[str, int]:
-        with self._lock:
-            return dict(self._bytes)
-
-
 class HubBody:
-    """Exactly `length` bytes as they arrive, or an error. Less than SLOWEST bytes a second over `stall`
-    seconds of waiting is network trouble."""
+    """Exactly `length` bytes as they arrive, or an error (http_reading.py)."""
 
     modified_ns = 0  # the Hub keeps no times of files
 
-    def __init__(
-        self,
-        response: SyncResponse,
-        wanted: Wanted,
-        host: str,
-        cancelled: CancelFlag,
-        stall: float,
-        served: Served,
-    ) -> None:
+    def __init__(self, response: SyncResponse, wanted: Wanted, watch: Watch) -> None:
         self.info = ObjectInfo(entry=wanted.entry, version_id=wanted.commit)
         self._response = response
-        self._wanted = wanted
-        self._host = host
-        self._cancelled = cancelled
-        self._stall = stall
-        self._served = served
+        self._length = wanted.length
+        self._watch = watch
 
     def __iter__(self) -> Iterator[memoryview]:
-        left = self._wanted.length
-        reader = self._response.body_reader
-        waited, came = 0.0, 0
-        while left > 0:
-            if self._cancelled.is_set():
-                raise Cancelled
-            began = time.monotonic()
-            piece = reader.read_chunk()
-            waited += time.monotonic() - began
-            if piece is None:
-                raise self._wrong_length(self._wanted.length - left)
-            size = len(piece)
-            self._served.count(self._host, size)
-            came += size
-            left -= size
-            if waited >= self._stall:
-                if came < self._stall * SLOWEST and left > 0:
-                    raise NetworkTrouble(
-                        f"{self._wanted.doing}: {self._host}: only {came} bytes came in {waited:.0f} s",
-                        host=self._host,
-                    )
-                waited, came = 0.0, 0
-            if left < 0:
-                raise self._wrong_length(self._wanted.length - left)
-            yield memoryview(piece)
-        if reader.read_chunk() is not None:
-            raise self._wrong_length(self._wanted.length + 1)
-
-    def _wrong_length(self, got: int) -> NetworkTrouble:
-        wanted = self._wanted
-        return NetworkTrouble(
-            f"{wanted.doing}: {self._host}: {got} bytes came where {wanted.length} were asked for"
-        )
+        return watched(self._response, self._length, self._watch)
 
 
 class Reading:
@@ -239,7 +182,8 @@ class Reading:
                         check_told(response, wanted)
                     if response.status not in REDIRECTS:
                         self._check(response, wanted, url, token)
-                        yield HubBody(response, wanted, host, cancelled, self._stall, self.served)
+                        watch = Watch(doing, host, self._stall, self.served, cancelled)
+                        yield HubBody(response, wanted, watch)
                         return
                     read_at_most(response, MAX_ERROR)
                     led = next_hop(url, header_of(response, "location") or "", doing)
@@ -316,10 +260,10 @@ def check_range(response: SyncResponse, wanted: Wanted, host: str) -> None:
         )
     announced = whole_number(header_of(response, "content-length") or "")
     if response.status == 206:
-        match = _CONTENT_RANGE.match(header_of(response, "content-range") or "")
-        if match is None:
+        told = content_range(header_of(response, "content-range") or "")
+        if told is None or told.total < 0:
             raise NetworkTrouble(f"{doing}: {host} does not say which range it sent")
-        first, last, total = int(match[1]), int(match[2]), int(match[3])
+        first, last, total = told
         if total != size:
             raise IntegrityTrouble(f"{doing}: the file at {host} has {total} bytes and was listed with {size}")
         if first != wanted.offset or last != wanted.offset + wanted.length - 1:
@@ -342,11 +286,11 @@ def check_range(response: SyncResponse, wanted: Wanted, host: str) -> None:
 
 def check_unsatisfied(response: SyncResponse, wanted: Wanted, host: str) -> None:
     """416: right for an empty file alone."""
-    match = _UNSATISFIED.match(header_of(response, "content-range") or "")
-    if wanted.entry.size == 0 and (match is None or int(match[1]) == 0):
+    total = unsatisfied_total(header_of(response, "content-range") or "")
+    if wanted.entry.size == 0 and total <= 0:
         read_at_most(response, MAX_ERROR)
         return
-    told = f"has {match[1]} bytes" if match else "is shorter"
+    told = f"has {total} bytes" if total >= 0 else "is shorter"
     raise IntegrityTrouble(f"{wanted.doing}: the file at {host} {told} and was listed with {wanted.entry.size}")
 
 
@@ -365,15 +309,3 @@ def storage_refused(status: int, retry_after: str, doing: Doing, host: str) -> T
     if status in {408, 425} or (status >= 500 and status not in {501, 505}):
         return NetworkTrouble(text, retry_after=wish)
     return FileTrouble(text)
-
-
-def broken(error: PyreqwestError, doing: Doing, host: str, asked: float) -> TransferError:
-    """The error to raise when the exchange with `host` itself failed."""
-    details = getattr(error, "details", None)
-    causes = (details.get("causes") if isinstance(details, dict) else None) or []
-    innermost = (causes[-1]["message"] if causes else type(error).__name__)[:300]
-    if "certificate" in " ".join(cause["message"] for cause in causes).lower():
-        return FatalTrouble(f"{doing}: the certificate of {host} is not trusted ({innermost})")
-    trouble = NetworkTrouble(f"{doing}: {host}: {innermost}", host=host)
-    trouble.asked = asked
-    return trouble
