@@ -150,7 +150,7 @@ class Jobs:
                 )
         for pair in spec.pairs:
             for place in (pair.source, pair.target):
-                if place.kind == "s3":
+                if place.connection:
                     self._stores.connection(place.connection, spec.adhoc)
         if spec.broken_of:
             await self._check_verified(spec.broken_of)
@@ -613,6 +613,9 @@ def _check_second_word(plan: PlanSummary, command: StartJob) -> None:
         )
 
 
+_WRITABLE = "A target is a folder of this machine, or a bucket: NAME:bucket/prefix, s3://bucket/prefix."
+
+
 def _check_spec(spec: JobSpec) -> None:
     """What can be refused before anything is looked at."""
     if not spec.pairs:
@@ -649,5 +652,17 @@ def _check_spec(spec: JobSpec) -> None:
             raise HaulierError(
                 Code.USAGE, f"{pair.target}: name a bucket", "for example " + f"{pair.target}bucket/"
             )
+        if pair.target.kind not in ("local", "s3"):
+            raise HaulierError(Code.USAGE, f"{pair.target}: nothing can be written there", _WRITABLE)
+        if pair.source.kind == "disk" and spec.kind is not JobKind.VERIFY:
+            raise HaulierError(Code.USAGE, f"{pair.source}: a disk's manifest holds no content, only digests")
+        if pair.source.kind in ("web", "list") and spec.options.delete:
+            raise HaulierError(
+                Code.USAGE,
+                f"{pair.source}: nothing is deleted for what a list does not name",
+                "copy it, without --delete",
+            )
+        if pair.source.kind == "hub" and not pair.source.bucket:
+            raise HaulierError(Code.USAGE, f"{pair.source}: name a repository", "hf://datasets/org/name")
         if pair.source == pair.target:
             raise HaulierError(Code.USAGE, f"{pair.source}: source and target are the same place")

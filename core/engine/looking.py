@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import threading
 import time
-from pathlib import Path
 
 import msgspec
 
-from core.engine.storebook import Store, StoreBook
+from core.engine.storebook import SourceStore, StoreBook
 from core.errors import Code, FatalTrouble, HaulierError, NoPermission, NotFound, TransferError
 from core.messages import BucketList, EntryPage, ListBuckets, ListEntries, Measure, Measured
 from core.model import Adhoc, Place, Tally
 from core.safe_text import safe_text
-from core.stores.local import LocalFolder
 
 MOST_ENTRIES = 5000  # in one page, so that a reply stays well under a frame
 
@@ -70,12 +68,12 @@ class Looking:
             raise as_refusal(error) from error
         return Measured(total=Tally(count=count, bytes=size), complete=True)
 
-    def _open(self, place: Place, adhoc: Adhoc) -> tuple[Store, str]:
-        if place.kind == "local":
-            return LocalFolder(Path(place.path)), ""
-        if not place.bucket:
-            raise HaulierError(Code.USAGE, f"{place}: name a bucket")
-        return self._stores.service(place.connection, adhoc).bucket(place.bucket), place.path
+    def _open(self, place: Place, adhoc: Adhoc) -> tuple[SourceStore, str]:
+        if place.kind in ("s3", "hub") and not place.bucket:
+            what = "bucket" if place.kind == "s3" else "repository"
+            raise HaulierError(Code.USAGE, f"{place}: name a {what}")
+        prefix = place.path if place.kind in ("s3", "hub") else ""
+        return self._stores.look(place, adhoc), prefix
 
 
 def as_refusal(error: TransferError) -> HaulierError:

@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from core.adhoc import meant_by
 from core.capability_card import CapabilityCard, fingerprint
@@ -14,11 +15,20 @@ from core.engine.planning.route import Route
 from core.errors import Code, HaulierError
 from core.model import ADHOC_HUB, ADHOC_S3, Adhoc, Connection, JobSpec, Links, Place, SecretKeys
 from core.stores.base import Remote
+from core.stores.hub import HubRepo, HubService
+from core.stores.hub.names import MAIN
 from core.stores.local import LocalFolder
 from core.stores.s3 import S3Bucket, S3Service
 from core.stores.s3.capability import seed_of, taught
 
+if TYPE_CHECKING:
+    from core.stores.web import WebService, WebSource
+
+    SourceStore = LocalFolder | S3Bucket | HubRepo | WebSource
+else:
+    SourceStore = LocalFolder | S3Bucket | HubRepo
 Store = LocalFolder | S3Bucket
+"""What can be written as well as read."""
 
 
 class StoreBook:
@@ -39,6 +49,8 @@ class StoreBook:
         self.stall_timeout = stall_timeout
         self._keys = keys
         self._services: dict[Connection, S3Service] = {}
+        self._hubs: dict[Connection, HubService] = {}
+        self._web: WebService | None = None
         self._lock = threading.Lock()
 
     def connection(self, name: str, adhoc: Adhoc) -> Connection:
@@ -54,6 +66,8 @@ class StoreBook:
     def service(self, name: str, adhoc: Adhoc) -> S3Service:
         """The service of a connection; the same object for the same settings."""
         connection = self.connection(name, adhoc)
+        if connection.kind != "s3":
+            raise HaulierError(Code.USAGE, f"{connection.name} is a Hub, and this needs an S3 service")
         with self._lock:
             service = self._services.get(connection)
             if service is None:
@@ -64,6 +78,30 @@ class StoreBook:
                     service.abilities.seed(seed_of(card))
             return service
 
+    def hub(self, name: str, adhoc: Adhoc) -> HubService:
+        """The Hub of a connection; the same object for the same settings."""
+        connection = self.connection(name, adhoc)
+        if connection.kind != "hub":
+            raise HaulierError(Code.USAGE, f"{connection.name} is an S3 service, and this needs a Hub")
+        with self._lock:
+            service = self._hubs.get(connection)
+            if service is None:
+                from core.stores.hub.opening import hub_service
+
+                service = self._hubs[connection] = hub_service(
+                    connection, self._keys, self.stall_timeout, self._told
+                )
+            return service
+
+    def web(self) -> WebService:
+        """What fetches from plain web servers."""
+        with self._lock:
+            if self._web is None:
+                from core.stores.web import WebService
+
+                self._web = WebService(stall=self.stall_timeout)
+            return self._web
+
     def another(self, connection: Connection) -> S3Service:
         """A service of its own, which shares nothing with the one that jobs use. The caller closes it."""
         return S3Service(connection, self._keys, self.stall_timeout)
@@ -73,6 +111,7 @@ class StoreBook:
         self.keep_learnt()
         with self._lock:
             self._services.clear()
+            self._hubs.clear()
 
     # ------------------------------------------------------------ what is known of the services
 
@@ -109,10 +148,10 @@ class StoreBook:
         for pair in spec.pairs:
             stores = []
             for place in (pair.source, pair.target):
-                if place.kind != "local":
+                if place.kind not in ("local", "disk"):
                     with suppress(HaulierError):
-                        store = self._open(place, "", spec.adhoc, "")
-                        if isinstance(store, Remote):
+                        store = self.look(place, spec.adhoc)
+                        if isinstance(store, Remote) and store.host:
                             stores.append(store)
             found.append(tuple(stores))
         return found
@@ -120,22 +159,42 @@ class StoreBook:
     def all_tested(self, spec: JobSpec) -> bool:
         """Whether every connection of a job was found to work, some time."""
         places = [place for pair in spec.pairs for place in (pair.source, pair.target)]
-        names = {place.connection for place in places if place.kind != "local"}
+        names = {place.connection for place in places if place.connection}
         try:
             return all(self.connection(name, spec.adhoc).tested_at for name in names)
         except HaulierError:
             return False
 
-    def source(self, route: Route, adhoc: Adhoc, links: Links = "skip") -> Store:
-        """`links`: what is done with symbolic links; one that is named itself as the source is followed."""
-        links = "all" if route.single else links
-        return self._open(route.source, route.source_root, adhoc, "", links)
+    def source(self, route: Route, adhoc: Adhoc, links: Links = "skip", *, sized: bool = False) -> SourceStore:
+        """`links`: what is done with symbolic links; one that is named itself as the source is followed.
+        `sized`: its listing tells sizes, whatever that costs."""
+        place = route.source
+        if place.kind == "local":
+            return LocalFolder(Path(route.source_root), "", "all" if route.single else links)
+        if place.kind == "hub":
+            return self.hub(place.connection, adhoc).repo(
+                place.bucket, place.revision or MAIN, commit=route.commit
+            )
+        return self.look(place, adhoc, sized=sized)
+
+    def look(self, place: Place, adhoc: Adhoc, *, sized: bool = False) -> SourceStore:
+        """The store of a place, for looking around; a local place is a folder."""
+        match place.kind:
+            case "local":
+                return LocalFolder(Path(place.path))
+            case "s3":
+                return self.service(place.connection, adhoc).bucket(place.bucket)
+            case "hub":
+                return self.hub(place.connection, adhoc).repo(place.bucket, place.revision or MAIN)
+            case "web" | "list":
+                return self.web().source(place, sized=sized)
+        raise HaulierError(Code.USAGE, f"{place}: cannot be read from")
 
     def target(self, route: Route, adhoc: Adhoc, writer: str = "") -> Store:
         """`writer` names who writes there, the same after a restart and different from everybody else."""
-        return self._open(route.target, route.target_root, adhoc, writer)
-
-    def _open(self, place: Place, root: str, adhoc: Adhoc, writer: str, links: Links = "skip") -> Store:
+        place = route.target
         if place.kind == "local":
-            return LocalFolder(Path(root), writer, links)
+            return LocalFolder(Path(route.target_root), writer)
+        if place.kind != "s3":
+            raise HaulierError(Code.USAGE, f"{place}: nothing can be written there")
         return self.service(place.connection, adhoc).bucket(place.bucket)

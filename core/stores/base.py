@@ -92,7 +92,8 @@ class Source(Protocol):
     def pages(self, prefix: str, *, start_after: str = "", cancelled: CancelFlag) -> Iterator[list[Entry]]:
         """All objects whose key starts with `prefix`, by pages, with complete keys.
 
-        In the byte order of UTF-8 keys where the store promises it; the planner checks and does not trust.
+        In the byte order of UTF-8 keys where the store promises it (`in_order`, if it has that attribute, says
+        that it does not); the planner checks and does not trust.
         Raises when a page fails, repeats, or the listing ends early without saying so: a page sequence that
         ends normally is complete. Entries that cannot be read (FIFOs, sockets, names that are not UTF-8)
         are reported through `unlistable` of the same store, never silently left out.
@@ -112,6 +113,28 @@ class Source(Protocol):
     ) -> AbstractContextManager[Body]:
         """`length` bytes from `offset` of the version that `entry.etag` names (or size and mtime where there
         is no ETag). The whole object when offset is 0 and length is entry.size, which may be 0."""
+        ...
+
+
+@runtime_checkable
+class GoesOn(Protocol):
+    """The source lists in an order of its own, and can go on with a listing that another object began."""
+
+    def going_on(self) -> str:
+        """How far the listing is, after a page was taken; holds no secret. "" before the first."""
+        ...
+
+    def go_on(self, state: str) -> None:
+        """What `going_on` told: the next `pages` behind that page's last key begins there."""
+        ...
+
+
+@runtime_checkable
+class TellsNotes(Protocol):
+    """Listing finds things worth telling that concern no single entry."""
+
+    def take_notes(self) -> list[str]:
+        """Sentences for people, since the last call: "3 blank lines"."""
         ...
 
 
@@ -209,6 +232,32 @@ class StageFile(Protocol):
         ...
 
     def close(self) -> None: ...
+
+
+class UnsizedBody(Body, Protocol):
+    """The beginning of an object whose size nobody knew; all of it where `whole`."""
+
+    length: int  # bytes that this body will give; -1: it ends where it ends
+    whole: bool  # this body is the whole object
+    ranges: bool  # the server answered the range: further ones may be asked for
+
+    @property
+    def info(self) -> ObjectInfo:
+        """`entry.size` is the object's, UNSIZED when the server does not tell."""
+        ...
+
+
+@runtime_checkable
+class ReadsUnsized(Protocol):
+    """Objects may be listed without a size (UNSIZED); reading one tells it."""
+
+    def read_unsized(
+        self, entry: Entry, limit: int, *, cancelled: CancelFlag
+    ) -> AbstractContextManager[UnsizedBody]:
+        """The first `limit` bytes, or everything, whatever the server gives: see UnsizedBody. The context may be
+        left before the end. A body of unknown length that is cut off raises where the protocol tells that it
+        is; otherwise only a digest can."""
+        ...
 
 
 @runtime_checkable

@@ -60,7 +60,7 @@ class Book(StoreBook):
         super().__init__(lambda _: pytest.fail("no connection"), lambda _: pytest.fail("no keys"))
         self._pair = (source, target)
 
-    def source(self, *_: Any) -> Any:
+    def source(self, *_: Any, **__: Any) -> Any:
         return self._pair[0]
 
     def target(self, *_: Any) -> Any:

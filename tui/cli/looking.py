@@ -21,6 +21,10 @@ async def look_at(session: Session, place: Place, adhoc: Adhoc) -> tuple[Place, 
     """
     if place.kind == "local":
         return _look_here(place)
+    if place.kind == "web":
+        return place, None
+    if place.kind == "hub" and not place.is_folder:
+        return await _look_in_repo(session, place, adhoc)
     if place.is_folder:
         await session.call(
             ListEntries(place=place, limit=1, adhoc=adhoc)
@@ -43,6 +47,22 @@ def _look_here(place: Place) -> tuple[Place, Entry | None]:
         raise HaulierError(Code.NOT_FOUND, f"{safe_text(place.path)}: no such file or folder")
     found = path.stat()
     return place, Entry(key=path.name, size=found.st_size, modified=found.st_mtime)
+
+
+async def _look_in_repo(session: Session, place: Place, adhoc: Adhoc) -> tuple[Place, Entry | None]:
+    """A Hub lists in an order of its own: the folder above is looked through, one level of it."""
+    above, slash, name = place.path.rpartition("/")
+    parent, cursor = msgspec.structs.replace(place, path=above + slash), ""
+    while True:
+        page = await session.call(ListEntries(place=parent, cursor=cursor, limit=1000, adhoc=adhoc))
+        for entry in page.entries:
+            if entry.key == name:
+                return place, entry
+            if entry.key == f"{name}/":
+                return msgspec.structs.replace(place, path=f"{place.path}/"), None
+        cursor = page.cursor
+        if not cursor:
+            raise HaulierError(Code.NOT_FOUND, f"{safe_text(str(place))}: no such file or folder")
 
 
 async def _find_object(session: Session, place: Place, adhoc: Adhoc) -> Entry | None:

@@ -28,6 +28,7 @@ _SCHEMA = Path(__file__).with_name("schema.sql")
 _ADDED: tuple[tuple[str, str, str], ...] = (
     ("items", "path", "TEXT NOT NULL DEFAULT ''"),
     ("items", "early", "INTEGER NOT NULL DEFAULT 0"),
+    ("items", "url", "TEXT NOT NULL DEFAULT ''"),
     ("transfers", "version", "TEXT NOT NULL DEFAULT ''"),
 )
 

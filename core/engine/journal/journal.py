@@ -140,6 +140,15 @@ class Journal:
         """What a kill left: rows of jobs that were being forgotten, listings that were being compared."""
         for stray in self.path.parent.glob("compare-*.sqlite3*"):
             stray.unlink(missing_ok=True)
+        unfinished = {
+            str(row[0])
+            for row in self._db.rows(
+                "SELECT id FROM jobs WHERE state NOT IN ('completed', 'partial', 'failed', 'cancelled')"
+            )
+        }
+        for listing in self.path.parent.glob("listing-*.sqlite3*"):
+            if listing.name.split("-")[1] not in unfinished:
+                listing.unlink(missing_ok=True)
         for table in _OF_A_JOB:
             after = 0
             while True:  # each look is one step in the index, however many rows a job has
@@ -163,15 +172,15 @@ class Journal:
             state = Status.FAILED if action is Action.CANNOT else Status.PENDING
             rows.append(
                 (job, next_id, route, action.value, entry.key, entry.size, entry.etag, entry.modified,
-                 entry.storage_class, state.value, error, now, path, early)
+                 entry.storage_class, state.value, error, now, path, early, entry.url)
             )  # fmt: skip
             next_id += 1
         with self._db.write() as db:
             db.executemany(
                 "INSERT INTO items "
                 "(job, id, route, action, name, size, etag, modified, class, state, error, created, path, "
-                "early) "
-                "VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
+                "early, url) "
+                "VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
                 rows,
             )
         return next_id
@@ -211,13 +220,13 @@ class Journal:
         )
         return [item_row(row) for row in rows]
 
-    def failed_names(self, job: int, route: int) -> Iterator[tuple[str, str]]:
-        """(name, path) of the items of a route that failed, in the plan's order; any number of them."""
+    def failed_names(self, job: int, route: int) -> Iterator[tuple[str, str, str]]:
+        """(name, path, url) of the items of a route that failed, in the plan's order; any number of them."""
         rows = self._db.stream(
-            "SELECT name, path FROM items WHERE job = ? AND state = 'failed' AND route = ? ORDER BY id",
+            "SELECT name, path, url FROM items WHERE job = ? AND state = 'failed' AND route = ? ORDER BY id",
             (job, route),
         )
-        yield from ((name, path) for name, path in rows)
+        yield from ((name, path, url) for name, path, url in rows)
 
     def completed_entries(self, job: int) -> Iterator[tuple[int, Entry]]:
         """(route, entry) of what was moved, as it was when it was moved; any number of them."""

@@ -26,9 +26,9 @@ JOB_COLUMNS = (
     "id, spec, title, state, moving, reason, hint, created, started, finished, active_seconds, "
     "plan, routes, counts, blocker"
 )
-ITEM_COLUMNS = "id, route, action, name, size, etag, modified, class, attempts, path"
+ITEM_COLUMNS = "id, route, action, name, size, etag, modified, class, attempts, path, url"
 VIEW_COLUMNS = (
-    "id, route, action, name, size, actual_size, state, attempts, created, completed, error, proof, path"
+    "id, route, action, name, size, actual_size, state, attempts, created, completed, error, proof, path, url"
 )
 PART_COLUMNS = "number, offset, size, etag, md5, crc64"
 
@@ -156,19 +156,20 @@ def job_row(row: tuple[Any, ...]) -> JobRow:
 
 
 def item_row(row: tuple[Any, ...]) -> ItemRow:
-    id_, route, action, name, size, etag, modified, storage_class, attempts, path = row
-    entry = Entry(key=name, size=size, etag=etag, modified=modified, storage_class=storage_class)
+    id_, route, action, name, size, etag, modified, storage_class, attempts, path, url = row
+    entry = Entry(key=name, size=size, etag=etag, modified=modified, storage_class=storage_class, url=url)
     return ItemRow(id_, route, Action(action), name, entry, attempts, path)
 
 
 def item_view(job: JobRow, row: tuple[Any, ...], active: frozenset[int]) -> ItemView:
-    id_, route_number, action, name, size, actual, state, attempts, created, completed, error, proof, path = row
+    (id_, route_number, action, name, size, actual, state, attempts, created, completed, error, proof, path,
+     url) = row  # fmt: skip
     route = job.routes[route_number]
     status = Status.DOWNLOADING if state == "pending" and id_ in active else Status(state)
     return ItemView(
         id=id_,
         filename=name,
-        url=route.source_url(name, path),
+        url=route.source_url(name, path, url),
         target=route.target_url(name, path),
         action=Action(action),
         expected_size=size,

@@ -36,6 +36,7 @@ CREATE TABLE IF NOT EXISTS items (
     completed   REAL NOT NULL DEFAULT 0,
     path        TEXT NOT NULL DEFAULT '',         -- at the local side, where it is not the name
     early       INTEGER NOT NULL DEFAULT 0,       -- 1: a deletion before anything is copied, or a copy to where it was
+    url         TEXT NOT NULL DEFAULT '',         -- the complete key at the source, where it does not follow from name
     PRIMARY KEY (job, id)
 ) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS items_failed ON items (job, id) WHERE state = 'failed';

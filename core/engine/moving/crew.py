@@ -32,7 +32,7 @@ from core.engine.moving.workqueue import ItemTask, PartTask, Task, WorkQueue
 from core.engine.planning.route import Route
 from core.engine.proving.content import same_content
 from core.engine.proving.proof import DELETED
-from core.engine.storebook import Store
+from core.engine.storebook import SourceStore, Store
 from core.engine.upkeep.disks import DiskWatch
 from core.engine.upkeep.undo import UndoFile
 from core.engine.watching.timing import ANSWER, DISK, OTHER, UNUSED, Stopwatch
@@ -49,7 +49,7 @@ class Site:
     """Where a job works: its routes and their open stores, by the route's number."""
 
     routes: tuple[Route, ...]
-    sources: list[Store]
+    sources: list[SourceStore]
     targets: list[Store]
     claims: Claims  # on destination files
     disks: DiskWatch
@@ -260,7 +260,7 @@ class Crew:
             gone = Receipt(key=key, size=0)
             self._end(Outcome(row, task.attempt, proof=DELETED, target=target, receipt=gone))
             return
-        entry = msgspec.structs.replace(row.entry, key=route.source_key(row.name, row.path))
+        entry = route.source_entry(row.entry, row.path)
         if row.action is Action.VERIFY:
             self._verify(task, entry, source, target, key, means.slot)
             return
@@ -299,14 +299,14 @@ class Crew:
             undo.gone(row, target.remove(seen))
 
     def _move_whole(
-        self, task: ItemTask, entry: Entry, source: Store, target: Store, key: str, means: Means
+        self, task: ItemTask, entry: Entry, source: SourceStore, target: Store, key: str, means: Means
     ) -> None:
         move = fetch_small if isinstance(target, LocalFolder) else send_small
         with self._site.disks.writing(task.row.route, entry.size, 1):
             receipt, proof = move(source, entry, target, key, means)
         self._end(Outcome(task.row, task.attempt, entry.size, proof, "", target, receipt))
 
-    def _adopt(self, task: ItemTask, entry: Entry, source: Store, target: Store, key: str) -> bool:
+    def _adopt(self, task: ItemTask, entry: Entry, source: SourceStore, target: Store, key: str) -> bool:
         """Whether the job that was waited for has put the very same content there."""
         task.waited = False
         try:
@@ -319,7 +319,9 @@ class Crew:
         self._end(Outcome(task.row, task.attempt, entry.size, verdict.proof))
         return True
 
-    def _verify(self, task: ItemTask, entry: Entry, source: Store, target: Store, key: str, slot: Slot) -> None:
+    def _verify(
+        self, task: ItemTask, entry: Entry, source: SourceStore, target: Store, key: str, slot: Slot
+    ) -> None:
         slot.phase = "hashing"
         theirs = target.stat(key).entry
         read = 0

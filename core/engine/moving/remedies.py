@@ -205,7 +205,9 @@ class Remedies:
         except TransferError as trouble:  # of the line, the credentials: what is there now is to be seen later
             self.failed(task, trouble)
             return
-        entry = msgspec.structs.replace(fresh, key=row.name, storage_class=row.entry.storage_class)
+        entry = msgspec.structs.replace(
+            fresh, key=row.name, storage_class=row.entry.storage_class, url=row.entry.url
+        )
         if entry != row.entry:
             self._journal.renew_item(self._job, row.id, entry)
             self._notice(Level.WARNING, f"{safe_text(row.name)}: changed at the source, started again")

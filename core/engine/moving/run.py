@@ -35,6 +35,7 @@ from core.engine.planning.detours import Detours
 from core.engine.planning.drift import DriftCheck, drift_words, seen_listing, seen_path
 from core.engine.planning.planner import Planner
 from core.engine.planning.route import Route
+from core.engine.planning.sorting import drop_listings
 from core.engine.records.book import JobRecords, RecordBook
 from core.engine.storebook import StoreBook
 from core.engine.upkeep.disks import DiskWatch, check_disk
@@ -53,6 +54,7 @@ from core.errors import (
 from core.model import Action, Counts, Entry, JobKind, JobState, Level, WorkerView
 from core.safe_text import safe_text
 from core.stores.base import Cancelled, Remote
+from core.stores.hub.origins import OFFICIAL
 from core.stores.local import LocalFolder
 
 log = logging.getLogger(__name__)
@@ -475,6 +477,10 @@ class JobRun:
 
     def _servers(self) -> Iterator[Server]:
         """What the job's places are reached by, each once."""
+        for route in self._site.routes:
+            if route.source.kind == "hub":
+                connection = self._stores.connection(route.source.connection, self._spec.adhoc)
+                yield Server(connection.endpoint or OFFICIAL, connection.verify_tls, connection.ca_file)
         places = {place for route in self._site.routes for place in (route.source, route.target)}
         seen = {place.connection: place for place in sorted(places, key=str) if place.kind == "s3"}
         for place in seen.values():
@@ -487,6 +493,7 @@ class JobRun:
         self._claims.close()
         if state.is_final:
             seen_path(self._journal.path, self.job).unlink(missing_ok=True)
+            drop_listings(self._journal.path, self.job)
         for target in self._site.targets:
             if isinstance(target, LocalFolder):
                 if state.is_final:
@@ -615,4 +622,4 @@ class JobRun:
     def _look_again(self, row: ItemRow) -> Entry:
         """An item's source entry as it is now. Raises TransferError."""
         route = self._site.routes[row.route]
-        return self._site.sources[row.route].stat(route.source_key(row.name, row.path)).entry
+        return self._site.sources[row.route].stat(route.source_entry(row.entry, row.path).key).entry

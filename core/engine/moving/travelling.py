@@ -5,8 +5,11 @@ from __future__ import annotations
 import msgspec
 
 from core.content_types import content_type
+from core.engine.proving.proof import named_digest
 from core.model import Entry
 from core.stores.base import KeepsTags, Metadata, ObjectInfo, Source
+
+MADE_OF = "source-digest"  # user metadata of an object made of a file that is known by a digest of its content
 
 
 def metadata_to_send(source: Source, entry: Entry, info: ObjectInfo, storage_class: str) -> Metadata:
@@ -14,18 +17,21 @@ def metadata_to_send(source: Source, entry: Entry, info: ObjectInfo, storage_cla
     object,
     its tags (at most one request), the class that was asked for, and the time of the content.
 
-    A file gets a Content-Type from its name.
+    A file gets a Content-Type from its name, and an object made of what has no time but a digest the digest, by
+    which the next copy knows it again.
     """
     metadata = info.metadata
     headers, tags = metadata.headers, metadata.tags
-    if info.identity:
+    if info.identity or not isinstance(source, KeepsTags):
         if "content-type" not in headers:
-            headers = {**headers, "content-type": content_type(entry.key)}
-    elif isinstance(source, KeepsTags):
+            name = entry.url.partition("?")[0] or entry.key
+            headers = {**headers, "content-type": content_type(name)}
+    else:
         tags = source.tags_of(info)
+    user = {**metadata.user, MADE_OF: entry.etag} if named_digest(entry.etag)[0] else metadata.user
     return Metadata(
         headers=headers,
-        user=metadata.user,
+        user=user,
         tags=tags,
         storage_class=storage_class or metadata.storage_class,
         modified=metadata.modified or entry.modified,

@@ -16,7 +16,7 @@ import msgspec
 from core.engine.journal.journal import Journal
 from core.engine.planning.compare import Decision
 from core.engine.planning.route import Route
-from core.engine.storebook import Store
+from core.engine.storebook import SourceStore, Store
 from core.errors import FatalTrouble, FileTrouble, NotFound
 from core.model import Action, Entry, JobKind, JobSpec
 from core.stores.base import Cancelled
@@ -29,7 +29,7 @@ def decide_broken(
     spec: JobSpec,
     number: int,
     route: Route,
-    source: Store,
+    source: SourceStore,
     target: Store,
     journal: Journal,
     cancelled: threading.Event,
@@ -38,17 +38,17 @@ def decide_broken(
 
     Raises TransferError when a side cannot be asked at all, Cancelled."""
 
-    def look(item: tuple[str, str]) -> Decision:
-        name, path = item
+    def look(item: tuple[str, str, str]) -> Decision:
+        name, path, url = item
         try:
-            mine = source.stat(route.source_key(name, path)).entry
+            mine = source.stat(url or route.source_key(name, path)).entry
         except FatalTrouble:
             raise
         except NotFound:
             return Decision(Action.CANNOT, Entry(key=name), "missing at the source", path)
         except FileTrouble as error:
             return Decision(Action.CANNOT, Entry(key=name), error.message, path)
-        entry = msgspec.structs.replace(mine, key=name)
+        entry = msgspec.structs.replace(mine, key=name, url=url)
         theirs = _there(target, route.target_key(name, path))
         if spec.kind is not JobKind.VERIFY:
             return Decision(Action.COPY if theirs is None else Action.OVERWRITE, entry, path=path)

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from core.engine.proving.proof import same_etag
-from core.model import Action, Compare, Entry
+from core.model import UNSIZED, Action, Compare, Entry
 
 
 class Question(NamedTuple):
@@ -90,14 +90,16 @@ def _cut(moment: float) -> float:
 
 SAME_TIME = "same size and time"
 SAME_CONTENT = "same content"
+NO_TIME = "same size, and the server tells no time"
 
 
 class Sameness:
     """Whether a target entry already is what the source entry would make of it, as far as listings tell.
 
-    TIME: sizes equal and the target not older than the source, or both with one and the same MD5 as ETag (a
+    TIME: sizes equal and the target not older than the source, or both with one and the same digest as ETag (a
     server may show another time than that of the upload). SIZE: sizes equal. CHECKSUM: sizes equal and the same
-    digest. What listings cannot settle is answered by looking closer (judge.py).
+    digest. What listings cannot settle, also where a source tells no size or no time, is answered by looking
+    closer (judge.py).
     """
 
     def __init__(self, how: Compare, step: float = 0.0) -> None:
@@ -107,11 +109,14 @@ class Sameness:
 
     def at_sight(self, source: Entry, target: Entry) -> str | None:
         """The reason to skip in words; "" when it must be copied; None when only a closer look can tell."""
+        if source.size == UNSIZED:
+            return None
         if source.size != target.size:
             return ""
         if self._how is Compare.SIZE:
             return "same size"
-        if self._how is Compare.TIME and not_older(target.modified, source.modified, self._step):
+        timed = self._how is Compare.TIME and bool(source.modified)
+        if timed and not_older(target.modified, source.modified, self._step):
             return SAME_TIME
         return SAME_CONTENT if same_etag(source.etag, target.etag) else None
 

@@ -22,7 +22,7 @@ from typing import NamedTuple
 import msgspec
 
 from core.engine.planning.route import Route
-from core.engine.storebook import Store
+from core.engine.storebook import SourceStore, Store
 from core.errors import NoPermission, NotFound, TransferError
 from core.model import Entry, PairPlan
 from core.stores.local import LocalFolder
@@ -106,7 +106,7 @@ class Doubt(NamedTuple):
     keep: frozenset[str] = frozenset()
 
 
-def unread_side(source: Store, target: Store) -> str:
+def unread_side(source: SourceStore, target: Store) -> str:
     """Which side has a folder that could not be read, as the reason to delete nothing; empty when none has."""
     for side, store in (("source", source), ("target", target)):
         if isinstance(store, LocalFolder) and store.listing_incomplete:
@@ -114,7 +114,9 @@ def unread_side(source: Store, target: Store) -> str:
     return ""
 
 
-def look_for_them(source: Store, route: Route, candidates: Candidates, *, since: float, resumed: bool) -> Doubt:
+def look_for_them(
+    source: SourceStore, route: Route, candidates: Candidates, *, since: float, resumed: bool
+) -> Doubt:
     """Look for candidates at the source, whose listing did not name them. `since` is when the listing began
     (UTC seconds), `resumed` that it went on after a failure. What a file system lists is taken as it is."""
     if isinstance(source, LocalFolder) or not candidates.count:

@@ -26,7 +26,7 @@ from core.engine.planning.compare import OutOfOrder, merge, ordered
 from core.engine.planning.listing import ahead
 from core.engine.planning.nesting import find_nesting
 from core.engine.planning.route import Route
-from core.engine.storebook import Store, StoreBook
+from core.engine.storebook import SourceStore, StoreBook
 from core.errors import HaulierError, NotFound, TransferError
 from core.filters import Filters
 from core.model import Drift, Entry, JobKind, JobSpec, Level
@@ -111,6 +111,8 @@ def seen_listing(path: Path, spec: JobSpec, how: str) -> SeenListing | None:
     """For the planner of this job; None where its source will not be listed again."""
     if how == "never" or spec.kind is JobKind.VERIFY or spec.broken_of:
         return None
+    if any(pair.source.kind not in ("local", "s3") for pair in spec.pairs):
+        return None  # a commit does not change, and a list is taken as it was
     if spec.options.names == "escape" and any(pair.source.kind == "local" for pair in spec.pairs):
         return None  # its keys come in another order than its files
     return SeenListing(path, 0 if how == "always" else MOST)
@@ -132,7 +134,7 @@ class DriftCheck:
         job: int,
         spec: JobSpec,
         routes: tuple[Route, ...],
-        sources: list[Store],
+        sources: list[SourceStore],
         journal: Journal,
         stores: StoreBook,
         cancelled: threading.Event,

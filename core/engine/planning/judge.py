@@ -7,13 +7,23 @@ from collections.abc import Callable
 
 import msgspec
 
-from core.engine.planning.compare import SAME_CONTENT, SAME_TIME, Decision, Question, Sameness, same_time
+from core.engine.moving.travelling import MADE_OF
+from core.engine.planning.compare import (
+    NO_TIME,
+    SAME_CONTENT,
+    SAME_TIME,
+    Decision,
+    Question,
+    Sameness,
+    same_time,
+)
 from core.engine.planning.route import Route
 from core.engine.planning.target_names import TargetNames
 from core.engine.proving.content import same_content
-from core.engine.storebook import Store
+from core.engine.proving.proof import named_digest
+from core.engine.storebook import SourceStore, Store
 from core.errors import FileTrouble, SourceChanged
-from core.model import Action, Compare, Entry, JobKind, JobSpec
+from core.model import UNSIZED, Action, Compare, Entry, JobKind, JobSpec
 from core.stores.base import CancelFlag, KeepsTimes
 from core.stores.local import LocalFolder
 from core.units import format_bytes
@@ -35,7 +45,7 @@ class Judge:
         self,
         spec: JobSpec,
         route: Route,
-        source: Store,
+        source: SourceStore,
         target: Store,
         cancelled: CancelFlag,
         names: TargetNames | None = None,
@@ -59,7 +69,7 @@ class Judge:
     def consider(self, mine: Entry, theirs: Entry | None) -> Decision | Question:
         """What to do, as far as listings and the target's disk tell it."""
         verifies = self._spec.kind is JobKind.VERIFY
-        if mine.size < self._spec.options.skip_smaller_than:
+        if mine.size != UNSIZED and mine.size < self._spec.options.skip_smaller_than:
             return Decision(None, mine, "smaller than asked for")
         if not verifies and (problem := self._problem(mine)):
             return Decision(Action.CANNOT, mine, problem)
@@ -80,21 +90,51 @@ class Judge:
         if theirs is None:
             return self._to_move(Action.COPY, mine, path)
         why = self._sameness.at_sight(mine, theirs)
-        if why is None and self._looks:
+        if why is None and (self._looks or mine.size == UNSIZED or not mine.modified):
             return Question(mine, theirs, path)
         return Decision(None, mine, why, path) if why else self._to_move(Action.OVERWRITE, mine, path)
 
     def answer(self, question: Question) -> Decision:
         """Look closer: at the times that travel with objects, or at the content. What cannot be looked at is
         taken for different: moving it will tell why. Raises TransferError of the whole store."""
-        mine, path = question.mine, question.path
+        path = question.path
         try:
-            same = self._same_content(question) if self._how is Compare.CHECKSUM else self._same_time(question)
+            if question.mine.size == UNSIZED:
+                question = self._sized(question)
+            why = self._why_same(question)
         except (FileTrouble, SourceChanged):
-            same = False
-        if same:
-            return Decision(None, mine, SAME_CONTENT if self._how is Compare.CHECKSUM else SAME_TIME, path)
-        return self._to_move(Action.OVERWRITE, mine, path)
+            why = ""
+        mine = question.mine
+        return Decision(None, mine, why, path) if why else self._to_move(Action.OVERWRITE, mine, path)
+
+    def _sized(self, question: Question) -> Question:
+        """With what the source tells of its entry when it is asked for this one."""
+        mine = question.mine
+        told = self._source.stat(self._route.source_entry(mine, question.path).key).entry
+        return question._replace(mine=msgspec.structs.replace(told, key=mine.key, url=mine.url))
+
+    def _why_same(self, question: Question) -> str:
+        """The reason to skip in words, "" when it must be copied."""
+        mine, theirs, _ = question
+        why = self._sameness.at_sight(mine, theirs)
+        if why is not None:
+            return why
+        if self._how is Compare.CHECKSUM:
+            return SAME_CONTENT if self._same_content(question, read_both=True) else ""
+        if mine.modified:
+            return SAME_TIME if self._same_time(question) else ""
+        if not mine.etag:
+            return NO_TIME
+        return (
+            SAME_CONTENT if self._was_made_of(question) or self._same_content(question, read_both=False) else ""
+        )
+
+    def _was_made_of(self, question: Question) -> bool:
+        """Whether an object at the target carries the record that it was made of just this content."""
+        if self._names is not None or not named_digest(question.mine.etag)[0]:
+            return False
+        there = self._target.stat(self._route.target_key(question.mine.key, question.path))
+        return there.metadata.user.get(MADE_OF) == question.mine.etag
 
     def _to_move(self, action: Action, mine: Entry, path: str) -> Decision:
         source = self._source
@@ -122,13 +162,18 @@ class Judge:
         other = _kept_time(self._target, self._route.target_key(mine.key, path), theirs)
         return same_time(ours, other, self._step)
 
-    def _same_content(self, question: Question) -> bool:
+    def _same_content(self, question: Question, *, read_both: bool) -> bool:
         mine, theirs, path = question
         route = self._route
-        source_entry = msgspec.structs.replace(mine, key=route.source_key(mine.key, path))
+        source_entry = route.source_entry(mine, path)
         target_entry = msgspec.structs.replace(theirs, key=route.target_key(mine.key, path))
         verdict = same_content(
-            self._source, source_entry, self._target, target_entry, read_both=True, cancelled=self._cancelled
+            self._source,
+            source_entry,
+            self._target,
+            target_entry,
+            read_both=read_both,
+            cancelled=self._cancelled,
         )
         return bool(verdict.equal)
 
@@ -141,5 +186,5 @@ def _to_verify(mine: Entry, theirs: Entry | None, path: str) -> Decision:
     return Decision(Action.VERIFY, mine, path=path)
 
 
-def _kept_time(store: Store, key: str, entry: Entry) -> float:
+def _kept_time(store: SourceStore, key: str, entry: Entry) -> float:
     return store.kept_time(key) if isinstance(store, KeepsTimes) else entry.modified

@@ -15,14 +15,16 @@ FIRST_TRIES = 3  # for the first page of a job that has never been there: a wron
 Pages = Iterator[list[Entry]]
 
 
-def patient_pages(pages_after: Callable[[str], Pages], patience: Patience, *, first_tries: int = 0) -> Pages:
-    """All pages of `pages_after("")`. When the network fails, goes on behind the last key that came, as
+def patient_pages(
+    pages_after: Callable[[str], Pages], patience: Patience, *, first_tries: int = 0, after: str = ""
+) -> Pages:
+    """All pages of `pages_after(after)`. When the network fails, goes on behind the last key that came, as
     `patience` says. The tries begin anew with every page that comes.
 
     `first_tries` limits those for the first page, 0 leaves them to the policy. Raises the store's error when
     there is no more patience, Cancelled while it waits.
     """
-    after, tolerance = "", Tolerance(patience, first_tries)
+    tolerance = Tolerance(patience, first_tries)
     while True:
         try:
             for page in pages_after(after):

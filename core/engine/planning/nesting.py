@@ -35,8 +35,10 @@ def find_nesting(route: Route, stores: StoreBook, adhoc: Adhoc) -> Nesting:
 
 def _one_store(route: Route, stores: StoreBook, adhoc: Adhoc) -> bool:
     source, target = route.source, route.target
-    if source.kind == "local" or target.kind == "local":
-        return source.kind == target.kind
+    if source.kind != target.kind:
+        return False
+    if source.kind == "local":
+        return True
     here = stores.connection(target.connection, adhoc)
     there = stores.connection(source.connection, adhoc)
     return source.bucket == target.bucket and here.endpoint.rstrip("/") == there.endpoint.rstrip("/")

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from core.model import Action, Tally
+from core.model import UNSIZED, Action, Tally
 
 
 class Counting:
-    """Count and bytes, growing."""
+    """Count and bytes, growing. `unsized` of the count have a size that nobody knows yet."""
 
     def __init__(self) -> None:
-        self.count = self.bytes = 0
+        self.count = self.bytes = self.unsized = 0
 
     def add(self, size: int) -> None:
         self.count += 1
-        self.bytes += size
+        if size == UNSIZED:
+            self.unsized += 1
+        else:
+            self.bytes += size
 
     def tally(self) -> Tally:
         return Tally(count=self.count, bytes=self.bytes)
@@ -30,8 +33,16 @@ class Running:
     @property
     def to_move(self) -> tuple[int, int]:
         """Items and bytes that will have to be carried out, without deletions."""
-        moving = [self.by_action[a] for a in (Action.COPY, Action.OVERWRITE, Action.VERIFY, Action.CANNOT)]
-        return sum(c.count for c in moving), sum(c.bytes for c in moving)
+        return sum(c.count for c in self._moving), sum(c.bytes for c in self._moving)
+
+    @property
+    def unsized(self) -> int:
+        """Of the items to move, those of unknown size."""
+        return sum(c.unsized for c in self._moving)
+
+    @property
+    def _moving(self) -> list[Counting]:
+        return [self.by_action[a] for a in (Action.COPY, Action.OVERWRITE, Action.VERIFY, Action.CANNOT)]
 
 
 class PairCount:

@@ -72,6 +72,8 @@ class PlanWriter:
         self.hash.update(
             f"{route}\0{decision.action}\0{entry.key}\0{entry.size}\0{entry.etag}\0{entry.modified!r}\n".encode()
         )
+        if entry.url:
+            self.hash.update(f"{entry.url}\n".encode())
         if decision.path:
             self.hash.update(f"{decision.path}\n".encode())
         if decision.action is Action.DELETE:

@@ -43,13 +43,15 @@ from core.engine.planning.plan_counts import PairCount, Running
 from core.engine.planning.plan_writer import PlanWriter
 from core.engine.planning.resolving import Resolver
 from core.engine.planning.route import Route
+from core.engine.planning.sorting import SortedListing, drop_listings, in_order, listing_path
 from core.engine.planning.target_index import TargetIndex
-from core.engine.storebook import Store, StoreBook
+from core.engine.storebook import SourceStore, Store, StoreBook
 from core.engine.upkeep.disks import plan_warnings
 from core.engine.upkeep.undo import undo_path
 from core.errors import NotFound, TransferError
 from core.filters import Filters
 from core.model import Action, Adhoc, Entry, JobKind, JobSpec, PairPlan, PlanSummary
+from core.stores.base import TellsNotes
 from core.stores.local import LocalFolder
 from core.stores.local.rules import FolderRules, probe_folder
 from core.stores.s3 import S3Bucket
@@ -97,6 +99,7 @@ class Planner:
         self._warnings: list[str] = []
         self._nesting = Nesting()
         self._unlistable: list[tuple[str, str]] = []  # of the route that is being compared
+        self._twice: list[tuple[str, str]] = []  # likewise: names that its listing gave more than once
         self.routes: tuple[Route, ...] = ()
 
     def continue_from_journal(self) -> None:
@@ -131,6 +134,7 @@ class Planner:
         """
         plans = [self._plan_route(number, route) for number, route in enumerate(self.routes)]
         self._writer.flush()
+        drop_listings(self._journal.path, self._job)
         if self._seen is not None:
             self._seen.complete()
         self._look_at_the_disks(plans)
@@ -162,7 +166,7 @@ class Planner:
 
     def _plan_route(self, number: int, route: Route) -> PairPlan:
         counts = PairCount()
-        source = self._stores.source(route, self._adhoc, self._spec.options.links)
+        source = self._stores.source(route, self._adhoc, self._spec.options.links, sized=self._needs_sizes)
         target = self._stores.target(route, self._adhoc)
         try:
             for decision in self._decide(number, route, source, target, counts):
@@ -197,9 +201,9 @@ class Planner:
         )
 
     def _decide(
-        self, number: int, route: Route, source: Store, target: Store, counts: PairCount
+        self, number: int, route: Route, source: SourceStore, target: Store, counts: PairCount
     ) -> Iterator[Decision]:
-        self._unlistable = []
+        self._unlistable, self._twice = [], []
         self._nesting = Nesting()
         self._number = number
         if self._spec.broken_of:
@@ -259,8 +263,10 @@ class Planner:
                 yield from self._decide_by_index(number, route, source, target, judge, naming, counts)
                 return
             finally:
-                found = _without_prefix(source.take_unlistable(), route.source_prefix)
+                found = _without_prefix(source.take_unlistable() + self._twice, route.source_prefix)
                 self._unlistable = naming.unlisted(found)
+                if isinstance(source, TellsNotes):
+                    self._warnings += source.take_notes()
             if self._spec.kind is JobKind.VERIFY:
                 for entry in extras:
                     if not naming.is_used(entry.key):
@@ -284,16 +290,47 @@ class Planner:
 
         return Naming(self._spec, route, target, rules_of, self._warn)
 
-    def _judge(self, route: Route, source: Store, target: Store, naming: Naming) -> Judge:
+    def _judge(self, route: Route, source: SourceStore, target: Store, naming: Naming) -> Judge:
         return Judge(self._spec, route, source, target, self._cancelled, naming.target_names, naming.path_of)
 
-    def _listed(self, route: Route, source: Store) -> Iterator[Entry]:
-        return _absolute_to_relative(self._pages(source, route.source_prefix), route.source_prefix)
+    def _listed(self, route: Route, source: SourceStore) -> Iterator[Entry]:
+        if in_order(source):
+            pages = self._pages(source, route.source_prefix)
+            return self._counted(_absolute_to_relative(pages, route.source_prefix))
+        return _absolute_to_relative(self._sorted_pages(route, source), route.source_prefix)
+
+    def _sorted_pages(self, route: Route, source: SourceStore) -> Pages:
+        """A listing in the store's own order, brought into that of names."""
+        path = listing_path(self._journal.path, self._job, self._number)
+        with closing(SortedListing(path, f"{route.source}\0{route.commit}\0{self._needs_sizes}")) as listing:
+
+            def pages_after(key: str) -> Pages:
+                for page in self._pages(source, route.source_prefix, key):
+                    self.found.listed += len(page)
+                    yield page
+
+            if listing.complete:
+                self.found.listed += listing.count
+            else:
+                listing.fill(source, pages_after)
+            self._twice = listing.twice
+            yield from listing.pages()
+
+    def _counted(self, entries: Iterator[Entry]) -> Iterator[Entry]:
+        for entry in entries:
+            self.found.listed += 1
+            yield entry
+
+    @property
+    def _needs_sizes(self) -> bool:
+        """Whether a source that tells no sizes by itself has to be asked for them."""
+        spec = self._spec
+        return spec.kind is JobKind.VERIFY or spec.batches is not None or spec.options.skip_smaller_than > 0
 
     def _deletions(
         self,
         route: Route,
-        source: Store,
+        source: SourceStore,
         target: Store,
         extras: Candidates,
         naming: Naming,
@@ -321,7 +358,7 @@ class Planner:
         if doubt.keep:
             self._warn(f"{len(doubt.keep)} files stay at the target: they came to the source just now")
 
-    def _extra(self, theirs: Entry, source: Store, extras: Candidates, counts: PairCount) -> None:
+    def _extra(self, theirs: Entry, source: SourceStore, extras: Candidates, counts: PairCount) -> None:
         """Something that only the target has."""
         if is_folder_marker(theirs) and isinstance(source, LocalFolder) and (source.root / theirs.key).is_dir():
             return  # the source has the folder, only no object that says so
@@ -341,9 +378,10 @@ class Planner:
         for warning in plan_warnings(needs, self._reserve):
             self._warn(warning)
 
-    def _decide_single(self, route: Route, source: Store, target: Store) -> Iterator[Decision]:
-        info = self._patience.for_one(lambda: source.stat(route.source_key(route.single)))
-        entry = msgspec.structs.replace(info.entry, key=route.single)
+    def _decide_single(self, route: Route, source: SourceStore, target: Store) -> Iterator[Decision]:
+        url = route.source.url
+        info = self._patience.for_one(lambda: source.stat(url or route.source_key(route.single)))
+        entry = msgspec.structs.replace(info.entry, key=route.single, url=url)
         self.found.listed += 1
         there: Entry | None = None
         if not route.creates_bucket and not isinstance(target, LocalFolder):  # at a folder the judge looks
@@ -364,7 +402,7 @@ class Planner:
         self,
         number: int,
         route: Route,
-        source: Store,
+        source: SourceStore,
         target: Store,
         judge: Judge,
         naming: Naming,
@@ -401,17 +439,17 @@ class Planner:
             there.remove()
         self._writer.known = in_order
 
-    def _listed_once(self, route: Route, source: Store) -> Iterator[Entry]:
+    def _listed_once(self, route: Route, source: SourceStore) -> Iterator[Entry]:
         """Without going on after a broken connection: behind which key, nobody knows."""
         pages = source.pages(route.source_prefix, cancelled=self._cancelled)
-        return _absolute_to_relative(pages, route.source_prefix)
+        return self._counted(_absolute_to_relative(pages, route.source_prefix))
 
-    def _pages(self, store: Store, prefix: str) -> Pages:
+    def _pages(self, store: SourceStore, prefix: str, begin_after: str = "") -> Pages:
         def after(key: str) -> Pages:
             self._resumed = self._resumed or bool(key)
             return self._believed.watch(store.pages(prefix, start_after=key, cancelled=self._cancelled))
 
-        return ahead(patient_pages(after, self._patience, first_tries=self._first_tries))
+        return ahead(patient_pages(after, self._patience, first_tries=self._first_tries, after=begin_after))
 
     def _target_pages(self, route: Route, target: Store) -> Iterator[list[Entry]]:
         if route.creates_bucket:
@@ -425,7 +463,6 @@ class Planner:
 
     def _wanted(self, entries: Iterable[Entry]) -> Iterator[Entry]:
         for entry in entries:
-            self.found.listed += 1
             if not entry.key:
                 continue  # the marker of the source folder itself
             if self._nesting.not_source and entry.key.startswith(self._nesting.not_source):

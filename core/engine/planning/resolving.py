@@ -6,8 +6,12 @@ from pathlib import Path
 
 from core.engine.planning.route import Route
 from core.engine.storebook import StoreBook
-from core.errors import NotFound
+from core.errors import Code, HaulierError, NotFound
 from core.model import JobKind, JobSpec, Method, Pair, Place
+from core.stores.hub import HubRepo
+from core.stores.hub.names import MAIN
+from core.stores.s3 import S3Bucket
+from core.stores.web.names import name_of
 
 
 class Resolver:
@@ -20,7 +24,12 @@ class Resolver:
     def route(self, pair: Pair) -> Route:
         """Raises TransferError (source missing, no permission) or HaulierError."""
         source, target = pair.source, pair.target
-        source_root, source_prefix, single = self._source(source)
+        commit = ""
+        if source.kind == "hub":
+            commit = self._pin(source)
+            source_root, source_prefix, single = self._in_repo(source, commit)
+        else:
+            source_root, source_prefix, single = self._source(source)
         target_root, target_prefix, target_name = self._target(target, single)
         creates = False
         if target.kind == "s3":
@@ -39,7 +48,26 @@ class Resolver:
             target_name=target_name,
             method=self._method(source, target),
             creates_bucket=creates,
+            commit=commit,
         )
+
+    def _pin(self, source: Place) -> str:
+        """The commit that everything is read at. Raises FatalTrouble when its files may not be read."""
+        repo = self._hub(source)
+        pinned = repo.resolve()
+        if pinned.disabled or pinned.gated:
+            repo.check_access()
+        return pinned.commit
+
+    def _in_repo(self, source: Place, commit: str) -> tuple[str, str, str]:
+        if source.is_folder:
+            return "", source.path, ""
+        repo = self._hub(source, commit)
+        return self._object_or_folder(source, repo)
+
+    def _hub(self, source: Place, commit: str = "") -> HubRepo:
+        hub = self._stores.hub(source.connection, self._spec.adhoc)
+        return hub.repo(source.bucket, source.revision or MAIN, commit=commit)
 
     def _source(self, source: Place) -> tuple[str, str, str]:
         """(local root, prefix, name of a single object)."""
@@ -50,15 +78,23 @@ class Resolver:
             if not path.is_dir():
                 raise NotFound(f"{source.path}: no such file or folder")
             return str(path), "", ""
+        if source.kind == "web":
+            if not (name := name_of(source.url)):
+                raise HaulierError(Code.USAGE, f"{source}: names no file", "End the URL with a file's name.")
+            return "", "", name
+        if source.kind == "list":
+            return "", "", ""
         bucket = self._stores.service(source.connection, self._spec.adhoc).bucket(source.bucket)
         if source.is_folder:
             return "", source.path, ""
+        return self._object_or_folder(source, bucket)
+
+    def _object_or_folder(self, source: Place, store: S3Bucket | HubRepo) -> tuple[str, str, str]:
         try:
-            bucket.stat(source.path)
+            store.stat(source.path)
         except NotFound:
-            page, _ = bucket.level(source.path + "/", cursor="", limit=1)
-            if not page:
-                raise NotFound(f"{source}: no such object, and nothing below it") from None
+            if not _has_below(store, source.path + "/"):
+                raise NotFound(f"{source}: no such file, and nothing below it") from None
             return "", source.path + "/", ""
         above, slash, name = source.path.rpartition("/")
         return "", above + slash, name
@@ -85,12 +121,21 @@ class Resolver:
         match (source.kind, target.kind):
             case ("local", "local"):
                 return "local"
-            case ("s3", "local"):
+            case (_, "local"):
                 return "download"
-            case ("local", "s3"):
+            case ("local", _):
                 return "upload"
+            case ("hub" | "web" | "list", _):
+                return "relay"
         here = self._stores.service(target.connection, self._spec.adhoc)
         same = here.same_service(self._stores.service(source.connection, self._spec.adhoc))
         card = self._stores.card(target, self._spec.adhoc)
         copies = card is None or card.copy is not False  # known from its capability card
         return "server side" if same and copies and self._spec.options.server_side else "relay"
+
+
+def _has_below(store: S3Bucket | HubRepo, prefix: str) -> bool:
+    try:
+        return bool(store.level(prefix, cursor="", limit=1)[0])
+    except NotFound:  # a Hub's word for no such folder
+        return False

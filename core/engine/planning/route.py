@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from core.model import Method, Place, Value
+import msgspec
+
+from core.model import Entry, Method, Place, Value
 
 
 class Route(Value, frozen=True, kw_only=True):
@@ -10,6 +12,7 @@ class Route(Value, frozen=True, kw_only=True):
 
     For local places the store's root is `source_root`/`target_root` and the prefixes are empty or end in "/".
     A single object has `single` (its name under the prefix) and `target_name` when it gets another one.
+    `commit` is what the revision of a Hub's repository was when the job began: everything is read at it.
     """
 
     source: Place
@@ -22,6 +25,11 @@ class Route(Value, frozen=True, kw_only=True):
     target_name: str = ""
     method: Method = "download"
     creates_bucket: bool = False
+    commit: str = ""
+
+    def source_entry(self, entry: Entry, path: str = "") -> Entry:
+        """An item's entry as its source knows it, with the complete key (see `Entry.url`)."""
+        return msgspec.structs.replace(entry, key=entry.url or self.source_key(entry.key, path))
 
     def source_key(self, name: str, path: str = "") -> str:
         """The complete key at the source. `path` is that of the local side where it is not the name: the
@@ -33,14 +41,15 @@ class Route(Value, frozen=True, kw_only=True):
             return path
         return self.target_prefix + (self.target_name if self.single and self.target_name else name)
 
-    def source_url(self, name: str, path: str = "") -> str:
-        return self._url(self.source, self.source_root, self.source_key(name, path))
+    def source_url(self, name: str, path: str = "", url: str = "") -> str:
+        """An item as a place that can be read; `url` is that of its entry."""
+        return url or self._url(self.source, self.source_root, self.source_key(name, path))
 
     def target_url(self, name: str, path: str = "") -> str:
         return self._url(self.target, self.target_root, self.target_key(name, path))
 
-    @staticmethod
-    def _url(place: Place, root: str, key: str) -> str:
-        if place.kind == "local":
+    def _url(self, place: Place, root: str, key: str) -> str:
+        if place.kind in ("local", "disk"):
             return f"{root.rstrip('/')}/{key}"
-        return str(Place(kind="s3", connection=place.connection, bucket=place.bucket, path=key))
+        revision = self.commit or place.revision
+        return str(msgspec.structs.replace(place, path=key, revision=revision))

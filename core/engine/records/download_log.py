@@ -72,12 +72,13 @@ class DownloadLog:
 
 
 def log_row(end: EndedItem, route: Route) -> bytes:
-    """`bucket` and `key` are of the S3 side (the source, when both are), `local_path` is of the local one."""
+    """`bucket` and `key` are of the S3 side (the source, when both are) or the Hub's, `local_path` is of the
+    local one."""
     source, target = route.source, route.target
     bucket, key, local = "", end.name, ""
     if target.kind == "s3":
         bucket, key = target.bucket, route.target_key(end.name, end.path)
-    if source.kind == "s3":
+    if source.kind in ("s3", "hub"):
         bucket, key = source.bucket, route.source_key(end.name, end.path)
     if source.kind == "local":
         local = route.source_url(end.name, end.path)

@@ -10,26 +10,20 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 
 from core.engine.planning.route import Route
+from core.failed_line import SEPARATOR
 from core.safe_text import safe_text
 
-SEPARATOR = " - "
 
-
-def failed_lines(failed: Iterable[tuple[int, str, str, str]], routes: Sequence[Route]) -> Iterator[bytes]:
-    """From (route, name, path, error)."""
-    for number, name, path, error in failed:
-        yield failed_line(routes[number].source_url(name, path), error)
+def failed_lines(failed: Iterable[tuple[int, str, str, str, str]], routes: Sequence[Route]) -> Iterator[bytes]:
+    """From (route, name, path, error, url)."""
+    for number, name, path, error, url in failed:
+        yield failed_line(routes[number].source_url(name, path, url), error)
 
 
 def failed_line(item: str, error: str) -> bytes:
     why = safe_text(error or "failed").replace(SEPARATOR, " – ")
     shown = "".join(each if each.isprintable() else _escaped(each) for each in item)
     return f"{shown}{SEPARATOR}{why}\n".encode("utf-8", "backslashreplace")
-
-
-def id_of(line: str) -> str:
-    """The ID of such a line; the line itself when it holds no error."""
-    return line.rstrip("\r\n").rpartition(SEPARATOR)[0] or line.strip()
 
 
 def _escaped(character: str) -> str:

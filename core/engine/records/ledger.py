@@ -168,8 +168,9 @@ class Ledger:
         found = self._db.rows("SELECT count(*) FROM items WHERE job = ? AND state = 'failed'", (job,))
         return int(found[0][0])
 
-    def failed(self, job: int) -> Iterator[tuple[int, str, str, str]]:
-        """(route, name, path, error) of every failed item, in the plan's order."""
+    def failed(self, job: int) -> Iterator[tuple[int, str, str, str, str]]:
+        """(route, name, path, error, url) of every failed item, in the plan's order."""
         yield from self._db.stream(
-            "SELECT route, name, path, error FROM items WHERE job = ? AND state = 'failed' ORDER BY id", (job,)
+            "SELECT route, name, path, error, url FROM items WHERE job = ? AND state = 'failed' ORDER BY id",
+            (job,),
         )

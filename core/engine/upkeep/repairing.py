@@ -21,7 +21,7 @@ from core.engine.journal.rows import Completion, ItemRow, JobRow
 from core.engine.planning.route import Route
 from core.engine.planning.target_index import TargetIndex
 from core.engine.proving.content import same_content
-from core.engine.storebook import Store, StoreBook
+from core.engine.storebook import SourceStore, Store, StoreBook
 from core.errors import DiskTrouble, FatalTrouble, FileTrouble, HaulierError, NotFound, TransferError
 from core.model import Entry, Status, Tally
 from core.safe_text import safe_text
@@ -118,9 +118,9 @@ class Repair:
             if isinstance(source, LocalFolder):
                 source.close()
 
-    def _prove(self, route: Route, row: ItemRow, source: Store, target: Store, there: Entry) -> str:
+    def _prove(self, route: Route, row: ItemRow, source: SourceStore, target: Store, there: Entry) -> str:
         """How the target's file was found to be the source's, empty when it was not."""
-        mine = msgspec.structs.replace(row.entry, key=route.source_key(row.name))
+        mine = route.source_entry(row.entry)
         theirs = msgspec.structs.replace(there, key=route.target_key(row.name))
         try:
             now = source.stat(mine.key).entry

@@ -33,6 +33,7 @@ class HubRepo:
     and everything is listed and read at that commit."""
 
     listing_incomplete = False  # a page that cannot be read raises
+    in_order = False
 
     def __init__(
         self,
@@ -167,6 +168,15 @@ class HubRepo:
         """How far the last listing came, for a `HubRepo` after a restart."""
         with self._lock:
             return self._checkpoint
+
+    def going_on(self) -> str:
+        """See GoesOn."""
+        held = self.checkpoint
+        return msgspec.json.encode(held).decode() if held is not None else ""
+
+    def go_on(self, state: str) -> None:
+        with self._lock:
+            self._checkpoint = msgspec.json.decode(state, type=Checkpoint)
 
     def level(self, prefix: str, *, cursor: str, limit: int) -> tuple[list[Entry], str]:
         """See Source. `cursor` is one that this method gave."""

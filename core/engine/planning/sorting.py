@@ -1,0 +1,129 @@
+"""A source's listing brought into the order of names, on disk, for stores that list in an order of their own.
+
+The comparison wants both sides in one order (compare.py). What a Hub or a list gives goes into a table first, a
+page a transaction, together with how far the listing is: an engine that was killed meanwhile goes on there. A
+name that comes twice with different content is told, and the first one counts.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from core.model import Entry
+from core.stores.base import GoesOn
+
+PAGE = 1000  # rows read back at once
+_COLUMNS = "key, size, etag, modified, class, url"
+
+
+def listing_path(journal: Path, job: int, route: int) -> Path:
+    """Where the listing of a route is sorted until the plan is complete."""
+    return journal.with_name(f"listing-{job}-{route}.sqlite3")
+
+
+def drop_listings(journal: Path, job: int) -> None:
+    """Remove those of a job that needs them no more."""
+    for path in journal.parent.glob(f"listing-{job}-*.sqlite3*"):
+        path.unlink(missing_ok=True)
+
+
+def in_order(source: object) -> bool:
+    """Whether a store lists in the order of names, as far as it promises anything."""
+    return bool(getattr(source, "in_order", True))
+
+
+class SortedListing:
+    """One listing. `what` names what is listed (place and commit): a table of anything else is begun anew."""
+
+    def __init__(self, path: Path, what: str) -> None:
+        self._what = what
+        self.twice: list[tuple[str, str]] = []  # (name, why) of what another entry has the name of
+        self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+        path.chmod(0o600)
+        # Lost with the machine, the listing is made again: nothing waits for the disk.
+        for pragma in ("journal_mode=WAL", "synchronous=OFF", "cache_size=-4096"):
+            self._db.execute(f"PRAGMA {pragma}")
+        self._db.execute(
+            "CREATE TABLE IF NOT EXISTS state (what TEXT, complete INTEGER, last TEXT, resume TEXT)"
+        )
+        self._db.execute(
+            "CREATE TABLE IF NOT EXISTS entries (key TEXT PRIMARY KEY, size INTEGER, etag TEXT, modified REAL, "
+            "class TEXT, url TEXT) WITHOUT ROWID"
+        )
+        row = self._db.execute("SELECT what, complete, last, resume FROM state").fetchone()
+        if row is None or row[0] != what:
+            self._db.execute("DELETE FROM entries")
+            row = (what, 0, "", "")
+        self.complete = bool(row[1])
+        self.last, self._resume = str(row[2]), str(row[3])
+
+    @property
+    def count(self) -> int:
+        """Entries so far."""
+        return int(self._db.execute("SELECT count(*) FROM entries").fetchone()[0])
+
+    def fill(self, source: object, pages_after: Callable[[str], Iterator[list[Entry]]]) -> None:
+        """List, from where an earlier try came to. `pages_after` gives the pages behind a key, and what it
+        raises is raised."""
+        if self.complete:
+            return
+        if isinstance(source, GoesOn) and self._resume:
+            source.go_on(self._resume)
+        elif self.last:
+            self.last = ""
+            self._db.execute("DELETE FROM entries")
+        for page in pages_after(self.last):
+            self._add(page)
+            if page and isinstance(source, GoesOn):
+                self.last, self._resume = page[-1].key, source.going_on()
+            self._note(complete=False)
+        self._note(complete=True)
+        self.complete = True
+
+    def __iter__(self) -> Iterator[Entry]:
+        """All entries, in the order of their names."""
+        return (entry for page in self.pages() for entry in page)
+
+    def pages(self) -> Iterator[list[Entry]]:
+        """The same, by pages."""
+        after = ""
+        more = "key > ?"
+        while True:
+            rows = self._db.execute(
+                f"SELECT {_COLUMNS} FROM entries WHERE {more} ORDER BY key LIMIT ?", (after, PAGE)
+            ).fetchall()
+            if not rows:
+                return
+            after = rows[-1][0]
+            yield [
+                Entry(key=key, size=size, etag=etag, modified=modified, storage_class=kind, url=url)
+                for key, size, etag, modified, kind, url in rows
+            ]
+
+    def close(self) -> None:
+        self._db.close()
+
+    def _add(self, page: list[Entry]) -> None:
+        self._db.execute("BEGIN")
+        for entry in page:
+            values = (entry.key, entry.size, entry.etag, entry.modified, entry.storage_class, entry.url)
+            added = self._db.execute(
+                f"INSERT INTO entries ({_COLUMNS}) VALUES (?,?,?,?,?,?) ON CONFLICT DO NOTHING", values
+            )
+            if not added.rowcount:
+                before = self._db.execute(
+                    f"SELECT {_COLUMNS} FROM entries WHERE key = ?", (entry.key,)
+                ).fetchone()
+                if before != values:
+                    self.twice.append((entry.key, "named twice, with different content"))
+        self._db.execute("COMMIT")
+
+    def _note(self, *, complete: bool) -> None:
+        self._db.execute("BEGIN")
+        self._db.execute("DELETE FROM state")
+        self._db.execute(
+            "INSERT INTO state VALUES (?, ?, ?, ?)", (self._what, complete, self.last, self._resume)
+        )
+        self._db.execute("COMMIT")
