@@ -254,9 +254,9 @@ class ReadsUnsized(Protocol):
     def read_unsized(
         self, entry: Entry, limit: int, *, cancelled: CancelFlag
     ) -> AbstractContextManager[UnsizedBody]:
-        """The first `limit` bytes, or everything, whatever the server gives: see UnsizedBody. The context may be
-        left before the end. A body of unknown length that is cut off raises where the protocol tells that it
-        is; otherwise only a digest can."""
+        """The first `limit` bytes, or everything, whatever the server gives: see UnsizedBody. The context may
+        be left before the end. A body of unknown length that is cut off raises where the protocol tells that
+        it is; otherwise only a digest can."""
         ...
 
 

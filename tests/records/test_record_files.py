@@ -13,9 +13,10 @@ from core.engine.journal.journal import Journal
 from core.engine.journal.rows import Completion, PlannedItem
 from core.engine.planning.route import Route
 from core.engine.records.download_log import DownloadLog
-from core.engine.records.failed_log import failed_line, id_of
+from core.engine.records.failed_log import failed_line
 from core.engine.records.ledger import Ledger
 from core.errors import Code, HaulierError
+from core.failed_line import id_of
 from core.messages import ForgetJob, ReadLog, RetryJob, StartJob, TuneJob
 from core.model import Action, Entry, JobKind, JobState, JobView, Status
 from tests.engine.asking import spec_of

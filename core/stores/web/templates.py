@@ -1,0 +1,49 @@
+"""From an id to its URL and its file's name: a base URL, or a template with `{id}`.
+
+The file of id `n01440764` under the base `https://host/sets` is `https://host/sets/n01440764.tar`. A template
+says itself where the id goes, any number of times, in path or query: `https://host/{id}/train.tar.gz`.
+"""
+
+from __future__ import annotations
+
+from urllib.parse import quote, urlsplit
+
+from core.errors import Code, HaulierError
+from core.places import check_url
+from core.stores.web.names import decoded, last_segment, suffixes_of
+
+ID = "{id}"
+ARCHIVE = ".tar"
+
+
+class Template:
+    """What `Place.url` of a list says."""
+
+    def __init__(self, url: str) -> None:
+        """Raises HaulierError (usage)."""
+        check_url(url)
+        if ID in urlsplit(url).netloc:
+            raise HaulierError(
+                Code.USAGE, "The URL has its {id} in the name of the server", "Put {id} into path or query."
+            )
+        self._template = url if ID in url else _with_id(url)
+        self._segment = last_segment(self._template)
+        self._suffixes = suffixes_of(self._segment)
+
+    def __str__(self) -> str:
+        return self._template
+
+    def url(self, name: str) -> str:
+        """The id as one segment of a URL."""
+        return self._template.replace(ID, quote(name, safe=""))
+
+    def name(self, name: str) -> str:
+        """The file's name: the last segment; where that has no id in it, the id and its suffixes."""
+        if ID in self._segment:
+            return decoded(self._segment.replace(ID, quote(name, safe="")))
+        return name + self._suffixes
+
+
+def _with_id(base: str) -> str:
+    parts = urlsplit(base)
+    return parts._replace(path=f"{parts.path.rstrip('/')}/{ID}{ARCHIVE}", fragment="").geturl()
