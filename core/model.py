@@ -392,6 +392,7 @@ class PlanSummary(Value, frozen=True, kw_only=True):
     skip: Tally = Tally()
     delete: Tally = Tally()
     cannot: Tally = Tally()
+    unsized: int = 0  # of those to move, entries whose size is not known before they are read
     skip_reasons: tuple[tuple[str, int], ...] = ()  # reason in words, count
     cannot_reasons: tuple[tuple[str, int], ...] = ()
     warnings: tuple[str, ...] = ()

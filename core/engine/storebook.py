@@ -6,7 +6,6 @@ import threading
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from core.adhoc import meant_by
 from core.capability_card import CapabilityCard, fingerprint
@@ -20,15 +19,11 @@ from core.stores.hub.names import MAIN
 from core.stores.local import LocalFolder
 from core.stores.s3 import S3Bucket, S3Service
 from core.stores.s3.capability import seed_of, taught
+from core.stores.web import WebService, WebSource
 
-if TYPE_CHECKING:
-    from core.stores.web import WebService, WebSource
-
-    SourceStore = LocalFolder | S3Bucket | HubRepo | WebSource
-else:
-    SourceStore = LocalFolder | S3Bucket | HubRepo
 Store = LocalFolder | S3Bucket
 """What can be written as well as read."""
+SourceStore = LocalFolder | S3Bucket | HubRepo | WebSource
 
 
 class StoreBook:
@@ -97,8 +92,6 @@ class StoreBook:
         """What fetches from plain web servers."""
         with self._lock:
             if self._web is None:
-                from core.stores.web import WebService
-
                 self._web = WebService(stall=self.stall_timeout)
             return self._web
 

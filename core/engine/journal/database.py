@@ -29,6 +29,7 @@ _ADDED: tuple[tuple[str, str, str], ...] = (
     ("items", "path", "TEXT NOT NULL DEFAULT ''"),
     ("items", "early", "INTEGER NOT NULL DEFAULT 0"),
     ("items", "url", "TEXT NOT NULL DEFAULT ''"),
+    ("items", "learnt", "INTEGER NOT NULL DEFAULT 0"),
     ("transfers", "version", "TEXT NOT NULL DEFAULT ''"),
 )
 

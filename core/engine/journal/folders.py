@@ -23,7 +23,7 @@ TIMES = 10
 MOST = 2000  # rows of a page
 
 _SUMS = (
-    "count(*), sum(state = 'completed'), sum(state = 'failed'), sum(size), "
+    "count(*), sum(state = 'completed'), sum(state = 'failed'), sum(max(size, 0)), "
     "sum(CASE state WHEN 'completed' THEN size ELSE 0 END)"
 )
 _Key = tuple[int, int, str, int]

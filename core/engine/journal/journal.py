@@ -40,6 +40,7 @@ from core.model import Action, AttemptView, Counts, Entry, ItemView, JobSpec, Jo
 from core.stores.base import PartReceipt
 
 NOTICES_KEPT = 5000
+_LEARN = "UPDATE items SET size = ?, etag = ?, modified = ?, learnt = 1 WHERE job = ? AND id = ? AND size < 0"
 FORGET_STEP = 20_000  # rows deleted in one transaction
 # Tables with rows of one job.
 _OF_A_JOB = ("items", "transfers", "parts", "attempts", "ended", "records", "results")
@@ -264,6 +265,10 @@ class Journal:
                     for end in ends
                 ],
             )
+            learnt = [(end.learnt, end.id) for end in ends if end.learnt is not None]
+            db.executemany(
+                _LEARN, [(entry.size, entry.etag, entry.modified, job, item) for entry, item in learnt]
+            )
             self.ledger.note_ends(db, job, ends)
             done = [(job, end.id) for end in ends if end.state is Status.COMPLETED]
             db.executemany("DELETE FROM transfers WHERE job = ? AND item = ?", done)
@@ -278,6 +283,18 @@ class Journal:
             )
             db.execute("DELETE FROM transfers WHERE job = ? AND item = ?", (job, item))
             db.execute("DELETE FROM parts WHERE job = ? AND item = ?", (job, item))
+
+    def learn_size(self, job: int, item: int, entry: Entry) -> None:
+        """The source told the size of an entry that the plan did not know."""
+        with self._db.write() as db:
+            db.execute(_LEARN, (entry.size, entry.etag, entry.modified, job, item))
+
+    def learnt_sizes(self, job: int) -> tuple[int, int]:
+        """How many items had no size in the plan and have one by now, and their bytes."""
+        count, size = self._db.rows(
+            "SELECT count(*), coalesce(sum(size), 0) FROM items WHERE job = ? AND learnt", (job,)
+        )[0]
+        return int(count), int(size)
 
     def reopen_failed(self, job: int, items: Sequence[int]) -> int:
         """Failed items (all, or those named) are pending again; returns how many."""
@@ -312,7 +329,8 @@ class Journal:
     def tallies(self, job: int) -> dict[tuple[str, str], tuple[int, int]]:
         """(action, state) → (count, bytes), counted from the items themselves."""
         rows = self._db.rows(
-            "SELECT action, state, count(*), sum(size) FROM items WHERE job = ? GROUP BY action, state", (job,)
+            "SELECT action, state, count(*), sum(max(size, 0)) FROM items WHERE job = ? GROUP BY action, state",
+            (job,),
         )
         return {(action, state): (count, size) for action, state, count, size in rows}
 

@@ -72,7 +72,7 @@ class ResultBook:
         sums = {
             (route, deletes, state): (count, size)
             for route, deletes, state, count, size in self._db.rows(
-                "SELECT route, action = 'delete' AS deletes, state, count(*), sum(size) FROM items "
+                "SELECT route, action = 'delete' AS deletes, state, count(*), sum(max(size, 0)) FROM items "
                 "WHERE job = ? GROUP BY route, deletes, state",
                 (row.id,),
             )

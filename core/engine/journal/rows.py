@@ -116,6 +116,7 @@ class Completion(msgspec.Struct, frozen=True):
     error: str
     at: float
     etag: str = ""  # what the target calls it
+    learnt: Entry | None = None  # what the source told of an entry whose size the plan did not know
 
 
 def job_row(row: tuple[Any, ...]) -> JobRow:

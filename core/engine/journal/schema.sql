@@ -37,6 +37,7 @@ CREATE TABLE IF NOT EXISTS items (
     path        TEXT NOT NULL DEFAULT '',         -- at the local side, where it is not the name
     early       INTEGER NOT NULL DEFAULT 0,       -- 1: a deletion before anything is copied, or a copy to where it was
     url         TEXT NOT NULL DEFAULT '',         -- the complete key at the source, where it does not follow from name
+    learnt      INTEGER NOT NULL DEFAULT 0,       -- 1: the plan did not know its size (-1 there), by now it is known
     PRIMARY KEY (job, id)
 ) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS items_failed ON items (job, id) WHERE state = 'failed';

@@ -18,7 +18,7 @@ from typing import NamedTuple, TypeVar
 from core.engine.journal.journal import Journal
 from core.engine.journal.rows import Completion, ItemRow
 from core.errors import DiskTrouble, TransferError
-from core.model import Action, AttemptView, Status
+from core.model import Action, AttemptView, Entry, Status
 from core.stores.base import DeletesInGroups, PartReceipt, Receipt, Target
 
 log = logging.getLogger(__name__)
@@ -38,6 +38,7 @@ class Outcome(NamedTuple):
     error: str = ""  # not empty: failed
     target: Target | None = None
     receipt: Receipt | None = None
+    learnt: Entry | None = None  # what the source told of an entry whose size the plan did not know
 
 
 class Totals:
@@ -141,6 +142,7 @@ class Committer:
                 outcome.error,
                 now,
                 outcome.receipt.etag if outcome.receipt is not None else "",
+                outcome.learnt,
             )
             for outcome in settled
         ]

@@ -9,6 +9,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 
 import msgspec
 
@@ -28,6 +29,7 @@ from core.engine.moving.limits import Bandwidth, MemoryBudget
 from core.engine.moving.move import Means, Slot, copy_small, fetch_small, move_part, send_small
 from core.engine.moving.remedies import Remedies
 from core.engine.moving.tuning import Tuning
+from core.engine.moving.unsized import meet
 from core.engine.moving.workqueue import ItemTask, PartTask, Task, WorkQueue
 from core.engine.planning.route import Route
 from core.engine.proving.content import same_content
@@ -37,7 +39,7 @@ from core.engine.upkeep.disks import DiskWatch
 from core.engine.upkeep.undo import UndoFile
 from core.engine.watching.timing import ANSWER, DISK, OTHER, UNUSED, Stopwatch
 from core.errors import ErrorClass, FileTrouble, TransferError
-from core.model import Action, Entry, JobOptions, WorkerView
+from core.model import UNSIZED, Action, Entry, JobOptions, WorkerView
 from core.stores.base import Cancelled, Receipt
 from core.stores.local import LocalFolder
 
@@ -80,6 +82,8 @@ class Crew:
         self._threads: list[threading.Thread] = []
         self._threads_lock = threading.Lock()
         self._larges = remedies.larges
+        self.learnt = self.learnt_bytes = 0  # items that had no size in the plan and have one by now
+        self._learnt_lock = threading.Lock()
         self._held = False
         self._closed_routes: frozenset[int] = frozenset()
         self.queue = WorkQueue(**tuning.queue_limits())
@@ -266,6 +270,9 @@ class Crew:
             return
         if task.waited and self._adopt(task, entry, source, target, key):
             return
+        if entry.size == UNSIZED:
+            self._meet(task, entry, source, target, key, means)
+            return
         if route.method == "server side" and entry.size >= LARGE_UPLOAD and self._was_relayed(row, target):
             self._remedies.relayed.add(row.route)
         detours = self._remedies.detours
@@ -288,6 +295,24 @@ class Crew:
                 return
             large = detours.upload(row.route)(row, entry, source, target, key, task.attempt)
         self._begin_large(task, large, means.slot)
+
+    def _meet(
+        self, task: ItemTask, entry: Entry, source: SourceStore, target: Store, key: str, means: Means
+    ) -> None:
+        """An item whose size nobody knows: once it is known, it is done, or it is like any other."""
+        row = task.row
+        met = meet(source, entry, target, key, partial(self._site.disks.writing, row.route), means)
+        learnt = msgspec.structs.replace(met.entry, key=row.name)
+        with self._learnt_lock:
+            self.learnt, self.learnt_bytes = self.learnt + 1, self.learnt_bytes + learnt.size
+        task.row = msgspec.structs.replace(row, entry=learnt)
+        if met.receipt is None:
+            self._journal.learn_size(self._job, row.id, learnt)
+            self._do_item(task, means)
+            return
+        self._end(
+            Outcome(task.row, task.attempt, learnt.size, met.proof, "", target, met.receipt, learnt=learnt)
+        )
 
     def _delete(self, row: ItemRow, target: Store, key: str) -> None:
         """Look again, write down what goes, and only then let it go. What is gone already is done."""

@@ -117,35 +117,42 @@ def collect(
     source: Source, entry: Entry, offset: int, length: int, means: Means
 ) -> tuple[bytes | memoryview, Body]:
     """A range in memory, counted as moved while it arrives, and the body it came from, for its `info`."""
-    slot, watch = means.slot, means.slot.watch
+    watch = means.slot.watch
     local = isinstance(source, LocalFolder)
     whole_answer = not local and length <= WHOLE_ANSWER
     watch.enter(DISK if local else ANSWER if whole_answer else FIRST_BYTE)
-    small = b""
-    whole: memoryview | None = None  # one buffer for what comes in several chunks: nothing is held twice
-    position = 0
     with source.read(entry, offset, length, cancelled=means.cancelled) as body:
         if watch.phase == FIRST_BYTE:
             watch.enter(BODY)
-        for chunk in body:
-            count = len(chunk)
-            if count == length:
-                small = bytes(chunk)
-            else:
-                if whole is None:
-                    whole = memoryview(bytearray(length))
-                whole[position : position + count] = chunk
-            position += count
-            slot.done += count
-            slot.moved += count
-            if means.bandwidth.limits:
-                pass_limit(count, means)
+        data = gather(body, length, entry.key, means)
     if whole_answer:
         watch.answers += 1
-        watch.answered += position
+        watch.answered += length
+    return data, body
+
+
+def gather(body: Body, length: int, name: str, means: Means) -> bytes | memoryview:
+    """All `length` bytes of a body, counted as moved while they arrive. Raises NetworkTrouble for fewer."""
+    slot = means.slot
+    small = b""
+    whole: memoryview | None = None  # one buffer for what comes in several chunks: nothing is held twice
+    position = 0
+    for chunk in body:
+        count = len(chunk)
+        if count == length:
+            small = bytes(chunk)
+        else:
+            if whole is None:
+                whole = memoryview(bytearray(length))
+            whole[position : position + count] = chunk
+        position += count
+        slot.done += count
+        slot.moved += count
+        if means.bandwidth.limits:
+            pass_limit(count, means)
     if position != length:
-        raise NetworkTrouble(f"{entry.key}: {position} bytes arrived instead of {length}")
-    return small if whole is None else whole, body
+        raise NetworkTrouble(f"{name}: {position} bytes arrived instead of {length}")
+    return small if whole is None else whole
 
 
 def pass_limit(count: int, means: Means) -> None:
@@ -163,13 +170,21 @@ def fetch_small(source: Source, entry: Entry, target: Target, key: str, means: M
     watch.enter(MEMORY)
     with means.memory.hold(max(entry.size, 1), means.cancelled):
         data, body = collect(source, entry, 0, entry.size, means)
-        means.slot.phase = "finishing"
-        watch.enter(HASH)
-        proof, _ = _prove_read(source, data, entry, body)
-        watch.enter(DISK)
-        modified_ns = body.modified_ns
-        modified = modified_ns / 1e9 or entry.modified or body.info.entry.modified
-        return target.put(key, data, Metadata(modified=modified, modified_ns=modified_ns)), proof
+        return keep_small(source, entry, data, body, target, key, means)
+
+
+def keep_small(
+    source: Source, entry: Entry, data: bytes | memoryview, body: Body, target: Target, key: str, means: Means
+) -> tuple[Receipt, str]:
+    """What arrived becomes a file. Returns the receipt and what was proven of the content."""
+    watch = means.slot.watch
+    means.slot.phase = "finishing"
+    watch.enter(HASH)
+    proof, _ = _prove_read(source, data, entry, body)
+    watch.enter(DISK)
+    modified_ns = body.modified_ns
+    modified = modified_ns / 1e9 or entry.modified or body.info.entry.modified
+    return target.put(key, data, Metadata(modified=modified, modified_ns=modified_ns)), proof
 
 
 def send_small(source: Source, entry: Entry, target: Target, key: str, means: Means) -> tuple[Receipt, str]:
@@ -178,19 +193,27 @@ def send_small(source: Source, entry: Entry, target: Target, key: str, means: Me
     watch.enter(MEMORY)
     with means.memory.hold(max(entry.size, 1), means.cancelled):
         data, body = collect(source, entry, 0, entry.size, means)
-        means.slot.phase = "finishing"
-        watch.enter(HASH)
-        info = body.info
-        if info.identity:  # a local file: read under our eyes, so the target's proof is the whole proof
-            read_proof, md5 = ETAG_MD5, ""
-        else:
-            read_proof, md5 = _prove_read(source, data, entry, body)
-        md5 = md5 or md5_of(data)
-        metadata = metadata_to_send(source, entry, info, means.storage_class)
-        watch.enter(SEND)
-        receipt = target.put(key, data, metadata, md5=md5)
-        watch.sends += 1
-        watch.sent += len(data)
+        return pass_small_on(source, entry, data, body, target, key, means)
+
+
+def pass_small_on(
+    source: Source, entry: Entry, data: bytes | memoryview, body: Body, target: Target, key: str, means: Means
+) -> tuple[Receipt, str]:
+    """What arrived becomes an object. Returns the receipt and what was proven of the content."""
+    watch = means.slot.watch
+    means.slot.phase = "finishing"
+    watch.enter(HASH)
+    info = body.info
+    if info.identity:  # a local file: read under our eyes, so the target's proof is the whole proof
+        read_proof, md5 = ETAG_MD5, ""
+    else:
+        read_proof, md5 = _prove_read(source, data, entry, body)
+    md5 = md5 or md5_of(data)
+    metadata = metadata_to_send(source, entry, info, means.storage_class)
+    watch.enter(SEND)
+    receipt = target.put(key, data, metadata, md5=md5)
+    watch.sends += 1
+    watch.sent += len(data)
     if receipt.etag == md5:
         return receipt, read_proof
     if CRC64 not in receipt.checksums:

@@ -215,20 +215,24 @@ class JobRun:
         """Absolute counters now."""
         listing = self._is_listing
         plan = self._plan
+        unsized = 0
         if self._planner is not None:
             found = self._planner.found
             files, size = found.to_move
+            unsized = found.unsized
             listed, skipped = found.listed, found.skip.count
             to_delete = found.by_action[Action.DELETE].count
             cannot = found.by_action[Action.CANNOT].count
         elif plan is not None:
             files = plan.copy.count + plan.overwrite.count + plan.cannot.count
             size = plan.copy.bytes + plan.overwrite.bytes + plan.cannot.bytes
+            unsized = plan.unsized
             listed, skipped = files + plan.skip.count, plan.skip.count
             to_delete, cannot = plan.delete.count, plan.cannot.count
         else:
             files = size = listed = skipped = to_delete = cannot = 0
         moved = self.totals.bytes + self._crew.bytes_open
+        size += self._crew.learnt_bytes
         return Counts(
             listing=listing,
             listed=listed,
@@ -237,6 +241,7 @@ class JobRun:
             files_done=self.totals.done,
             files_failed=self.totals.failed + cannot,
             files_skipped=skipped,
+            files_unsized=max(0, unsized - self._crew.learnt),
             bytes_total=size,
             bytes_done=moved if listing else min(moved, size),
             deleted=self.totals.deleted,
@@ -527,6 +532,7 @@ class JobRun:
     # ------------------------------------------------------------ feeding and working
 
     def _take_up_totals(self) -> None:
+        self._crew.learnt, self._crew.learnt_bytes = self._journal.learnt_sizes(self.job)
         for (action, state), (count, size) in self._journal.tallies(self.job).items():
             if action == Action.CANNOT:
                 continue

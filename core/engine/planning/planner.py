@@ -153,6 +153,7 @@ class Planner:
             skip=self.found.skip.tally(),
             delete=found[Action.DELETE].tally(),
             cannot=found[Action.CANNOT].tally(),
+            unsized=self.found.unsized,
             skip_reasons=tuple(self._writer.skip_reasons.most_common()),
             cannot_reasons=tuple(self._writer.cannot_reasons.most_common(20)),
             warnings=tuple(self._warnings[:50]),

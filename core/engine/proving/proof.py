@@ -26,6 +26,7 @@ GIT_SHA1 = "git-sha1"
 CRC32C = "crc32c"
 CRC32 = "crc32"
 SIZE_ONLY = "size only"
+UNVERIFIED = "not verified"  # nothing told even how many bytes there should be
 DELETED = "deleted"
 
 MIB = 1 << 20

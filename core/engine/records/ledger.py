@@ -157,7 +157,7 @@ class Ledger:
         A name without its last segment: `rtrim` takes off, from the right, all characters that are not "/".
         """
         for row in self._db.stream(
-            "SELECT route, rtrim(name, replace(name, '/', '')) AS folder, count(*), sum(size), "
+            "SELECT route, rtrim(name, replace(name, '/', '')) AS folder, count(*), sum(max(size, 0)), "
             "sum(state = 'completed'), sum(CASE state WHEN 'completed' THEN size ELSE 0 END), max(completed) "
             "FROM items WHERE job = ? AND action != 'delete' GROUP BY route, folder ORDER BY route, folder",
             (job,),

@@ -120,13 +120,13 @@ class Ticker:
 def _eta(counts: Counts, short: float, long: float) -> tuple[float, float]:
     """Seconds left at the faster and the slower of two averages; -1 where nothing can be said.
 
-    While the listing runs only the near end is known: it can only become more.
+    While the listing runs, or sizes are not known, only the near end is known: it can only become more.
     """
     left = counts.bytes_total - counts.bytes_done
     if left <= 0 or short <= 0:
         return -1.0, -1.0
     fast, slow = max(short, long), min(short, long) or short
-    return left / fast, -1.0 if counts.listing else left / slow
+    return left / fast, -1.0 if counts.listing or counts.files_unsized else left / slow
 
 
 def _local_targets(runs: Mapping[int, JobRun]) -> set[str]:
