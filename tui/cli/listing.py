@@ -16,6 +16,7 @@ from core.units import format_bytes
 from tui.cli.looking import look_at
 from tui.cli.output import Output, iso
 from tui.cli.session import Session, open_session
+from tui.cli.sources import described
 
 PAGE = 1000
 
@@ -28,7 +29,7 @@ async def _ls(chosen: Namespace, output: Output) -> int:
     async with open_session(chosen) as session:
         places = session.read_places([chosen.place])
         adhoc = session.adhoc_for(places)
-        [place] = await session.check_places([chosen.place], places)
+        [place] = described(await session.check_places([chosen.place], places), chosen)
         if place.kind == "s3" and not place.bucket:
             await _list_root(session, output, place, adhoc, recursive=chosen.recursive)
             return 0

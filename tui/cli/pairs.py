@@ -1,7 +1,8 @@
 """From the places on a command line to the pairs of a job: what goes where.
 
 1. One source that is a folder: its contents go into the target.
-2. Several sources: each goes into the target under its own name (last path segment, or the bucket's name).
+2. Several sources: each goes into the target under its own name (last path segment, or the name of the bucket,
+   the repository, or the list).
 3. A connection's root as source means each of its buckets, as several sources.
 4. A connection's root as target means one bucket per source bucket, of the same name, the path kept.
 5. A target that ends in "/", is a bucket, or is a folder here, takes a single file in under its own name.
@@ -13,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
+from urllib.parse import unquote, urlsplit
 
 import msgspec
 
@@ -84,7 +86,14 @@ def _into(source: Place, target: Place, several: bool) -> Place:
 def _last_name(source: Place) -> str:
     if source.kind == "s3" and not source.path:
         return source.bucket
-    path = str(Path(source.path).resolve()) if source.kind == "local" else source.path.rstrip("/")
+    if source.kind == "list":
+        return Path(source.path).stem
+    if source.kind == "web":
+        path = unquote(urlsplit(source.url).path)
+    elif source.kind == "hub" and not source.path:
+        path = source.bucket
+    else:
+        path = str(Path(source.path).resolve()) if source.kind == "local" else source.path.rstrip("/")
     name = path.rpartition("/")[2]
     if not name:
         raise HaulierError(Code.USAGE, f"{safe_text(str(source))} has no name of its own to go under")
@@ -92,10 +101,10 @@ def _last_name(source: Place) -> str:
 
 
 def _same_bucket(source: Place, target: Place) -> Place:
-    if source.kind == "local":
+    if source.kind != "s3":
         raise HaulierError(
             Code.USAGE,
-            f"{safe_text(str(target))} names no bucket for {safe_text(source.path)}",
+            f"{safe_text(str(target))} names no bucket for {safe_text(str(source))}",
             f"Write {safe_text(str(target))}bucket/prefix/.",
         )
     return msgspec.structs.replace(target, bucket=source.bucket, path=source.path)

@@ -13,12 +13,17 @@ _EPILOG = """\
 places:
   NAME:bucket/prefix     the connection called NAME
   s3://bucket/prefix     S3 as the environment says (AWS_PROFILE, AWS_ENDPOINT_URL, AWS_REGION, keys)
+  hf://datasets/org/name@rev/path   a repository of the Hugging Face Hub (HF_ENDPOINT, HF_TOKEN); a source only
+  https://host/file      one file of a web server; a source only
+  list:FILE              URLs, one a line; or ids or a CSV with a wnid column, with --url; a source only
   ./dir  /dir  file:///  this machine; a place that ends in / is a folder
 
 examples:
   haulier connections add minio --endpoint http://10.0.0.5:9000 --access-key-id AKIA…
   haulier copy minio:logs/2024/ ./logs
   haulier copy report.pdf photos/ s3://bucket/from-laptop/
+  haulier copy hf://datasets/org/corpus /data/corpus --include "*.parquet"
+  haulier copy list:classes.csv /data/imagenet --url https://host/{id}.tar --extract --delete-tar
   haulier sync --delete minio:logs dr:logs          asks for YES before it changes anything
   haulier copy minio:logs ./logs --detach           and later: haulier watch 7
 
@@ -100,6 +105,10 @@ examples:
   haulier copy prod:logs/a.bin prod:logs/b/ out/       out/a.bin and out/b/…
   haulier copy prod:models dr: --include "*.json" "*.txt"
   haulier copy ./photos s3://bucket/photos/ --storage-class STANDARD_IA --detach
+  haulier copy hf://gpt2 ./gpt2 --revision main
+  haulier copy hf://datasets/org/corpus prod:corpus/   through memory, no disk in between
+  haulier copy list:urls.txt ./files
+  haulier copy list:classes.csv ./images --url https://host/sets --extract    ID.tar of each id, into ID/
 """,
     )
     copy.add_argument("sources", nargs="+", metavar="SRC", help="what to copy")
@@ -204,8 +213,39 @@ def _choosing_options(parser: ArgumentParser) -> None:
     )
 
 
+def _source_options(parser: ArgumentParser) -> None:
+    group = parser.add_argument_group("sources over HTTP")
+    group.add_argument(
+        "--revision",
+        metavar="REV",
+        default="",
+        help="branch, tag or commit of a Hub repository (default: main)",
+    )
+    group.add_argument(
+        "--url",
+        metavar="TEMPLATE",
+        default="",
+        help="what the ids of a list are put into: a URL with {id}, or a base to which id and .tar are added",
+    )
+    group.add_argument(
+        "--extract",
+        action="store_true",
+        help="take archives apart, each into a folder of its name; only files and folders, nothing outside it",
+    )
+    group.add_argument(
+        "--delete-tar", action="store_true", help="remove an archive when its folder is complete and durable"
+    )
+    group.add_argument(
+        "--tool",
+        choices=("native", "aria2c", "wget", "xet", "auto"),
+        default="native",
+        help="what fetches over HTTP (default: native); everything is checked all the same",
+    )
+
+
 def _moving_options(parser: ArgumentParser) -> None:
     _choosing_options(parser)
+    _source_options(parser)
     which = parser.add_argument_group("what counts as changed")
     which.add_argument(
         "--compare",
@@ -277,10 +317,13 @@ def _looking(commands: Commands[ArgumentParser]) -> None:
         "ls",
         "listing:ls",
         "list buckets, objects or files",
-        "examples:\n  haulier ls prod:\n  haulier ls prod:logs/2024/ --json\n  haulier ls -r s3://bucket\n",
+        "examples:\n  haulier ls prod:\n  haulier ls prod:logs/2024/ --json\n  haulier ls -r s3://bucket\n"
+        "  haulier ls hf://datasets/org/corpus\n  haulier ls list:classes.csv --url https://host/sets\n",
     )
     ls.add_argument("place", metavar="PLACE", help="NAME: for buckets, NAME:bucket/prefix/ for what is there")
     ls.add_argument("-r", "--recursive", action="store_true", help="everything below, not one level")
+    ls.add_argument("--revision", metavar="REV", default="", help="of a Hub repository (default: main)")
+    ls.add_argument("--url", metavar="TEMPLATE", default="", help="what the ids of a list are put into")
     _json(ls)
     _uploads(commands)
 

@@ -37,6 +37,7 @@ from tui.cli.pairs import make_pairs
 from tui.cli.planned import planned, print_plan, record_plan, start_confirmed, withdraw
 from tui.cli.repairing import refuse_wrong_use, verify_and_repair
 from tui.cli.session import Session, open_session
+from tui.cli.sources import described
 from tui.cli.tune import read_limit
 
 N = TypeVar("N", int, float)
@@ -89,7 +90,7 @@ async def _carry_out(chosen: Namespace, output: Output, way: _Way, kind: JobKind
         words = [*chosen.sources, chosen.target]
         places = session.read_places(words)
         adhoc = session.adhoc_for(places)
-        places = await session.check_places(words, places)
+        places = described(await session.check_places(words, places), chosen)
         spec = await _spec(session, kind, places, options, adhoc)
         return await way(session, output, chosen, spec)
 
@@ -176,7 +177,7 @@ async def _spec(
 async def _resolved(session: Session, source: Place, adhoc: Adhoc) -> Place:
     """A source as folder or object. What is not there is told at once; a store that cannot be asked now is the
     job's trouble, which waits and tries again."""
-    if source.kind == "local" or not source.bucket:
+    if not source.bucket:  # this machine's files, a connection's root, lists and URLs
         return source
     try:
         return (await look_at(session, source, adhoc))[0]
@@ -215,6 +216,9 @@ def _options(chosen: Namespace, settings: Settings, kind: JobKind) -> JobOptions
         on_unfinished="clean" if settings.on_unfinished == "clean" else "resume",
         server_side=not chosen.no_server_side,
         delete=kind is JobKind.SYNC and chosen.delete,
+        tool=chosen.tool,
+        extract=chosen.extract,
+        delete_tar=chosen.delete_tar,
         retry=settings.retry,
         reserve=settings.reserve,
         file_seconds=_number("--max-file-time", chosen.max_file_time, parse_duration),

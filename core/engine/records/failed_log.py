@@ -1,6 +1,7 @@
 """The failed items as text: one `ID - Error` per line, usable as the next input list.
 
-The ID is how the item is written as a source: `NAME:bucket/key`, a path, a URL. The error never holds " - ", so
+The ID is that of the list where there was one, else how the item is written as a source: `NAME:bucket/key`, a
+path, a URL. The error never holds " - ", so
 the last one in a line is where the ID ends (`id_of`). Control characters in a name are written as escapes,
 because they would break the line; such an item is tried again with `haulier retry`.
 """
@@ -12,12 +13,18 @@ from collections.abc import Iterable, Iterator, Sequence
 from core.engine.planning.route import Route
 from core.failed_line import SEPARATOR
 from core.safe_text import safe_text
+from core.stores.web.templates import Template
 
 
 def failed_lines(failed: Iterable[tuple[int, str, str, str, str]], routes: Sequence[Route]) -> Iterator[bytes]:
     """From (route, name, path, error, url)."""
     for number, name, path, error, url in failed:
-        yield failed_line(routes[number].source_url(name, path, url), error)
+        route = routes[number]
+        if route.source.kind == "list" and route.source.url:
+            item = Template(route.source.url).id_of(url)
+        else:
+            item = route.source_url(name, path, url)
+        yield failed_line(item, error)
 
 
 def failed_line(item: str, error: str) -> bytes:

@@ -53,7 +53,11 @@ def token_of(environment: Mapping[str, str] = os.environ) -> Token | None:
     """
     if environment.get("HF_TOKEN", "").strip():
         return Token(environment["HF_TOKEN"])
-    path = token_path(environment)
+    return token_in(token_path(environment))
+
+
+def token_in(path: Path) -> Token | None:
+    """The token that a file holds; None when it is missing or empty. Raises BadCredentials naming the file."""
     try:
         with path.open("rb") as file:
             data = file.read(MAX_TOKEN + 1)

@@ -6,7 +6,8 @@ says itself where the id goes, any number of times, in path or query: `https://h
 
 from __future__ import annotations
 
-from urllib.parse import quote, urlsplit
+import re
+from urllib.parse import quote, unquote, urlsplit
 
 from core.errors import Code, HaulierError
 from core.places import check_url
@@ -36,6 +37,12 @@ class Template:
     def url(self, name: str) -> str:
         """The id as one segment of a URL."""
         return self._template.replace(ID, quote(name, safe=""))
+
+    def id_of(self, url: str) -> str:
+        """The id that `url` makes this URL of; the URL itself where none does."""
+        first, *rest = (re.escape(piece) for piece in self._template.split(ID))
+        found = re.fullmatch(first + "([^/]+?)" + r"\1".join(rest), url)
+        return unquote(found[1]) if found else url
 
     def name(self, name: str) -> str:
         """The file's name: the last segment; where that has no id in it, the id and its suffixes."""
