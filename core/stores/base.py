@@ -138,6 +138,20 @@ class TellsNotes(Protocol):
         ...
 
 
+@runtime_checkable
+class NeverChanges(Protocol):
+    """What was listed stays as it is, and the listing told all there is to know: a commit of a repository."""
+
+    def known(self, entry: Entry) -> ObjectInfo:
+        """What `stat` would say, without asking. `entry` has the complete key."""
+        ...
+
+
+def look_at(source: Source, entry: Entry) -> ObjectInfo:
+    """An entry (complete key) as it is now. Raises as `stat` does."""
+    return source.known(entry) if isinstance(source, NeverChanges) else source.stat(entry.key)
+
+
 class PartLimits(msgspec.Struct, frozen=True, kw_only=True):
     """What a target can take. Sizes in bytes."""
 

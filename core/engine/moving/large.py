@@ -38,6 +38,7 @@ from core.stores.base import (
     StageFile,
     Target,
     WritesInPlace,
+    look_at,
 )
 
 LARGE_DOWNLOAD = 5 * MIB  # from here on a file is resumed inside
@@ -134,7 +135,7 @@ class LargeItem:
         left to settle) and the proof; else None, and parts are in `pending`.
         """
         self.storage_class = storage_class
-        self.info = self.source.stat(self.entry.key)
+        self.info = look_at(self.source, self.entry)
         if recorded is not None and not same_version(self.info, self.entry):
             self.target.abort(self.key, recorded.token)
             raise SourceChanged(f"{self.entry.key}: changed since it was listed")

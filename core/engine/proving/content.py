@@ -27,7 +27,7 @@ from core.engine.proving.item_proof import part_sizes_at
 from core.engine.proving.proof import ETAG_MD5, GIT_SHA1, SHA256, SIZE_ONLY, is_md5, same_etag
 from core.errors import IntegrityTrouble
 from core.model import Entry
-from core.stores.base import CancelFlag, ObjectInfo, Source
+from core.stores.base import CancelFlag, ObjectInfo, Source, look_at
 
 _NEVER = threading.Event()
 Told = Callable[[int], None]
@@ -55,7 +55,7 @@ def same_content(
     if mine.etag and theirs.etag:
         if proof := same_etag(mine.etag, theirs.etag):
             return Verdict(True, proof)
-        verdict = _by_what_is_kept(mine, source.stat(mine.key), theirs, target.stat(theirs.key))
+        verdict = _by_what_is_kept(mine, look_at(source, mine), theirs, look_at(target, theirs))
     elif theirs.etag:
         verdict = _against_store(source, mine, target, theirs, cancelled, told)
     elif mine.etag:
@@ -93,7 +93,7 @@ def _against_store(
         [tried] = [digest.hex() for digest in digests(MD5, [file.size])]
         if tried == there.etag:
             return Verdict(True, ETAG_MD5)
-    info = store.stat(there.key)
+    info = look_at(store, there)
     if info.entry.etag != there.etag:
         return Verdict(None)
     evidence = [one for one in evidence_for(there, info) if one.expected != there.etag or not tried]

@@ -200,6 +200,10 @@ class HubRepo:
 
     # ------------------------------------------------------------ reading
 
+    def known(self, entry: Entry) -> ObjectInfo:
+        """See NeverChanges."""
+        return ObjectInfo(entry=entry, version_id=self._commit)
+
     def stat(self, key: str) -> ObjectInfo:
         """See Source. A folder is not found."""
         doing = self._doing("look at", key)
