@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 from urllib.parse import unquote, urlsplit
 
 NAME_MAX = 255  # bytes
 INDEX = "index.html"  # of a URL that ends in a slash
 PAGES = (".html", ".htm", ".xhtml", ".shtml", ".php", ".asp", ".aspx", ".jsp", ".cgi")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _DRIVE = re.compile(r"[A-Za-z]:")
 _SUFFIXES = re.compile(r"(?:\.[A-Za-z0-9]{1,8})+\Z")
 _SUFFIX = re.compile(r"\.[A-Za-z0-9]{1,8}\Z")
@@ -46,7 +46,7 @@ def name_problem(name: str) -> str:
         return "has a NUL character"
     if "\n" in name:
         return "has a line break in it: perhaps a quote is not closed"
-    if any(unicodedata.category(letter) == "Cc" for letter in name):
+    if _CONTROL.search(name):
         return "has a control character"
     if "/" in name or "\\" in name:
         return "has a slash"

@@ -48,6 +48,10 @@ class WebBody:
         return self._info
 
     @property
+    def host(self) -> str:
+        return self._watch.host
+
+    @property
     def modified_ns(self) -> int:
         return int(self.info.entry.modified) * 1_000_000_000  # a header tells whole seconds
 

@@ -35,9 +35,10 @@ class Hosts:
 
     def __init__(self) -> None:
         self._origins: dict[str, str] = {}  # host as people write it → origin
+        self._last = "\0"  # how the URL before began: most lists have one host
 
     def add(self, url: str) -> None:
-        if len(self._origins) >= self.MOST:
+        if url.startswith(self._last) or len(self._origins) >= self.MOST:
             return
         try:
             host = host_of(url)
@@ -47,6 +48,8 @@ class Hosts:
             scheme, name, port = origin_of(url)
             named = f"[{name}]" if ":" in name else name
             self._origins[host] = f"{scheme}://{named}:{port}"
+        if (end := url.find("/", len("https://"))) > 0:
+            self._last = url[: end + 1]
 
     def known(self) -> dict[str, str]:
         return dict(self._origins)

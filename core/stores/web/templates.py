@@ -28,8 +28,8 @@ class Template:
                 Code.USAGE, "The URL has its {id} in the name of the server", "Put {id} into path or query."
             )
         self._template = url if ID in url else _with_id(url)
-        self._segment = last_segment(self._template)
-        self._suffixes = suffixes_of(self._segment)
+        segment = last_segment(self._template)
+        self._name = decoded(segment) if ID in segment else f"{ID}{suffixes_of(segment)}"
 
     def __str__(self) -> str:
         return self._template
@@ -46,9 +46,7 @@ class Template:
 
     def name(self, name: str) -> str:
         """The file's name: the last segment; where that has no id in it, the id and its suffixes."""
-        if ID in self._segment:
-            return decoded(self._segment.replace(ID, quote(name, safe="")))
-        return name + self._suffixes
+        return self._name.replace(ID, name)
 
 
 def _with_id(base: str) -> str:

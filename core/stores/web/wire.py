@@ -102,7 +102,8 @@ class Wire:
         raise WebFailed(f"{doing}: more than {MAX_REDIRECTS} redirects")
 
     def knock(self, origin: str, seconds: float) -> None:
-        """Whether the server answers at all, over a connection of its own. Raises NetworkTrouble, FatalTrouble."""
+        """Whether the server answers at all, over a connection of its own. Raises NetworkTrouble,
+        FatalTrouble."""
         if self._knocker is None:
             self._knocker = _builder(self._connection).pool_max_idle_per_host(0).build()
         doing, host, asked = Doing("reach", origin), host_of(origin), time.monotonic()

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
 from core.model import Entry, Place
 from core.stores.web import WebService, WebSource
-from tests.stores.s3.scripted import Reply, Request, Script, http
+from tests.stores.s3.scripted import Request, Script, http
 
 DATA = bytes(range(251)) * 400  # 100 400 bytes
 ETAG = '"v1"'
@@ -25,7 +25,7 @@ def service() -> Iterator[WebService]:
     service.close()
 
 
-def file(data: bytes = DATA, *, etag: str = ETAG, **headers: str) -> Reply:
+def file(data: bytes = DATA, *, etag: str = ETAG, **headers: str) -> Callable[[Request], bytes]:
     """A server of one file that knows HEAD, ranges and If-Range (RFC 9110)."""
 
     def reply(request: Request) -> bytes:
