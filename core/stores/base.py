@@ -68,7 +68,8 @@ class ObjectInfo(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Body(Protocol):
-    """The bytes of a range, as they arrive."""
+    """The bytes of a range, as they arrive. Where they may come from any of several servers, `host` is the name
+    of the one that sent them."""
 
     @property
     def info(self) -> ObjectInfo:

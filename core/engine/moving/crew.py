@@ -7,6 +7,7 @@ are worth in committer.py; when to begin and when to stop is the run's affair.
 from __future__ import annotations
 
 import threading
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
@@ -152,6 +153,14 @@ class Crew:
     def moved(self) -> int:
         """Bytes moved so far; never goes back."""
         return sum(slot.moved for slot in list(self._slots))
+
+    @property
+    def hosts(self) -> tuple[tuple[str, int], ...]:
+        """Bytes by the host that sent them, the most first, where a source has several."""
+        found: Counter[str] = Counter()
+        for slot in list(self._slots):
+            found.update(dict(slot.hosts))
+        return tuple(found.most_common())
 
     @property
     def bytes_open(self) -> int:

@@ -68,6 +68,7 @@ class Slot:
     watch: Stopwatch = field(default_factory=Stopwatch)
     looked_at: int = 0  # bytes of what is there already, that were read to see whether they can be kept
     to_look_at: int = 0
+    hosts: dict[str, int] = field(default_factory=dict)  # bytes by the host that sent them, where several may
 
     def begin(self, item: int, key: str, size: int, attempt: int, phase: Phase = "moving") -> None:
         self.item, self.key, self.size, self.attempt = item, key, size, attempt
@@ -83,6 +84,12 @@ class Slot:
     def look(self, count: int) -> None:
         """So many bytes of what is to be looked at were read: a bar of its own, nothing that is moved."""
         self.looked_at += count
+
+    def came_from(self, body: Body, count: int) -> None:
+        """So many bytes of a body arrived."""
+        host: str = getattr(body, "host", "")
+        if host:
+            self.hosts[host] = self.hosts.get(host, 0) + count
 
     def view(self, job: int, now: float) -> WorkerView:
         looking = self.to_look_at > 0
@@ -150,6 +157,7 @@ def gather(body: Body, length: int, name: str, means: Means) -> bytes | memoryvi
         slot.moved += count
         if means.bandwidth.limits:
             pass_limit(count, means)
+    slot.came_from(body, position)
     if position != length:
         raise NetworkTrouble(f"{name}: {position} bytes arrived instead of {length}")
     return small if whole is None else whole
@@ -338,6 +346,7 @@ def _download_part(large: LargeDownload, span: PartSpan, means: Means) -> PartRe
                 watch.enter(arriving)
                 if bandwidth.limits:
                     pass_limit(count, means)
+        slot.came_from(body, position - span.offset)
         if position - span.offset != span.length:
             raise NetworkTrouble(
                 f"{large.key}: {position - span.offset} bytes arrived instead of {span.length}"

@@ -208,6 +208,11 @@ class JobRun:
         return self._crew.moved
 
     @property
+    def hosts(self) -> tuple[tuple[str, int], ...]:
+        """Bytes by the host that sent them, the most first, where a source has several."""
+        return self._crew.hosts
+
+    @property
     def _is_listing(self) -> bool:
         return self._planner is not None and not self._planned.is_set()
 

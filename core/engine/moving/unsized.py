@@ -88,6 +88,7 @@ def _stream(told: Entry, body: UnsizedBody, target: LocalFolder, key: str, room:
                     if position >= end:
                         more = True
                         break
+        slot.came_from(body, position)
         sized = msgspec.structs.replace(told, size=position)
         proof = prove(
             evidence_for(sized, body.info),
@@ -120,6 +121,7 @@ def _send(source: Source, told: Entry, body: UnsizedBody, target: Target, key: s
                     f"{told.key}: the server does not tell its size, which an object store has to know; "
                     "download it first"
                 )
+        means.slot.came_from(body, size)
         sized = msgspec.structs.replace(told, size=size)
         receipt, proof = pass_small_on(source, sized, b"".join(pieces), body, target, key, means)
     return Met(sized, receipt, UNVERIFIED if proof == SIZE_ONLY else proof)

@@ -1,6 +1,6 @@
 """Jobs that wait for credentials go on by themselves when these were mended where they come from.
 
-Typed keys come through a command. Profiles and the AWS chain are looked at here: at once when one of their
+Typed keys come through a command. Profiles, the AWS chain and a Hub's token file are looked at here: at once when one of their
 files changed, otherwise every `EVERY` seconds, because a `credential_process` or an instance role tells nobody
 of new keys. Keys that were refused once are not tried again; new ones are first shown to the server, so that a
 job does not start only to stop again. Of keys only a digest is kept, in memory.
@@ -67,18 +67,27 @@ class CredentialWatch:
 
     def _works(self, row: JobRow) -> bool:
         """Whether all keys of a job are there and accepted, and others than those it stopped with."""
-        places = {
-            place for pair in row.spec.pairs for place in (pair.source, pair.target) if place.kind == "s3"
-        }
+        places = {place for pair in row.spec.pairs for place in (pair.source, pair.target)}
         try:
-            found = [self._accepted(row, place) for place in sorted(places, key=str)]
+            tokens = [self._token(row, place) for place in sorted(places, key=str) if place.kind == "hub"]
+            found = [self._accepted(row, place) for place in sorted(places, key=str) if place.kind == "s3"]
         except (HaulierError, TransferError) as error:
             log.debug("job %d still waits for credentials: %s", row.id, type(error).__name__)
             return False
         if not all(found):
             return False
-        keys = "".join(sorted(found))
-        return row.blocker != "permission" or self._stopped_with.setdefault(row.id, keys) != keys
+        keys = "".join(sorted(found) + tokens)
+        return (row.blocker != "permission" and not tokens) or self._stopped_with.setdefault(
+            row.id, keys
+        ) != keys
+
+    def _token(self, row: JobRow, place: Place) -> str:
+        """A digest of a Hub's token as it is now. Hubs count how often they are asked whose a token is: a new one
+        is simply tried. Raises BadCredentials, HaulierError."""
+        hub = self._stores.hub(place.connection, row.spec.adhoc)
+        hub.forget_token()
+        token = hub.token()
+        return hashlib.sha256(token.header().encode()).hexdigest() if token is not None else "none"
 
     def _accepted(self, row: JobRow, place: Place) -> str:
         """A digest of the keys for a place, once its server has taken them; empty when it did not. Raises

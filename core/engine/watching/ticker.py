@@ -107,6 +107,7 @@ class Ticker:
                     shares=shares,
                     bottleneck=words,
                     probes=run.slowness.probes,
+                    hosts=run.hosts,
                 )
             )
             run.sample_slots(now)

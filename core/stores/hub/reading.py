@@ -111,6 +111,7 @@ class HubBody:
 
     def __init__(self, response: SyncResponse, wanted: Wanted, watch: Watch) -> None:
         self.info = ObjectInfo(entry=wanted.entry, version_id=wanted.commit)
+        self.host = watch.host
         self._response = response
         self._length = wanted.length
         self._watch = watch
