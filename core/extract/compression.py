@@ -8,7 +8,6 @@ import lzma
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import BinaryIO, cast
 
 from core.extract.errors import ArchiveTrouble
@@ -29,30 +28,29 @@ BROKEN = (EOFError, zlib.error, gzip.BadGzipFile, lzma.LZMAError, OSError, Value
 
 
 @contextmanager
-def opened(archive: Path) -> Iterator[tuple[BinaryIO, BinaryIO]]:
-    """The tar's bytes, and the file below them, whose `tell` says how much of it was read.
+def opened(packed: BinaryIO) -> Iterator[BinaryIO]:
+    """The tar's bytes out of an open file, which stands at its beginning; its `tell` says how much was read.
 
     Raises ArchiveTrouble for what is no tar, with or without gzip, bzip2 or xz; OSError for the disk's own.
     """
-    with archive.open("rb") as packed:
-        start = packed.read(512)
-        packed.seek(0)
-        if not start:
-            raise ArchiveTrouble("the archive is empty")
-        how = next((name for magic, name in _MAGIC if start.startswith(magic)), "")
-        match how:
-            case "gzip":
-                with gzip.GzipFile(fileobj=packed) as plain:
-                    yield cast(BinaryIO, plain), packed
-            case "bzip2":
-                with bz2.BZ2File(packed) as plain_bz2:
-                    yield cast(BinaryIO, plain_bz2), packed
-            case "xz":
-                with lzma.LZMAFile(packed) as plain_xz:
-                    yield cast(BinaryIO, plain_xz), packed
-            case _:
-                _refuse_what_is_no_tar(start)
-                yield packed, packed
+    start = packed.read(512)
+    packed.seek(0)
+    if not start:
+        raise ArchiveTrouble("the archive is empty")
+    how = next((name for magic, name in _MAGIC if start.startswith(magic)), "")
+    match how:
+        case "gzip":
+            with gzip.GzipFile(fileobj=packed) as plain:
+                yield cast(BinaryIO, plain)
+        case "bzip2":
+            with bz2.BZ2File(packed) as plain_bz2:
+                yield cast(BinaryIO, plain_bz2)
+        case "xz":
+            with lzma.LZMAFile(packed) as plain_xz:
+                yield cast(BinaryIO, plain_xz)
+        case _:
+            _refuse_what_is_no_tar(start)
+            yield packed
 
 
 def _refuse_what_is_no_tar(start: bytes) -> None:

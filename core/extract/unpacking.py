@@ -1,10 +1,11 @@
 """One archive into one folder: first all of it under a passing name, durable, then the name.
 
-1. Everything is written below a passing folder beside the target, by descriptors that follow no link, each file
-   made anew (O_EXCL): what an archive names twice, or through a link, is refused by the file system itself.
+1. Everything is written below a passing folder, by descriptors that follow no link, each file made anew
+   (O_EXCL): what an archive names twice, or through a link, is refused by the file system itself.
 2. Only files and folders. A member of any other kind, or with a name that leads out, spoils the whole archive:
    what is left out silently would be missing, and what is bent into shape would be a lie.
-3. When all is there, it is made durable, and the folder gets its name. Only then the archive may be deleted.
+3. When all is there, it is made durable, and the folder gets its name (placing.py). Only then the archive may
+   be deleted.
 """
 
 from __future__ import annotations
@@ -12,27 +13,37 @@ from __future__ import annotations
 import errno
 import os
 import shutil
-import threading
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
-from pathlib import Path
+from typing import BinaryIO, Protocol
 
 from core.extract.compression import opened
 from core.extract.errors import ArchiveTrouble
+from core.extract.placing import Spot, give_name, make_durable
 from core.extract.tar import Member, TarStream
-from core.syncing import sync_file_system
 
 MIB = 1 << 20
 _SMALL = 64 * MIB  # below this a high ratio harms nobody
 _FILE_FLAGS = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 _FOLDER_FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+# What a file system says of a name that it does not take (VFAT, NTFS: "?", "a:b"; eCryptfs: 143 bytes).
+_NO_NAME = {errno.EINVAL, errno.EILSEQ, errno.ENAMETOOLONG}
+
+Room = Callable[[int], AbstractContextManager[object]]
+
+
+class GivenUp(Protocol):
+    """The part of threading.Event that is looked at."""
+
+    def is_set(self) -> bool: ...
 
 
 @dataclass(frozen=True)
 class Caps:
     """What one archive may cost. Sizes in bytes."""
 
-    size: int  # of all files together: the room that is left on the disk
+    size: int  # of all files together: more than the file system could ever hold is no honest archive
     members: int = 2_000_000
     ratio: int = 1000  # of unpacked to packed bytes
     depth: int = 64  # folders within folders
@@ -45,73 +56,82 @@ class Unpacked:
     files: int = 0
     folders: int = 0
     size: int = 0
+    read: int = 0  # bytes of the archive, packed
     progress: float = 0.0  # 0 to 1: how much of the archive was read
 
 
 @dataclass
 class _Tree:
-    """The passing folder, by descriptors."""
+    """The passing folder, by descriptors. The folder of the last file stays open: members of one folder come
+    together."""
 
     root: int
     caps: Caps
     result: Unpacked
+    room: Room
+    last: tuple[list[str], int] | None = None
+
+    def close(self) -> None:
+        if self.last is not None:
+            os.close(self.last[1])
+            self.last = None
 
 
 def unpack(
-    archive: Path,
-    target: Path,
+    archive: BinaryIO,
+    target: Spot,
     caps: Caps,
     *,
-    passing: Path,
-    given_up: threading.Event,
-    told: Callable[[Unpacked], None] | None = None,
+    passing: Spot,
+    given_up: GivenUp,
+    told: Callable[[Unpacked], None] = lambda _: None,
+    room: Room = lambda _: nullcontext(),
 ) -> Unpacked:
     """Take `archive` apart into the folder `target`, which appears when all of it is there and durable.
 
-    `passing` is a folder that does not exist yet, on the same file system; it is gone afterwards, whatever
-    happens. Files that `target` already has stay unless the archive has one of the same name.
+    `passing` is an empty folder on the same file system; it is gone afterwards, whatever happens. Files that
+    `target` already has stay unless the archive has one of the same name. `told` hears how far it is, `room`
+    is entered around the writing of each file, with its size in bytes.
     Raises ArchiveTrouble for a bad or hostile archive, OSError for the disk's troubles (nothing is under
-    `target` then but what was there before), InterruptedError when `given_up` was set.
+    `target` then but what was there before), InterruptedError when `given_up` was set, and what `room` raises.
     """
     result = Unpacked()
-    shutil.rmtree(passing, ignore_errors=True)
-    passing.mkdir(parents=True)
     try:
-        _fill(archive, passing, caps, result, given_up, told)
-        _make_durable(passing)
-        _publish(passing, target)
+        root = os.open(passing.name, _FOLDER_FLAGS, dir_fd=passing.folder)
+        try:
+            _fill(archive, _Tree(root, caps, result, room), given_up, told)
+            make_durable(root)
+        finally:
+            os.close(root)
+        give_name(passing, target)
         return result
     finally:
-        shutil.rmtree(passing, ignore_errors=True)
+        shutil.rmtree(passing.name, ignore_errors=True, dir_fd=passing.folder)
 
 
-def _fill(
-    archive: Path,
-    passing: Path,
-    caps: Caps,
-    result: Unpacked,
-    given_up: threading.Event,
-    told: Callable[[Unpacked], None] | None,
-) -> None:
-    total = max(1, archive.stat().st_size)
-    root = os.open(passing, _FOLDER_FLAGS)
-    try:
-        with opened(archive) as (plain, packed):
-            stream = TarStream(plain)
-            tree = _Tree(root, caps, result)
+def _fill(archive: BinaryIO, tree: _Tree, given_up: GivenUp, told: Callable[[Unpacked], None]) -> None:
+    total = max(1, os.fstat(archive.fileno()).st_size)
+    result = tree.result
+    with opened(archive) as plain:
+        stream = TarStream(plain)
+
+        def watch() -> None:
+            result.read = archive.tell()
+            result.progress = min(1.0, result.read / total)
+            told(result)
+            _watch(stream, result.read, tree.caps, given_up)
+
+        try:
             for member in stream:
-                _take(tree, stream, member, lambda: _watch(stream, packed.tell(), caps, given_up))
-                result.progress = min(1.0, packed.tell() / total)
-                if told is not None:
-                    told(result)
-    finally:
-        os.close(root)
+                _take(tree, stream, member, watch)
+        finally:
+            tree.close()
     if not result.files and not result.folders:
         raise ArchiveTrouble("there is nothing in it")
     result.progress = 1.0
 
 
-def _watch(stream: TarStream, packed: int, caps: Caps, given_up: threading.Event) -> None:
+def _watch(stream: TarStream, packed: int, caps: Caps, given_up: GivenUp) -> None:
     if given_up.is_set():
         raise InterruptedError("given up")
     if stream.position > _SMALL and stream.position > caps.ratio * max(1, packed):
@@ -132,31 +152,48 @@ def _take(tree: _Tree, stream: TarStream, member: Member, watch: Callable[[], No
         result.folders += 1
         return
     if result.size + member.size > caps.size:
-        raise ArchiveTrouble(
-            f"its files need more than the {caps.size} bytes that are left for them on this disk"
-        )
-    above = _folder(tree, parts[:-1])
-    try:
-        mode = 0o644 | (member.mode & 0o111)
-        try:
-            fd = os.open(parts[-1], _FILE_FLAGS, mode=mode, dir_fd=above)
-        except FileExistsError:
-            raise ArchiveTrouble(f"{_shown(member)}: named twice, or as a file and as a folder") from None
-        try:
-            for chunk in stream.data():
-                view = memoryview(chunk)
-                while view:
-                    view = view[os.write(fd, view) :]
-                result.size += len(chunk)
-                watch()
-            if member.modified:
-                os.utime(fd, (member.modified, member.modified))
-        finally:
-            os.close(fd)
-    finally:
-        os.close(above)
+        raise ArchiveTrouble(f"its files would take more than the {caps.size} bytes that this disk has in all")
+    with tree.room(member.size):
+        _write(tree, stream, member, parts, watch)
     result.files += 1
+
+
+def _write(tree: _Tree, stream: TarStream, member: Member, parts: list[str], watch: Callable[[], None]) -> None:
+    above = _folder_of(tree, parts[:-1])
+    mode = 0o644 | (member.mode & 0o111)
+    try:
+        fd = os.open(parts[-1], _FILE_FLAGS, mode=mode, dir_fd=above)
+    except FileExistsError:
+        raise ArchiveTrouble(f"{_shown(member)}: named twice, or as a file and as a folder") from None
+    except OSError as error:
+        _refuse_as_name(error, _shown(member))
+        raise
+    try:
+        for chunk in stream.data():
+            view = memoryview(chunk)
+            while view:
+                view = view[os.write(fd, view) :]
+            tree.result.size += len(chunk)
+            watch()
+        if member.modified:
+            os.utime(fd, (member.modified, member.modified))
+    finally:
+        os.close(fd)
     watch()
+
+
+def _refuse_as_name(error: OSError, shown: str) -> None:
+    if error.errno in _NO_NAME:
+        raise ArchiveTrouble(f"{shown}: not possible as a file name here ({error.strerror})") from None
+
+
+def _folder_of(tree: _Tree, parts: list[str]) -> int:
+    """A descriptor of the folder that a file goes into; the tree closes it."""
+    if tree.last is None or tree.last[0] != parts:
+        fd = _folder(tree, parts)
+        tree.close()
+        tree.last = parts, fd
+    return tree.last[1]
 
 
 def _folder(tree: _Tree, parts: list[str]) -> int:
@@ -172,7 +209,8 @@ def _folder(tree: _Tree, parts: list[str]) -> int:
         except OSError as error:
             os.close(fd)
             if error.errno in (errno.ENOTDIR, errno.ELOOP):
-                raise ArchiveTrouble(f"{'/'.join(parts)!r}: as a file and as a folder") from None
+                raise ArchiveTrouble(f"{'/'.join(parts)!a}: as a file and as a folder") from None
+            _refuse_as_name(error, ascii("/".join(parts)))
             raise
         os.close(fd)
         fd = below
@@ -208,48 +246,3 @@ def safe_parts(member: Member, caps: Caps) -> list[str]:
 
 def _shown(member: Member) -> str:
     return ascii(member.name[:200])[1:]
-
-
-def _make_durable(passing: Path) -> None:
-    """Every file and folder below, on the disk."""
-    if sync_file_system(passing):
-        return
-    for folder, _, files in os.walk(passing, topdown=False):
-        for name in files:
-            _fsync(Path(folder, name), os.O_RDONLY)
-        _fsync(Path(folder), os.O_RDONLY | os.O_DIRECTORY)
-
-
-def _fsync(path: Path, flags: int) -> None:
-    fd = os.open(path, flags | os.O_NOFOLLOW | os.O_CLOEXEC)
-    try:
-        os.fsync(fd)
-    finally:
-        os.close(fd)
-
-
-def _publish(passing: Path, target: Path) -> None:
-    """Give the whole tree its name; a folder that is there already takes the files in."""
-    try:
-        passing.rename(target)  # also over an empty folder
-    except OSError as error:
-        if error.errno not in (errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR):
-            raise
-        if target.is_symlink() or not target.is_dir():
-            raise ArchiveTrouble(f"{target.name} is there and is no folder") from None
-        _merge(passing, target)
-    _fsync(target.parent, os.O_RDONLY | os.O_DIRECTORY)
-
-
-def _merge(passing: Path, target: Path) -> None:
-    for folder, _, files in os.walk(passing):
-        below = target / Path(folder).relative_to(passing)
-        if below.is_symlink() or (below.exists() and not below.is_dir()):
-            raise ArchiveTrouble(f"{below} is there and is no folder")
-        below.mkdir(exist_ok=True)
-        for name in files:
-            place = below / name
-            if place.is_dir():
-                raise ArchiveTrouble(f"{place} is there and is a folder")
-            Path(folder, name).replace(place)
-        _fsync(below, os.O_RDONLY | os.O_DIRECTORY)

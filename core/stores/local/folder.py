@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
+from typing import NamedTuple
 
 from core.errors import DiskTrouble, TargetRefused
 from core.model import Entry, Links
@@ -16,11 +17,20 @@ from core.stores.local.folders import Folders, sync_folder
 from core.stores.local.hollow import remove_hollow
 from core.stores.local.listing import Lister
 from core.stores.local.locking import DestinationLocks, Unlockable
-from core.stores.local.names import LOCKS, STAGING
+from core.stores.local.names import LOCKS, STAGING, refuse_name
 from core.stores.local.os_errors import map_os_error, map_write_error
 from core.stores.local.reading import FileBody
 from core.stores.local.settling import Settling
-from core.stores.local.staging import LocalStage, Staging
+from core.stores.local.staging import LocalStage, Staging, remove
+
+
+class TreePlace(NamedTuple):
+    """Where a folder is filled before it gets its name, by descriptors of the folders that hold both."""
+
+    above: int
+    name: str
+    passing_above: int
+    passing: str
 
 
 class LocalFolder:
@@ -157,6 +167,27 @@ class LocalFolder:
         if receipts and (trouble := self._folders.moved_away()):
             return {receipt.key: trouble for receipt in receipts}
         return self._settling.settle(receipts)
+
+    @contextmanager
+    def tree(self, key: str) -> Iterator[TreePlace]:
+        """For a folder `key` that is to appear whole: its descriptors, while the block lasts. What is left of
+        the passing folder is gone afterwards. Raises TransferError."""
+        try:
+            refuse_name(key)
+            passing, name = self._staging.tree(key)
+        except OSError as error:
+            raise map_write_error(error, key, self.root) from error
+        try:
+            with self._folders.lock:
+                above = os.dup(self._folders.get(key.rpartition("/")[0]))
+            try:
+                yield TreePlace(above, key.rpartition("/")[2], passing, name)
+            finally:
+                os.close(above)
+        finally:
+            with suppress(OSError):
+                remove(name, passing)
+            os.close(passing)
 
     # ------------------------------------------------------------ deleting
 

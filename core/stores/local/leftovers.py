@@ -1,4 +1,5 @@
-"""Partial files that nobody works on any more: found by their names and their age, and removed.
+"""Partial files that nobody works on any more: found by their names and their age, and removed. Folders that an
+archive was being extracted into count as one each.
 
 They lie in `<root>/.haulier/`, or, where something else is mounted inside the root, beside the file that was to
 be there (see settling.py). Nothing else is ever looked at or touched.
@@ -11,14 +12,15 @@ import re
 import stat as stat_modes
 import time
 from collections.abc import Callable, Collection, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
 from core.stores.local.folder import LocalFolder
 from core.stores.local.names import STAGING
-from core.stores.local.staging import STALE
+from core.stores.local.staging import STALE, TREE, remove
 
-_PARTIAL = re.compile(r"[0-9a-f]{12}-[0-9a-f]{32}\.part", re.ASCII)
+_PARTIAL = re.compile(r"[0-9a-f]{12}-[0-9a-f]{32}\.(?:part|tree)", re.ASCII)
 _PROBE = re.compile(r"\.haulier-[a-z]+-[0-9a-f]{8,}", re.ASCII)
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC | os.O_NOFOLLOW
 
@@ -47,9 +49,9 @@ def remove_partial(found: PartialFile) -> bool:
     fd = os.open(found.path.parent, _FOLDER)
     try:
         status = os.stat(found.path.name, dir_fd=fd, follow_symlinks=False)
-        if not stat_modes.S_ISREG(status.st_mode) or time.time() - status.st_ctime <= STALE:
+        if not _is_ours(found.path.name, status) or time.time() - status.st_ctime <= STALE:
             return False
-        os.unlink(found.path.name, dir_fd=fd)
+        remove(found.path.name, fd)
     except FileNotFoundError:
         return False
     finally:
@@ -83,11 +85,30 @@ def _in_folder(folder: Path, needed: Collection[str], *, prefix: str) -> Iterato
                     status = entry.stat(follow_symlinks=False)
                 except OSError:
                     continue
-                if not stat_modes.S_ISREG(status.st_mode):
+                if not _is_ours(name, status):
                     continue
                 # The change time: the modification time is the source's.
                 age = max(0.0, time.time() - status.st_ctime)
                 stale = name[len(prefix) :] not in needed and age > STALE
-                yield PartialFile(folder / name, status.st_blocks * 512, age), stale
+                size = status.st_blocks * 512
+                if stat_modes.S_ISDIR(status.st_mode):
+                    size += _size_below(name, fd)
+                yield PartialFile(folder / name, size, age), stale
     finally:
         os.close(fd)
+
+
+def _is_ours(name: str, status: os.stat_result) -> bool:
+    """Whether what has such a name is of the kind that we give it to."""
+    is_kind = stat_modes.S_ISDIR if name.endswith(TREE) else stat_modes.S_ISREG
+    return is_kind(status.st_mode)
+
+
+def _size_below(name: str, folder: int) -> int:
+    """What the files in a folder take of the disk; links are not followed."""
+    total = 0
+    for _, _, files, above in os.fwalk(name, dir_fd=folder):
+        for each in files:
+            with suppress(OSError):
+                total += os.stat(each, dir_fd=above, follow_symlinks=False).st_blocks * 512
+    return total

@@ -8,6 +8,8 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
+import shutil
+import stat
 import time
 from contextlib import suppress
 from pathlib import Path
@@ -19,12 +21,21 @@ from core.stores.local.folders import Folders
 from core.stores.local.names import LOCKS, STAGING, refuse_name
 from core.stores.local.os_errors import map_os_error, map_write_error
 
+TREE = ".tree"  # ends the name of a folder that is being filled, as ".part" does of a file
 STALE = 48 * 3600.0  # seconds without a change after which a partial file that no job knows is nobody's
 
 
 def staged_name(token: str) -> str:
     """The name of the partial file in a token, of a staged item or of a receipt."""
     return token.partition(":")[2]
+
+
+def remove(name: str, folder: int) -> None:
+    """A partial file, or a folder with all that was put into it, in an open folder. Raises OSError."""
+    if stat.S_ISDIR(os.stat(name, dir_fd=folder, follow_symlinks=False).st_mode):
+        shutil.rmtree(name, dir_fd=folder)
+    else:
+        os.unlink(name, dir_fd=folder)
 
 
 def time_words(metadata: Metadata) -> str:
@@ -173,7 +184,7 @@ class Staging:
                     # The change time: the modification time is the source's.
                     unchanged = time.time() - entry.stat(follow_symlinks=False).st_ctime
                     if entry.name.startswith(f"{self._mark}-") or unchanged > STALE:
-                        os.unlink(entry.path)
+                        remove(entry.name, self._folder())
 
     def open(self, name: str, flags: int) -> int:
         """A descriptor of the partial file `name`, to be closed by the caller. Raises OSError."""
@@ -188,6 +199,36 @@ class Staging:
                 with self._folders.lock:  # another job of ours removed the folder, empty
                     self._fd = -1
                     self._folders.forget(STAGING)
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
+
+    def tree(self, key: str) -> tuple[int, str]:
+        """A descriptor, to be closed by the caller, of the folder in which an empty folder was just made that
+        will become `key`, and its name there. What an earlier try left of it is gone. Raises OSError."""
+        name = self._name_for(key).removesuffix(".part") + TREE
+        for again in range(3):
+            with self._folders.lock:
+                if again:  # another job of ours removed the folder, empty
+                    self._fd = -1
+                    self._folders.forget(STAGING)
+                staging = os.dup(self._folders.get(STAGING))
+                above = os.dup(self._folders.get(key.rpartition("/")[0]))
+            if os.fstat(staging).st_dev == os.fstat(above).st_dev:
+                os.close(above)
+                there = staging
+            else:  # a mount inside the root
+                os.close(staging)
+                there, name = above, f".{name.removeprefix('.')}"
+            try:
+                with suppress(FileNotFoundError):
+                    remove(name, there)
+                os.mkdir(name, dir_fd=there)
+            except FileNotFoundError:
+                os.close(there)
+                continue
+            except BaseException:
+                os.close(there)
+                raise
+            return there, name
         raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
 
     def forget_folder(self) -> None:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 import stat
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
-from core.errors import StageLost, TransferError
+from core.errors import FileTrouble, StageLost, TransferError
 from core.stores.base import Metadata
 from core.stores.local import STAGING, LocalFolder
 from core.stores.local.staging import STALE
@@ -106,3 +107,26 @@ def test_new_files_follow_the_umask(root: Path) -> None:
     before = os.umask(0)
     os.umask(before)
     assert stat.S_IMODE((root / "f").stat().st_mode) == 0o666 & ~before
+
+
+def test_a_folder_that_is_being_filled(root: Path) -> None:
+    """It begins empty whatever an earlier try left, lies among the partial files, and is gone when the block
+    ends; what a kill leaves of it is cleared by its writer, and not by another one."""
+    mine, other = LocalFolder(root, "mine"), LocalFolder(root, "other")
+    for _ in range(2):
+        with suppress(KeyboardInterrupt), mine.tree("a/b") as place:
+            assert place.name == "b"
+            below = root / STAGING / place.passing
+            assert list(below.iterdir()) == []
+            assert os.fstat(place.above).st_ino == (root / "a").stat().st_ino
+            (below / "deep").mkdir()
+            (below / "deep/file").write_bytes(b"x")
+            raise KeyboardInterrupt
+        assert not below.exists()
+    (below / "deep").mkdir(parents=True)
+    other.clear_staging(set())
+    assert below.exists()
+    mine.clear_staging(set())
+    assert not below.exists()
+    with pytest.raises(FileTrouble), mine.tree("a/.."):
+        pass
