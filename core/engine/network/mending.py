@@ -1,9 +1,9 @@
 """Jobs that wait for credentials go on by themselves when these were mended where they come from.
 
-Typed keys come through a command. Profiles, the AWS chain and a Hub's token file are looked at here: at once when one of their
-files changed, otherwise every `EVERY` seconds, because a `credential_process` or an instance role tells nobody
-of new keys. Keys that were refused once are not tried again; new ones are first shown to the server, so that a
-job does not start only to stop again. Of keys only a digest is kept, in memory.
+Typed keys come through a command. Profiles, the AWS chain and a Hub's token file are looked at here: at once
+when one of the AWS files changed, otherwise every `EVERY` seconds, because a `credential_process` or an
+instance role tells nobody of new keys. Keys that were refused once are not tried again; new ones are first
+shown to the server, so that a job does not start only to stop again. Of keys only a digest is kept, in memory.
 """
 
 from __future__ import annotations
@@ -82,8 +82,8 @@ class CredentialWatch:
         ) != keys
 
     def _token(self, row: JobRow, place: Place) -> str:
-        """A digest of a Hub's token as it is now. Hubs count how often they are asked whose a token is: a new one
-        is simply tried. Raises BadCredentials, HaulierError."""
+        """A digest of a Hub's token as it is now. Hubs count how often they are asked whose a token is: a new
+        one is simply tried. Raises BadCredentials, HaulierError."""
         hub = self._stores.hub(place.connection, row.spec.adhoc)
         hub.forget_token()
         token = hub.token()
