@@ -24,6 +24,7 @@ import msgspec
 from core import __version__
 from core.errors import BadCredentials, FatalTrouble, FileTrouble, NetworkTrouble, TransferError
 from core.model import Entry
+from core.proxies import DIRECT, unusable
 from core.stores.base import CancelFlag
 from core.stores.hub.digests import git_etag, lfs_etag
 from core.stores.hub.errors import Doing, not_from_a_hub, refusal_from, refused
@@ -71,18 +72,25 @@ class Control:
         quotas: Quotas,
         verify: ssl.SSLContext | bool,
         stall: float,
+        proxy: str = "",
     ) -> None:
+        """`proxy` as Connection.proxy. Raises FatalTrouble when it cannot be used."""
         self.origins = origins
         self.heard = 0.0
         self._token = token
         self._forget_token = forget_token
         self._quotas = quotas
-        self._client = httpx.Client(
-            verify=verify,
-            timeout=httpx.Timeout(stall, connect=min(CONNECT_SECONDS, stall)),
-            follow_redirects=False,
-            headers={"user-agent": f"haulier/{__version__}", "accept-encoding": "identity"},
-        )
+        try:
+            self._client = httpx.Client(
+                verify=verify,
+                timeout=httpx.Timeout(stall, connect=min(CONNECT_SECONDS, stall)),
+                follow_redirects=False,
+                headers={"user-agent": f"haulier/{__version__}", "accept-encoding": "identity"},
+                proxy=proxy if proxy not in ("", DIRECT) else None,
+                trust_env=not proxy,  # of the environment it takes the proxies only
+            )
+        except (ImportError, ValueError, httpx.InvalidURL):  # of SOCKS and other schemes; the text has the URL
+            raise unusable() from None
 
     def close(self) -> None:
         self._client.close()

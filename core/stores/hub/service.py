@@ -35,19 +35,21 @@ class HubService:
         ca_file: str = "",
         verify_tls: bool = True,
         stall: float = STALL,
+        proxy: str = "",
     ) -> None:
         """`endpoint` empty: the official Hub. `token` is asked once, and again after `forget_token`. `stall` in
-        seconds. Raises HaulierError for a bad address, FatalTrouble for a bad CA file."""
+        seconds, `proxy` as Connection.proxy. Raises HaulierError for a bad address, FatalTrouble for a bad CA
+        file or a proxy that cannot be used."""
         self.origins = Origins(endpoint)
         self.quotas = Quotas()
         self._find_token = token
         self._token: Token | None = None
         self._token_known = False
         self._lock = threading.Lock()
-        connection = Connection(name="hub", ca_file=ca_file, verify_tls=verify_tls)
+        connection = Connection(name="hub", ca_file=ca_file, verify_tls=verify_tls, proxy=proxy)
         self.reading = Reading(self.origins, self.token, self.forget_token, self.quotas, connection, stall)
         self.control = Control(
-            self.origins, self.token, self.forget_token, self.quotas, _trust(ca_file, verify_tls), stall
+            self.origins, self.token, self.forget_token, self.quotas, _trust(ca_file, verify_tls), stall, proxy
         )
 
     def repo(

@@ -40,6 +40,7 @@ from core.model import (
     SecretKeys,
     SessionCredentials,
 )
+from core.proxies import proxy_for
 from core.stores.s3.addressing import DEFAULT_REGION, Endpoint, is_region, parse_endpoint
 from core.stores.s3.certificates import certificates
 from core.stores.s3.clock import Clock, ahead_in_words
@@ -231,6 +232,7 @@ class Control:
             "request_checksum_calculation": "when_required",
             "response_checksum_validation": "when_required",
             "ignore_configured_endpoint_urls": True,
+            "proxies": self._proxies(endpoint.locate("", region or DEFAULT_REGION).origin),
         }
         certificates(connection.ca_file)  # botocore falls silent or speaks of an OSError
         url = f"{endpoint.scheme}://{endpoint.netloc}{endpoint.base}" if endpoint.netloc else None
@@ -247,6 +249,11 @@ class Control:
             raise FatalTrouble(f"connection {connection.name}: {error}") from error
         self.clock.date_requests_of(client)
         return client
+
+    def _proxies(self, origin: str) -> dict[str, str]:
+        """Said in full, also that there is none: left to itself botocore knows no ALL_PROXY."""
+        proxy = proxy_for(origin, self.connection.proxy)
+        return {"http": proxy, "https": proxy} if proxy else {}
 
     # ------------------------------------------------------------ buckets
 

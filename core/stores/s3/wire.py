@@ -33,12 +33,14 @@ from urllib.parse import urlsplit
 
 from pyreqwest.client import SyncClient, SyncClientBuilder
 from pyreqwest.exceptions import PyreqwestError
+from pyreqwest.proxy import ProxyBuilder
 from pyreqwest.request import SyncRequestBuilder
 from pyreqwest.response import SyncResponse
 
 from core import __version__
 from core.errors import BadCredentials, FatalTrouble, FileTrouble, NetworkTrouble, TransferError
 from core.model import Connection
+from core.proxies import DIRECT
 from core.stores.s3.addressing import Endpoint, Location
 from core.stores.s3.certificates import certificates
 from core.stores.s3.clock import Clock
@@ -349,7 +351,8 @@ def header_of(response: SyncResponse, name: str) -> str | None:
 
 
 def base_client(connection: Connection) -> SyncClientBuilder:
-    """What both clients share. Proxies come from the environment. Raises FatalTrouble for a bad CA file."""
+    """What both clients share. Proxies come from the connection, else from the environment (core/proxies.py).
+    Raises FatalTrouble for a bad CA file or a proxy that cannot be used."""
     builder = (
         SyncClientBuilder()
         .runtime_multithreaded(True)
@@ -370,6 +373,13 @@ def base_client(connection: Connection) -> SyncClientBuilder:
     )
     for certificate in certificates(connection.ca_file):
         builder = builder.add_root_certificate_pem(certificate)
+    if connection.proxy == DIRECT:
+        return builder.no_proxy()
+    if connection.proxy:
+        try:
+            return builder.proxy(ProxyBuilder.all(connection.proxy))
+        except (ValueError, PyreqwestError):
+            raise FatalTrouble(f"connection {connection.name}: its proxy cannot be used") from None
     return builder
 
 
