@@ -591,6 +591,8 @@ class Analysis(Value, frozen=True, kw_only=True):
 
     total: Tally = Tally()
     unsized: int = 0  # entries whose size the source does not tell beforehand
+    unlistable: int = 0  # that cannot be read at all: refused, or named as no file can be
+    unlistable_examples: tuple[tuple[str, str], ...] = ()  # (name, why), the first few
     complete: bool = True  # False: it was given up after the asked time
     histogram: tuple[tuple[int, Tally], ...] = ()  # (upper bound in bytes, exclusive; 0: no bound), ascending
     largest: tuple[Entry, ...] = ()  # the first 20

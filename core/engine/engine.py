@@ -15,6 +15,7 @@ import psutil
 from core import __version__
 from core.connection_desk import ConnectionDesk
 from core.connections import ConnectionRegistry
+from core.engine.analysing import Analysing
 from core.engine.jobs import Jobs
 from core.engine.journal.journal import Journal
 from core.engine.looking import Looking, as_refusal
@@ -34,6 +35,7 @@ from core.errors import Code, HaulierError, TransferError
 from core.events import EventHub
 from core.messages import (
     PROTOCOL,
+    Analyse,
     CancelJob,
     CheckSystem,
     CleanUp,
@@ -63,6 +65,7 @@ from core.messages import (
     Ping,
     PlanJob,
     ProvideKeys,
+    ReadList,
     ReadLog,
     RemoveConnection,
     RepairJob,
@@ -266,6 +269,8 @@ class Engine:
             ListUploads: self._in_thread(uploads.list),
             CleanUploads: self._in_thread(uploads.clean),
             Measure: self._in_thread(looking.measure),
+            ReadList: self._in_thread(looking.read_list),
+            Analyse: self._in_thread(Analysing(self._stores).analyse),
             PlanJob: jobs.plan,
             StartJob: jobs.start,
             PauseJob: jobs.pause,

@@ -9,9 +9,19 @@ import msgspec
 
 from core.engine.storebook import SourceStore, StoreBook
 from core.errors import Code, FatalTrouble, HaulierError, NoPermission, NotFound, TransferError
-from core.messages import BucketList, EntryPage, ListBuckets, ListEntries, Measure, Measured
+from core.messages import (
+    BucketList,
+    EntryPage,
+    ListBuckets,
+    ListEntries,
+    ListPreview,
+    Measure,
+    Measured,
+    ReadList,
+)
 from core.model import Adhoc, Place, Tally
 from core.safe_text import safe_text
+from core.stores.web import read_list
 
 MOST_ENTRIES = 5000  # in one page, so that a reply stays well under a frame
 
@@ -68,12 +78,25 @@ class Looking:
             raise as_refusal(error) from error
         return Measured(total=Tally(count=count, bytes=size), complete=True)
 
+    def read_list(self, command: ReadList) -> ListPreview:
+        if command.place.kind != "list":
+            raise HaulierError(Code.USAGE, f"{command.place} is no list", "Write list:FILE")
+        return read_list(command.place, max(0, min(command.limit, MOST_ENTRIES)))
+
     def _open(self, place: Place, adhoc: Adhoc) -> tuple[SourceStore, str]:
-        if place.kind in ("s3", "hub") and not place.bucket:
-            what = "bucket" if place.kind == "s3" else "repository"
-            raise HaulierError(Code.USAGE, f"{place}: name a {what}")
-        prefix = place.path if place.kind in ("s3", "hub") else ""
-        return self._stores.look(place, adhoc), prefix
+        return open_place(self._stores, place, adhoc)
+
+
+def open_place(
+    stores: StoreBook, place: Place, adhoc: Adhoc, *, sized: bool = False
+) -> tuple[SourceStore, str]:
+    """The store of a place, and what its complete keys begin with there. `sized`: see StoreBook.look. Raises
+    HaulierError, TransferError."""
+    if place.kind in ("s3", "hub") and not place.bucket:
+        what = "bucket" if place.kind == "s3" else "repository"
+        raise HaulierError(Code.USAGE, f"{place}: name a {what}")
+    prefix = place.path if place.kind in ("s3", "hub") else ""
+    return stores.look(place, adhoc, sized=sized), prefix
 
 
 def as_refusal(error: TransferError) -> HaulierError:

@@ -18,8 +18,8 @@ class WebService:
     def __init__(
         self, *, stall: float = STALL, proxy: str = "", ca_file: str = "", verify_tls: bool = True
     ) -> None:
-        """`stall` in seconds; `proxy` as Connection.proxy. Raises HaulierError (usage) for a proxy that is
-        none, FatalTrouble for a bad CA file."""
+        """`stall` in seconds; `proxy` as Connection.proxy. Raises FatalTrouble for a proxy or a CA file that
+        cannot be used."""
         self._wire = Wire(stall, proxy, ca_file, verify_tls)
         self._reading = Reading(self._wire)
         self._hosts: dict[tuple[str, str], Hosts] = {}

@@ -22,7 +22,7 @@ class Template:
 
     def __init__(self, url: str) -> None:
         """Raises HaulierError (usage)."""
-        check_url(url)
+        url = check_url(url)
         if ID in urlsplit(url).netloc:
             raise HaulierError(
                 Code.USAGE, "The URL has its {id} in the name of the server", "Put {id} into path or query."

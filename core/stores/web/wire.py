@@ -16,12 +16,11 @@ from contextlib import contextmanager
 from datetime import timedelta
 from typing import NamedTuple
 
-from pyreqwest.client import SyncClient, SyncClientBuilder
+from pyreqwest.client import SyncClient
 from pyreqwest.exceptions import PyreqwestError
-from pyreqwest.proxy import ProxyBuilder
 from pyreqwest.response import SyncResponse
 
-from core.errors import Code, FatalTrouble, HaulierError, TransferError
+from core.errors import FatalTrouble, TransferError
 from core.model import Connection
 from core.stores.base import CancelFlag, Cancelled
 from core.stores.http_reading import Served, broken
@@ -65,13 +64,12 @@ class Wire:
     """Called from many threads. `heard`: when each host last answered anything, monotonic seconds."""
 
     def __init__(self, stall: float, proxy: str, ca_file: str, verify_tls: bool) -> None:
-        """`proxy` as Connection.proxy. Raises HaulierError (usage) for a proxy that is none, FatalTrouble for a
-        bad CA file."""
+        """`proxy` as Connection.proxy. Raises FatalTrouble for a proxy or a CA file that cannot be used."""
         self.stall = stall
         self.heard: dict[str, float] = {}
         self.served = Served()
         self._connection = Connection(name="web", ca_file=ca_file, verify_tls=verify_tls, proxy=proxy)
-        self._client = _builder(self._connection).read_timeout(timedelta(seconds=stall)).build()
+        self._client = base_client(self._connection).read_timeout(timedelta(seconds=stall)).build()
         self._knocker: SyncClient | None = None
 
     def close(self) -> None:
@@ -105,7 +103,7 @@ class Wire:
         """Whether the server answers at all, over a connection of its own. Raises NetworkTrouble,
         FatalTrouble."""
         if self._knocker is None:
-            self._knocker = _builder(self._connection).pool_max_idle_per_host(0).build()
+            self._knocker = base_client(self._connection).pool_max_idle_per_host(0).build()
         doing, host, asked = Doing("reach", origin), host_of(origin), time.monotonic()
         request = self._knocker.request("HEAD", f"{origin}/").timeout(timedelta(seconds=seconds))
         try:
@@ -148,15 +146,3 @@ def _host(url: str, doing: Doing) -> str:
 
 def _of_one_file(error: TransferError, request: Request) -> TransferError:
     return WebFailed(error.message) if isinstance(error, FatalTrouble) and not request.alone else error
-
-
-def _builder(connection: Connection) -> SyncClientBuilder:
-    builder = base_client(connection)
-    if not connection.proxy:
-        return builder
-    if connection.proxy == "none":
-        return builder.no_proxy()
-    try:
-        return builder.proxy(ProxyBuilder.all(connection.proxy))
-    except (ValueError, PyreqwestError):
-        raise HaulierError(Code.USAGE, "the proxy's address cannot be used", "Write http://HOST:PORT") from None
