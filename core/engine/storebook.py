@@ -14,6 +14,7 @@ from core.engine.planning.route import Route
 from core.errors import Code, HaulierError
 from core.model import ADHOC_HUB, ADHOC_S3, Adhoc, Connection, JobSpec, Links, Place, SecretKeys
 from core.stores.base import Remote
+from core.stores.disk import DiskSource
 from core.stores.hub import HubRepo, HubService
 from core.stores.hub.names import MAIN
 from core.stores.local import LocalFolder
@@ -23,7 +24,7 @@ from core.stores.web import WebService, WebSource
 
 Store = LocalFolder | S3Bucket
 """What can be written as well as read."""
-SourceStore = LocalFolder | S3Bucket | HubRepo | WebSource
+SourceStore = LocalFolder | S3Bucket | HubRepo | WebSource | DiskSource
 
 
 class StoreBook:
@@ -181,6 +182,8 @@ class StoreBook:
                 return self.hub(place.connection, adhoc).repo(place.bucket, place.revision or MAIN)
             case "web" | "list":
                 return self.web().source(place, sized=sized)
+            case "disk":
+                return DiskSource(Path(place.path))
         raise HaulierError(Code.USAGE, f"{place}: cannot be read from")
 
     def target(self, route: Route, adhoc: Adhoc, writer: str = "") -> Store:

@@ -25,7 +25,6 @@ from core.engine.moving.ending import Reports, RunEnd, Stop, blocked_end, failur
 from core.engine.moving.limits import Bandwidth, Pace, Shared
 from core.engine.moving.remedies import Remedies
 from core.engine.moving.tuning import Tuning
-from core.engine.moving.workqueue import ItemTask
 from core.engine.network.network import Gate
 from core.engine.network.patience import Patience
 from core.engine.network.probe import Server
@@ -54,6 +53,7 @@ from core.errors import (
 from core.model import Action, Counts, Entry, JobKind, JobState, Level, WorkerView
 from core.safe_text import safe_text
 from core.stores.base import Cancelled, Remote
+from core.stores.disk import DiskSource
 from core.stores.hub.origins import OFFICIAL
 from core.stores.local import LocalFolder
 
@@ -111,7 +111,7 @@ class JobRun:
         self._expected = 0  # entries, by the last listing of the same places
         self._waits = 0  # for the network, while planning
         self._committer = Committer(
-            self.job, journal, self.totals, self._unsettled, self._block, self._recorded
+            self.job, journal, self.totals, self._unsettled, self._block, self._recorded, self._fetched
         )
         self._remotes = stores.remotes(self._spec)
         self._gate = Gate(shared.network, lambda: self._remotes, self._routes_closed)
@@ -510,7 +510,7 @@ class JobRun:
                     target.clear_staging(self._journal.staged_tokens())
                 target.close()
         for source in self._site.sources:
-            if isinstance(source, LocalFolder):
+            if isinstance(source, LocalFolder | DiskSource):
                 source.close()
 
     def _remove_partial_data(self) -> None:
@@ -567,7 +567,7 @@ class JobRun:
             return
         self._crew.begin()
         for rows in self._pages(deletions=deletions, early=early):
-            self._crew.queue.push([ItemTask(row) for row in rows])
+            self._crew.feed(rows)
         self._crew.finish()
 
     @contextmanager
@@ -626,9 +626,12 @@ class JobRun:
     def _unsettled(self, outcome: Outcome, error: TransferError) -> None:
         self._remedies.unsettled(outcome, error)
 
+    def _fetched(self, outcomes: list[Outcome]) -> None:
+        self._crew.fetched(outcomes)
+
     def _recorded(self, outcomes: list[Outcome]) -> None:
         self._claims.give_back(outcome.row.id for outcome in outcomes)
-        self._crew.queue.files_recorded(len(outcomes))
+        self._crew.recorded(outcomes)
 
     def _look_again(self, row: ItemRow) -> Entry:
         """An item's source entry as it is now. Raises TransferError."""

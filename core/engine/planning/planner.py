@@ -52,6 +52,7 @@ from core.errors import NotFound, TransferError
 from core.filters import Filters
 from core.model import Action, Adhoc, Entry, JobKind, JobSpec, PairPlan, PlanSummary
 from core.stores.base import TellsNotes
+from core.stores.disk import DiskSource
 from core.stores.local import LocalFolder
 from core.stores.local.rules import FolderRules, probe_folder
 from core.stores.s3 import S3Bucket
@@ -182,7 +183,7 @@ class Planner:
             raise
         finally:
             for store in (source, target):
-                if isinstance(store, LocalFolder):
+                if isinstance(store, LocalFolder | DiskSource):
                     store.close()
         actions = counts.actions
         return PairPlan(

@@ -84,6 +84,8 @@ class Resolver:
             return "", "", name
         if source.kind == "list":
             return "", "", ""
+        if source.kind == "disk":
+            return source.path, "", ""
         bucket = self._stores.service(source.connection, self._spec.adhoc).bucket(source.bucket)
         if source.is_folder:
             return "", source.path, ""

@@ -17,7 +17,7 @@ from typing import NamedTuple
 from core.errors import NotFound
 from core.model import Entry, Links
 from core.stores.base import CancelFlag, Cancelled
-from core.stores.local.names import STAGING
+from core.stores.local.names import STAGING, is_record
 from core.stores.local.os_errors import map_os_error, map_read_error
 from core.stores.local.rules import PROBE
 
@@ -121,7 +121,7 @@ class Lister:
                     except UnicodeEncodeError:
                         self._unlistable.append((ascii(key), "name is not UTF-8"))
                         continue
-                    if key == STAGING or entry.name.startswith(PROBE):
+                    if key == STAGING or entry.name.startswith(PROBE) or is_record(key):
                         continue
                     try:
                         is_folder = self._is_folder(entry)

@@ -8,6 +8,13 @@ NAME_MAX = 255  # bytes of one name, on the file systems of Linux (limits.h)
 PATH_MAX = 3800  # bytes of a path below a folder: the kernel takes 4 096 with everything above it
 STAGING = ".haulier"  # the folder for partial files, under the root
 LOCKS = "locks"  # in that folder, see locking.py
+DISK_MARKER = ".haulier-disk.json"  # at the root of a disk that holds batches, see core/stores/disk
+MANIFEST = ".haulier-manifest-"  # the beginning of the names of the manifests beside it
+
+
+def is_record(key: str) -> bool:
+    """Whether a path under a folder is that of a record which this program keeps on disks: never data."""
+    return key.startswith((DISK_MARKER, MANIFEST)) and "/" not in key
 
 
 def name_problem(key: str) -> str:
@@ -29,6 +36,8 @@ def name_problem(key: str) -> str:
             return f"name longer than {NAME_MAX} bytes"
     if name.split("/", 1)[0] == STAGING:
         return "is the name of the folder for partial files"
+    if is_record(name):
+        return "is the name of a record of this program on the disk"
     return ""
 
 
