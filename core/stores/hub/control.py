@@ -16,22 +16,25 @@ import re
 import ssl
 import time
 from collections.abc import Callable, Mapping
+from datetime import datetime
 from typing import Any
+from urllib.parse import quote, urlencode
 
 import httpx
 import msgspec
 
 from core import __version__
 from core.errors import BadCredentials, FatalTrouble, FileTrouble, NetworkTrouble, TransferError
-from core.model import Entry
-from core.proxies import DIRECT, unusable
+from core.model import NO_PROXY, Entry, FoundRepo, RepoKind
+from core.proxies import unusable
 from core.stores.base import CancelFlag
 from core.stores.hub.digests import git_etag, lfs_etag
 from core.stores.hub.errors import Doing, not_from_a_hub, refusal_from, refused
-from core.stores.hub.names import RepoName, is_commit, path_problem, quote_path, quote_revision
-from core.stores.hub.origins import MAX_REDIRECTS, REDIRECTS, Origins, host_of, next_hop
+from core.stores.hub.names import RepoName, id_problem, is_commit, path_problem, quote_path, quote_revision
+from core.stores.hub.origins import MAX_REDIRECTS, MIRROR, OFFICIAL, REDIRECTS, Origins, host_of, next_hop
 from core.stores.hub.quota import API, Quotas
 from core.stores.hub.tokens import Token
+from core.stores.hub.xet import ReadToken, read_token
 from core.stores.s3.errors import BrokenListing
 
 PAGE = 1000  # rows; what the Hub gives at most
@@ -86,7 +89,7 @@ class Control:
                 timeout=httpx.Timeout(stall, connect=min(CONNECT_SECONDS, stall)),
                 follow_redirects=False,
                 headers={"user-agent": f"haulier/{__version__}", "accept-encoding": "identity"},
-                proxy=proxy if proxy not in ("", DIRECT) else None,
+                proxy=proxy if proxy not in ("", NO_PROXY) else None,
                 trust_env=not proxy,  # of the environment it takes the proxies only
             )
         except (ImportError, ValueError, httpx.InvalidURL):  # of SOCKS and other schemes; the text has the URL
@@ -124,6 +127,25 @@ class Control:
         if not isinstance(name, str):
             raise not_from_a_hub(doing, self.origins.host, "the answer names nobody")
         return name
+
+    def xet_token(self, repo: RepoName, commit: str) -> ReadToken:
+        """For reading files of a commit through Xet. Raises RepoGated, RepoMissing, FileTrouble."""
+        doing = Doing("read through Xet", str(repo), commit)
+        data, headers = self._ask(doing, "GET", repo.api_path(f"xet-read-token/{quote_revision(commit)}"))
+        token = read_token(self._decoded(doing, data), headers.get("date", ""), self.origins)
+        if token is None:
+            raise not_from_a_hub(doing, self.origins.host, "the answer is no token for Xet")
+        return token
+
+    def search(self, words: str, kind: RepoKind, limit: int) -> list[FoundRepo]:
+        """What the Hub finds, the most downloaded first; everything where `words` is empty."""
+        doing = Doing(f"search {self.origins.host} for {kind}")
+        asked = {"search": words, "limit": max(1, min(limit, PAGE)), "sort": "downloads", "direction": -1}
+        rows = self._json(doing, "GET", f"/api/{kind}?{urlencode(asked, quote_via=quote)}")
+        if not isinstance(rows, list):
+            raise not_from_a_hub(doing, self.origins.host, "the answer is not what a Hub answers")
+        found = [found for row in rows[:PAGE] if (found := found_repo(row, kind)) is not None]
+        return found[:limit]
 
     def tree(
         self,
@@ -223,6 +245,34 @@ class Control:
             raise trouble from None
 
 
+def found_repo(row: Any, kind: RepoKind) -> FoundRepo | None:
+    """One row of a search; None for what is no repository."""
+    name = row.get("id") if isinstance(row, dict) else None
+    if not isinstance(name, str) or id_problem(name):
+        return None
+    return FoundRepo(
+        id=name,
+        kind=kind,
+        downloads=_count(row.get("downloads")),
+        likes=_count(row.get("likes")),
+        modified=_seconds(row.get("lastModified")),
+        private=row.get("private") is True,
+        gated=row.get("gated") not in (None, False, "false", ""),
+    )
+
+
+def _count(told: Any) -> int:
+    return told if type(told) is int and 0 <= told <= MAX_SIZE else -1
+
+
+def _seconds(told: Any) -> float:
+    """Of a time such as 2024-05-01T10:00:00.000Z; 0.0 when it is none."""
+    try:
+        return datetime.fromisoformat(told).timestamp()
+    except (TypeError, ValueError, OverflowError):
+        return 0.0
+
+
 def first_page(*, recursive: bool, limit: int = PAGE) -> str:
     """The query of a listing's first page."""
     deep = "true" if recursive else "false"
@@ -282,4 +332,9 @@ def broken(error: Exception, doing: Doing, host: str) -> TransferError:
         return FatalTrouble(f"{doing}: the certificate of {host} is not trusted ({said})")
     if isinstance(error, httpx.InvalidURL | httpx.UnsupportedProtocol):
         return FileTrouble(f"{doing}: {host}: {said}")
-    return NetworkTrouble(f"{doing}: {host}: {said}", host=host)
+    text = f"{doing}: {host}: {said}"
+    if host == host_of(OFFICIAL) and isinstance(error, httpx.ConnectError | httpx.ConnectTimeout):
+        text += (
+            f"; where it is blocked, the mirror {MIRROR} may do (HF_ENDPOINT, or a Hub connection's endpoint)"
+        )
+    return NetworkTrouble(text, host=host)

@@ -49,6 +49,10 @@ class SourceWithdrawn(FatalTrouble):
     """The repository or the pinned commit was there and is no longer."""
 
 
+class NotFromAHub(NetworkTrouble):
+    """No Hub answers like this: another service, or the login page of a network."""
+
+
 class Doing(msgspec.Struct, frozen=True):
     """What was asked, for messages: "get hf://datasets/org/name@rev/path"."""
 
@@ -127,6 +131,6 @@ def refused(refusal: Refusal, doing: Doing, endpoint: str, *, with_token: bool) 
     return FileTrouble(text)
 
 
-def not_from_a_hub(doing: Doing, host: str, what: str) -> NetworkTrouble:
+def not_from_a_hub(doing: Doing, host: str, what: str) -> NotFromAHub:
     """The error to raise for an answer that no Hub gives."""
-    return NetworkTrouble(f"{doing}: {host}: {what}; perhaps this network wants a login first", host=host)
+    return NotFromAHub(f"{doing}: {host}: {what}; perhaps this network wants a login first", host=host)

@@ -11,6 +11,7 @@ from urllib.parse import urljoin, urlsplit
 from core.errors import Code, FatalTrouble, FileTrouble, HaulierError
 
 OFFICIAL = "https://huggingface.co"
+MIRROR = "https://hf-mirror.com"  # offered where the official one cannot be reached; run by others
 MAX_REDIRECTS = 20
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _PORTS = {"http": 80, "https": 443}

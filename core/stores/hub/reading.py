@@ -10,6 +10,8 @@ One reading, step by step:
 4. 206 is taken when start, end and total are the wanted ones; 200 when the whole file was wanted and its length
    is right. Everything else is discarded.
 5. Storage that refuses its URL (401, 403) has let it expire: the file is resolved anew, `ROUNDS` times at most.
+6. The answer that resolves a file tells its Xet hash. Where Xet is wanted, or storage refuses the range itself
+   (400), the bytes come that way (xet.py); a hidden hash means that they cannot.
 
 Nothing else is tried again. The content itself is compared by whoever has all of it (digests.py): a wrong body
 of the right length shows only there.
@@ -42,7 +44,6 @@ from core.model import Connection, Entry
 from core.stores.base import CancelFlag, Cancelled, ObjectInfo
 from core.stores.http_reading import (
     PLAIN,
-    Served,
     Watch,
     broken,
     content_range,
@@ -64,6 +65,7 @@ from core.stores.hub.origins import MAX_REDIRECTS, REDIRECTS, Origins, host_of, 
 from core.stores.hub.quota import RESOLVERS, Quotas
 from core.stores.hub.signed import Key, SignedUrls
 from core.stores.hub.tokens import Token
+from core.stores.hub.xet import Xet, XetBody, XetHashes
 from core.stores.s3.errors import RangesUnsupported, retry_after_seconds
 from core.stores.s3.etag import unquoted
 from core.stores.s3.headers import whole_number
@@ -81,6 +83,7 @@ class Wanted(msgspec.Struct, frozen=True):
     entry: Entry
     offset: int
     length: int
+    xet: bool = False  # through Xet where the file is there
 
     @property
     def doing(self) -> Doing:
@@ -102,6 +105,14 @@ class UrlRefused(Exception):
         super().__init__("refused")
         self.url = url
         self.error = error
+
+
+class XetOffered(Exception):
+    """The bytes can be had through Xet."""
+
+    def __init__(self, file_hash: str) -> None:
+        super().__init__("offered")
+        self.file_hash = file_hash
 
 
 class HubBody:
@@ -131,12 +142,15 @@ class Reading:
         quotas: Quotas,
         connection: Connection,
         stall: float,
+        xet: Xet,
     ) -> None:
         """Of `connection` only `ca_file` and `verify_tls` are looked at."""
         self.origins = origins
-        self.served = Served()
+        self.xet = xet
+        self.served = xet.served
         self.heard: dict[str, float] = {}
         self._urls = SignedUrls()
+        self._hashes = XetHashes()
         self._token = token
         self._forget_token = forget_token
         self._quotas = quotas
@@ -148,9 +162,12 @@ class Reading:
         self._client.close()
 
     @contextmanager
-    def body(self, wanted: Wanted, cancelled: CancelFlag) -> Iterator[HubBody]:
+    def body(self, wanted: Wanted, cancelled: CancelFlag) -> Iterator[HubBody | XetBody]:
         """The answer's body while the connection is held. See Source.read."""
-        for left in reversed(range(ROUNDS)):
+        file_hash = self._hashes.get(wanted.key) if wanted.xet else self._hashes.needed(wanted.key)
+        left = ROUNDS
+        while not file_hash:
+            left -= 1
             try:
                 with self._led(wanted, cancelled) as body:
                     yield body
@@ -159,6 +176,10 @@ class Reading:
                 self._urls.forget(wanted.key, refusal.url)
                 if not left:
                     raise refusal.error from None
+            except XetOffered as offer:
+                file_hash = offer.file_hash
+        with self.xet.body(wanted, file_hash, cancelled) as streamed:
+            yield streamed
 
     @contextmanager
     def _led(self, wanted: Wanted, cancelled: CancelFlag) -> Iterator[HubBody]:
@@ -188,6 +209,10 @@ class Reading:
                         return
                     read_at_most(response, MAX_ERROR)
                     led = next_hop(url, header_of(response, "location") or "", doing)
+                    if from_hub:
+                        self._hashes.keep(wanted.key, header_of(response, "x-xet-hash") or "")
+                        if wanted.xet and (file_hash := self._hashes.get(wanted.key)):
+                            raise XetOffered(file_hash)
                     if from_hub and not self.origins.is_hub(led):
                         self._urls.keep(wanted.key, led, header_of(response, "date") or "")
             except PyreqwestError as error:
@@ -227,6 +252,8 @@ class Reading:
                 self._forget_token()
             raise error
         error = storage_refused(status, header_of(response, "retry-after") or "", doing, host)
+        if status == 400 and self._hashes.get(wanted.key) and not self.xet.obstacle():
+            raise XetOffered(self._hashes.need(wanted.key))
         if status in {401, 403}:
             raise UrlRefused(url, error)
         raise error

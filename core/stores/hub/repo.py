@@ -44,8 +44,13 @@ class HubRepo:
         *,
         commit: str = "",
         checkpoint: Checkpoint | None = None,
+        xet: bool = False,
     ) -> None:
-        """Raises HaulierError (usage) for a revision that cannot be."""
+        """`xet`: files come through Xet where they are there. Raises HaulierError (usage) for a revision that
+        cannot be, or when Xet cannot be used."""
+        if xet:
+            reading.xet.need()
+        self._xet = xet
         if problem := revision_problem(revision):
             raise HaulierError(
                 Code.USAGE, f'"{revision}" is no revision: {problem}', "Name a branch, tag or commit"
@@ -225,7 +230,8 @@ class HubRepo:
         whole = offset == 0 and length == entry.size
         if offset < 0 or (length <= 0 and not whole) or offset + length > entry.size:
             raise ValueError("a range must hold at least one byte and end inside the file")
-        return self._reading.body(Wanted(self.name, self.commit, entry, offset, length), cancelled)
+        wanted = Wanted(self.name, self.commit, entry, offset, length, xet=self._xet and length > 0)
+        return self._reading.body(wanted, cancelled)
 
     def _doing(self, verb: str, path: str) -> Doing:
         return Doing(verb, str(self.name), self._commit or self.revision, path)

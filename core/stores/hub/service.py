@@ -16,6 +16,7 @@ from core.stores.hub.quota import Quotas
 from core.stores.hub.reading import Reading
 from core.stores.hub.repo import Checkpoint, HubRepo
 from core.stores.hub.tokens import Token
+from core.stores.hub.xet import Xet
 from core.stores.s3.certificates import certificates
 from core.stores.s3.wire import STALL
 
@@ -47,10 +48,11 @@ class HubService:
         self._token_known = False
         self._lock = threading.Lock()
         connection = Connection(name="hub", ca_file=ca_file, verify_tls=verify_tls, proxy=proxy)
-        self.reading = Reading(self.origins, self.token, self.forget_token, self.quotas, connection, stall)
         self.control = Control(
             self.origins, self.token, self.forget_token, self.quotas, _trust(ca_file, verify_tls), stall, proxy
         )
+        xet = Xet(self.control.xet_token, connection, stall)
+        self.reading = Reading(self.origins, self.token, self.forget_token, self.quotas, connection, stall, xet)
 
     def repo(
         self,
@@ -59,10 +61,14 @@ class HubService:
         *,
         commit: str = "",
         checkpoint: Checkpoint | None = None,
+        xet: bool = False,
     ) -> HubRepo:
-        """A repository to read from. `commit`: what `revision` was pinned to before. Raises HaulierError."""
+        """A repository to read from. `commit`: what `revision` was pinned to before. `xet`: its files come
+        through Xet where they are there. Raises HaulierError."""
         parsed = name if isinstance(name, RepoName) else RepoName.parse(name)
-        return HubRepo(self.control, self.reading, parsed, revision, commit=commit, checkpoint=checkpoint)
+        return HubRepo(
+            self.control, self.reading, parsed, revision, commit=commit, checkpoint=checkpoint, xet=xet
+        )
 
     def token(self) -> Token | None:
         """Raises BadCredentials."""
