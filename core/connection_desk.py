@@ -26,6 +26,7 @@ from core.connection_rules import check_connection
 from core.connection_trial import try_connection
 from core.connections import ConnectionRegistry
 from core.errors import BadCredentials, Code, HaulierError
+from core.hub_trial import try_hub
 from core.messages import (
     ConnectionList,
     Done,
@@ -108,12 +109,11 @@ class ConnectionDesk:
         keys = command.keys
         if keys is not None:
             connection = msgspec.structs.replace(connection, credentials=SessionCredentials(ref="test"))
-        report = try_connection(
-            connection,
-            self._vault.keys if keys is None else lambda _ref: keys,
-            write=command.write,
-            bucket=command.bucket,
-        )
+        found = self._vault.keys if keys is None else lambda _ref: keys
+        if connection.kind == "hub":
+            report = try_hub(connection, found, command.bucket)
+        else:
+            report = try_connection(connection, found, write=command.write, bucket=command.bucket)
         if report.ok:
             self._remember(connection, keys)
         return self._with_card(report, connection, keys)

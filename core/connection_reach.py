@@ -11,11 +11,12 @@ import re
 import socket
 import ssl
 import time
-import urllib.request
 from contextlib import closing
 from urllib.parse import urlsplit
 
+from core.errors import FatalTrouble
 from core.model import Connection, Value
+from core.proxies import proxy_for, without_password
 from core.safe_text import safe_text
 
 STEP = 4.0  # seconds for connecting, for the TLS handshake, and for each read
@@ -42,9 +43,12 @@ def reach(endpoint: str, connection: Connection) -> Contact:
     host = parts.hostname or ""
     tls = parts.scheme == "https"
     port = parts.port or (443 if tls else 80)
-    proxy = urllib.request.getproxies().get(parts.scheme, "")
-    if proxy and not urllib.request.proxy_bypass(f"{host}:{port}"):
-        return Contact(ok=None, detail="through the proxy that the environment names")
+    try:
+        proxy = proxy_for(endpoint, connection.proxy)
+    except FatalTrouble as error:
+        return Contact(ok=False, detail="the proxy cannot be used", advice=f"{error.message}.".capitalize())
+    if proxy:
+        return _proxied(proxy, connection)
     where = safe_text(f"{host}:{port}", 80)
     started = time.monotonic()
     try:
@@ -61,6 +65,26 @@ def reach(endpoint: str, connection: Connection) -> Contact:
             return _no_handshake(error, connection, host, port, where)
         with closing(line):
             return _answer(_first_bytes(line, parts.path, host), where, connected)
+
+
+def _proxied(proxy: str, connection: Connection) -> Contact:
+    """Whether the proxy is there. What is behind it shows in the requests that follow."""
+    parts = urlsplit(proxy)
+    shown = safe_text(without_password(proxy), 80)
+    whose = "of the connection" if connection.proxy else "that the environment names"
+    port = parts.port or (443 if parts.scheme == "https" else 80)
+    try:
+        socket.create_connection((parts.hostname or "", port), timeout=STEP).close()
+    except OSError as error:
+        why = safe_text(error.strerror or type(error).__name__, 100)
+        return Contact(
+            ok=False,
+            detail=f"the proxy {whose}, {shown}, cannot be reached: {why}",
+            advice="Check the proxy of the connection; “none” goes without one."
+            if connection.proxy
+            else "Check HTTP_PROXY and HTTPS_PROXY, or name the host in NO_PROXY.",
+        )
+    return Contact(ok=None, detail=f"through the proxy {whose}, {shown}")
 
 
 def _plain(line: socket.socket, path: str, host: str, port: int, where: str, connected: float) -> Contact:
@@ -80,7 +104,7 @@ def _answer(data: bytes, where: str, connected: float) -> Contact:
         return Contact(
             ok=False,
             detail=f"{where} takes the connection and answers nothing",
-            advice="Something other than an S3 server may listen there. Check the port.",
+            advice="Something else may listen there. Check the port.",
         )
     if not data.startswith(b"HTTP/"):
         return Contact(

@@ -10,7 +10,16 @@ from urllib.parse import urlsplit
 import msgspec
 
 from core.errors import Code, HaulierError
-from core.model import RESERVED_NAMES, Connection, ProfileCredentials
+from core.model import (
+    NO_PROXY,
+    RESERVED_NAMES,
+    AnonymousCredentials,
+    Connection,
+    KeyringCredentials,
+    ProfileCredentials,
+    SessionCredentials,
+    TokenFileCredentials,
+)
 from core.safe_text import safe_text
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
@@ -39,7 +48,8 @@ def check_name(name: str) -> str:
 
 
 def check_endpoint(endpoint: str) -> str:
-    """The endpoint as it will be used: empty for AWS, else scheme, host, port and path without a last slash.
+    """The endpoint as it will be used: empty for AWS or the official Hub, else scheme, host, port and path,
+    without its last slash.
 
     Raises HaulierError (usage). What stands before an “@” is never quoted: it may be a secret.
     """
@@ -70,10 +80,57 @@ def check_endpoint(endpoint: str) -> str:
     return f"{parts.scheme}://{written}{'' if port is None else f':{port}'}{parts.path.rstrip('/')}"
 
 
+def check_proxy(proxy: str) -> str:
+    """The proxy as it will be used: empty, "none", or scheme, host and port. Raises HaulierError (usage).
+
+    What stands before an “@” is never quoted: it may be a password.
+    """
+    if proxy in ("", NO_PROXY):
+        return proxy
+    hint = "Write it like http://proxy.example.com:3128, or none."
+    if "@" in proxy:
+        raise HaulierError(
+            Code.USAGE,
+            "The proxy holds a user name or a password.",
+            "Leave it out here, and put the whole address into HTTPS_PROXY where the engine is started.",
+        )
+    shown = safe_text(proxy, 100)
+    try:
+        parts = urlsplit(proxy)
+        host, port = parts.hostname or "", parts.port
+    except ValueError:
+        raise HaulierError(Code.USAGE, f"The proxy {shown} is not an address.", hint) from None
+    if parts.scheme.startswith("socks"):
+        raise HaulierError(
+            Code.USAGE,
+            f"The proxy {shown} speaks SOCKS, and only HTTP proxies can be used.",
+            "Many SOCKS servers have a port for HTTP, too.",
+        )
+    if parts.scheme not in ("http", "https") or "://" not in proxy:
+        raise HaulierError(Code.USAGE, f"The proxy {shown} lacks http:// or https://.", hint)
+    if not _is_address(host) and not _HOST.fullmatch(_in_ascii(host)):
+        raise HaulierError(Code.USAGE, f"The proxy {shown} names no host.", hint)
+    if port is None:
+        raise HaulierError(Code.USAGE, f"The proxy {shown} names no port.", hint)
+    if parts.path.rstrip("/") or parts.query or parts.fragment:
+        raise HaulierError(Code.USAGE, f"The proxy {shown} has more than a host and a port.", hint)
+    return f"{parts.scheme}://{f'[{host}]' if ':' in host else host}:{port}"
+
+
 def check_connection(connection: Connection) -> Connection:
     """The connection as it will be kept. Raises HaulierError (usage) naming the first thing that cannot be."""
     check_name(connection.name)
     endpoint = check_endpoint(connection.endpoint)
+    proxy = check_proxy(connection.proxy)
+    if connection.kind == "hub":
+        _check_hub(connection)
+    else:
+        _check_s3(connection, endpoint)
+    ca_file = _check_ca_file(connection.ca_file) if connection.ca_file else ""
+    return msgspec.structs.replace(connection, endpoint=endpoint, ca_file=ca_file, proxy=proxy)
+
+
+def _check_s3(connection: Connection, endpoint: str) -> None:
     if connection.region and not _REGION.fullmatch(connection.region):
         raise HaulierError(
             Code.USAGE,
@@ -90,8 +147,29 @@ def check_connection(connection: Connection) -> Connection:
         )
     if isinstance(connection.credentials, ProfileCredentials) and not connection.credentials.profile:
         raise HaulierError(Code.USAGE, "The AWS profile has no name.")
-    ca_file = _check_ca_file(connection.ca_file) if connection.ca_file else ""
-    return msgspec.structs.replace(connection, endpoint=endpoint, ca_file=ca_file)
+    if isinstance(connection.credentials, TokenFileCredentials):
+        raise HaulierError(Code.USAGE, "A token file is for Hubs; an S3 service takes access keys.")
+
+
+def _check_hub(connection: Connection) -> None:
+    if connection.region or connection.addressing != "auto":
+        raise HaulierError(Code.USAGE, "A Hub has no region and no addressing.", "Leave both out.")
+    match connection.credentials:
+        case TokenFileCredentials(path=path):
+            if not Path(path).is_absolute() or "\0" in path:
+                raise HaulierError(
+                    Code.USAGE,
+                    f"The token file {safe_text(path, 200) or '(no name)'} is not a full path.",
+                    "Begin it with “/”.",
+                )
+        case KeyringCredentials() | SessionCredentials() | AnonymousCredentials():
+            pass
+        case _:
+            raise HaulierError(
+                Code.USAGE,
+                "AWS profiles and the AWS chain are not for Hubs.",
+                "A Hub takes a token, the token file of its own tools, or none.",
+            )
 
 
 def _check_ca_file(written: str) -> str:

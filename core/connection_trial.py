@@ -27,7 +27,7 @@ from core.connection_advice import Trouble, explain, not_s3
 from core.connection_reach import reach
 from core.errors import TransferError
 from core.messages import TestReport
-from core.model import AnonymousCredentials, Check, Connection, SecretKeys
+from core.model import AnonymousCredentials, Connection, SecretKeys
 from core.safe_text import safe_text
 from core.stores.s3.capability import (
     PAGE,
@@ -41,15 +41,14 @@ from core.stores.s3.capability import (
 )
 from core.stores.s3.capability_write import CONTENT, HiddenObject, LeftBehind, locked_on_arrival
 from core.stores.s3.control import Control
+from core.trial_findings import Findings
 
 R = TypeVar("R")
 log = logging.getLogger(__name__)
 
 LIMIT = 15.0  # seconds for the whole test
 LIMIT_WRITING = 45.0  # … with a write test, which asks some thirty questions
-_STEPS = ("reach", "clock", "sign", "list", "read", "write")
 _SKEW_REFUSED = 15 * 60  # S3's own limit
-_SKEW_SAID = 60
 
 
 def try_connection(
@@ -98,10 +97,8 @@ class _Trial:
         self._bucket = bucket
         self._named = bool(bucket)  # the first one found may be closed to these keys, and is never written to
         self._steps = steps
-        self._lock = threading.Lock()
-        self._closed = False
-        self._checks: dict[str, Check] = {}
-        self._advice: list[str] = []
+        self._findings = Findings(steps)
+        self._say = self._findings.say
         self._region = ""  # as the server tells it
         self._buckets: tuple[str, ...] = ()
         self._card = new_card(connection)
@@ -123,22 +120,20 @@ class _Trial:
 
     def report(self, *, finished: bool, limit: float) -> TestReport:
         """The state as it is now; what comes later is dropped."""
-        with self._lock:
-            self._closed = True
-            checks, advice, card = dict(self._checks), list(self._advice), self._card
-        if not finished and len(checks.keys() - {"clock"}) < len(self._steps):
-            step = next((name for name in self._steps if name not in checks), self._steps[-1])
-            checks[step] = Check(name=step, ok=False, detail=f"not finished within {limit:g} s")
-            advice.append("The server, a name lookup or the program that gives the credentials is too slow.")
-        for name in self._steps:
-            checks.setdefault(name, Check(name=name, ok=None, detail="not tried"))
+        checks, advice = self._findings.close(
+            finished=finished,
+            limit=limit,
+            too_slow="The server, a name lookup or the program that gives the credentials is too slow.",
+        )
+        card = self._card
         return TestReport(
-            checks=tuple(checks[name] for name in _STEPS if name in checks),
-            ok=all(check.ok is not False for check in checks.values()),
-            advice=" ".join(dict.fromkeys(advice)),
+            checks=checks,
+            ok=all(check.ok is not False for check in checks),
+            advice=advice,
             region=safe_text(self._region, 40),
             buckets=self._buckets,
             card=card if card.server or card.skew is not None or card.addressing else None,
+            skew=card.skew,
         )
 
     # ------------------------------------------------------------ the steps
@@ -162,15 +157,11 @@ class _Trial:
         if contact.skew is not None:
             told = round(contact.skew, 1)
             self._learn(lambda card: msgspec.structs.replace(card, skew=told))
-        skew = contact.skew or 0.0
-        if abs(skew) > _SKEW_SAID:
-            against = f"{abs(skew) / 60:.0f} min {'behind' if skew > 0 else 'ahead of'} the server's"
-            self._say(
-                "clock",
-                abs(skew) < _SKEW_REFUSED,
-                f"this machine's clock is {against}",
-                "Set the clock of this machine (NTP); S3 accepts 15 minutes at most.",
-            )
+        self._findings.say_clock(
+            contact.skew or 0.0,
+            _SKEW_REFUSED,
+            "Set the clock of this machine (NTP); S3 accepts 15 minutes at most.",
+        )
 
     def _list_buckets(self, client: Any) -> None:
         try:
@@ -206,7 +197,7 @@ class _Trial:
             self._stop("list", failed.trouble)
         if self._named:  # any other bucket's region says nothing of the connection's
             self._region = str(page["ResponseMetadata"].get("HTTPHeaders", {}).get("x-amz-bucket-region", ""))
-        if "list" not in self._checks:
+        if not self._findings.has("list"):
             self._say("list", True, f"the bucket {shown}, but not all buckets")
         seen = Answer(200, "", page)
         self._learn(lambda card: seen_of_page(seen_of_answer(card, client, seen), seen))
@@ -276,9 +267,7 @@ class _Trial:
         except Exception as error:  # noqa: BLE001 - the fact stays unknown
             log.info("a question about abilities failed: %s", safe_text(str(error), 200))
             return
-        with self._lock:
-            if not self._closed:
-                self._card = card
+        self._findings.while_open(lambda: setattr(self, "_card", card))
 
     # ------------------------------------------------------------ saying
 
@@ -288,14 +277,6 @@ class _Trial:
         except Exception as error:  # noqa: BLE001 - config files, credential programs, botocore: all is explained
             cause = error.__cause__ if isinstance(error, TransferError) and error.__cause__ else error
             raise _Failed(explain(cause, self._connection, asked=asked)) from None
-
-    def _say(self, name: str, ok: bool | None, detail: str, advice: str = "") -> None:
-        with self._lock:
-            if self._closed or (name not in self._steps and name != "clock"):
-                return
-            self._checks[name] = Check(name=name, ok=ok, detail=detail)
-            if advice:
-                self._advice.append(advice)
 
     def _stop(self, step: str, trouble: Trouble) -> NoReturn:
         """Put the blame where it belongs, whichever step found it, and end the trial."""

@@ -564,6 +564,7 @@ class TestReport(Value, frozen=True, kw_only=True):
     region: str = ""  # discovered
     buckets: tuple[str, ...] = ()
     card: CapabilityCard | None = None  # what the service can do, as far as it is known now
+    skew: float | None = None  # seconds that the server's clock is ahead of this machine's
 
 
 class Limit(Value, frozen=True, kw_only=True):

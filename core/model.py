@@ -139,6 +139,7 @@ class Connection(Value, frozen=True, kw_only=True):
 Adhoc = Connection | tuple[Connection, ...] | None
 """What `s3://` and `hf://` mean to the asking face (core/adhoc.py): connections called so, without secrets."""
 
+NO_PROXY = "none"  # as Connection.proxy: whatever the environment says, no proxy
 HUB_TOKEN = "hf-token"  # noqa: S105 - what stands as access_key_id of a Hub's token
 
 

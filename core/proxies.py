@@ -12,57 +12,16 @@ SOCKS. A password may stand in the environment only, and never reaches a log.
 from __future__ import annotations
 
 import base64
-import ipaddress
 import os
-import re
 from collections.abc import Mapping
 from urllib.parse import unquote, urlsplit
 from urllib.request import getproxies_environment, proxy_bypass
 
-from core.errors import Code, FatalTrouble, HaulierError
+from core.errors import FatalTrouble
 from core.log import register_secret
-from core.safe_text import safe_text
+from core.model import NO_PROXY
 
-DIRECT = "none"  # as Connection.proxy: whatever the environment says, no proxy
-_HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?")
-_HINT = "Write it like http://proxy.example.com:3128, or none."
 _VARIABLES = ("http_proxy", "https_proxy", "all_proxy")
-
-
-def check_proxy(written: str) -> str:
-    """The proxy of a connection as it will be kept. Raises HaulierError (usage).
-
-    What stands before an "@" is never quoted: it may be a password.
-    """
-    if written in ("", DIRECT):
-        return written
-    if "@" in written:
-        raise HaulierError(
-            Code.USAGE,
-            "The proxy holds a user name or a password.",
-            "Leave it out here, and put the whole address into HTTPS_PROXY where the engine is started.",
-        )
-    shown = safe_text(written, 100)
-    try:
-        parts = urlsplit(written)
-        host, port = parts.hostname or "", parts.port
-    except ValueError:
-        raise HaulierError(Code.USAGE, f"The proxy {shown} is not an address.", _HINT) from None
-    if parts.scheme.startswith("socks"):
-        raise HaulierError(
-            Code.USAGE,
-            f"The proxy {shown} speaks SOCKS, and only HTTP proxies can be used.",
-            "Most SOCKS servers have an HTTP port, too; programs such as privoxy turn one into the other.",
-        )
-    if parts.scheme not in ("http", "https") or "://" not in written:
-        raise HaulierError(Code.USAGE, f"The proxy {shown} lacks http:// or https://.", _HINT)
-    if not _is_host(host):
-        raise HaulierError(Code.USAGE, f"The proxy {shown} names no host.", _HINT)
-    if port is None:
-        raise HaulierError(Code.USAGE, f"The proxy {shown} names no port.", _HINT)
-    if parts.path.rstrip("/") or parts.query or parts.fragment:
-        raise HaulierError(Code.USAGE, f"The proxy {shown} has more than host and port.", _HINT)
-    return f"{parts.scheme}://{f'[{host}]' if ':' in host else host}:{port}"
 
 
 def proxy_for(url: str, proxy: str) -> str:
@@ -71,7 +30,7 @@ def proxy_for(url: str, proxy: str) -> str:
     `proxy` as Connection.proxy. Raises FatalTrouble where the environment names one that cannot be used.
     """
     if proxy:
-        return "" if proxy == DIRECT else proxy
+        return "" if proxy == NO_PROXY else proxy
     parts = urlsplit(url)
     proxies = getproxies_environment()
     found = proxies.get(parts.scheme) or proxies.get("all") or ""
@@ -111,14 +70,6 @@ def keep_passwords_out_of_logs(environ: Mapping[str, str] = os.environ) -> None:
             register_secret(unquote(password))
             sent = f"{unquote(user)}:{unquote(password)}".encode()
             register_secret(base64.b64encode(sent).decode())
-
-
-def _is_host(host: str) -> bool:
-    try:
-        ipaddress.ip_address(host)
-    except ValueError:
-        return _HOST.fullmatch(host) is not None
-    return True
 
 
 def _with_port(host: str, port: int | None) -> str:

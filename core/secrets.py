@@ -1,10 +1,10 @@
-"""Where typed access keys live: the OS keyring, or the memory of this process, and nowhere else.
+"""Where typed access keys and tokens live: the OS keyring, or the memory of this process, and nowhere else.
 
 A connection holds a reference. `SecretVault` turns it into keys, and says in plain words where a typed
 secret will be kept before it is kept. Kinds of references:
 
 - `NAME@0123abcd…`: in the OS keyring, service "haulier", this text as the account; the value is one JSON
-  object with the fields of SecretKeys.
+  object with the fields of SecretKeys. A Hub's token is one of these whose key id is HUB_TOKEN.
 - `session-…`: typed, kept in memory, gone when the engine stops.
 - `env-…`: from a face's environment (core/places.py), kept in memory.
 
@@ -22,7 +22,7 @@ import msgspec
 from core.errors import BadCredentials, Code, HaulierError
 from core.keyring_access import KeyringTrouble, OsKeyring
 from core.log import register_secret
-from core.model import Credentials, KeyringCredentials, SecretKeys, SessionCredentials
+from core.model import HUB_TOKEN, Credentials, KeyringCredentials, SecretKeys, SessionCredentials
 
 SESSION = "session-"
 ENVIRONMENT = "env-"
@@ -63,7 +63,8 @@ class SecretVault:
                 raise HaulierError(
                     Code.REFUSED,
                     f"The keys were not stored: {trouble.words}.",
-                    "They can be kept in memory until the engine stops, if you say so; or use an AWS profile.",
+                    "They can be kept in memory until the engine stops, if you say so; or use a profile or a "
+                    "token file.",
                 ) from None
             ref = SESSION + secrets.token_hex(8)
             with self._lock:
@@ -85,7 +86,7 @@ class SecretVault:
         if ref.startswith(ENVIRONMENT):
             raise BadCredentials(
                 "The keys came from the environment of the command that made this job and are gone since the "
-                "engine was restarted. Run `haulier ls s3://` where AWS_ACCESS_KEY_ID is set, then resume."
+                "engine was restarted. Where they are set (AWS_ACCESS_KEY_ID, HF_TOKEN): `haulier resume JOB`."
             )
         return self._from_keyring(ref)
 
@@ -164,7 +165,21 @@ def _keep_out_of_logs(keys: SecretKeys) -> None:
         register_secret(text)
 
 
+def _look_sound_as_token(token: str) -> None:
+    if not token:
+        raise HaulierError(Code.USAGE, "The token is empty.")
+    if not token.isascii() or any(character.isspace() or not character.isprintable() for character in token):
+        raise HaulierError(
+            Code.USAGE,
+            "The token holds a space or a special character.",
+            "Copy it again, without line ends; a Hub's token begins with hf_.",
+        )
+
+
 def _look_sound(keys: SecretKeys) -> None:
+    if keys.access_key_id == HUB_TOKEN:
+        _look_sound_as_token(keys.secret_access_key)
+        return
     for what, text in (
         ("access key id", keys.access_key_id),
         ("secret access key", keys.secret_access_key),

@@ -39,8 +39,7 @@ from pyreqwest.response import SyncResponse
 
 from core import __version__
 from core.errors import BadCredentials, FatalTrouble, FileTrouble, NetworkTrouble, TransferError
-from core.model import Connection
-from core.proxies import DIRECT
+from core.model import NO_PROXY, Connection
 from core.stores.s3.addressing import Endpoint, Location
 from core.stores.s3.certificates import certificates
 from core.stores.s3.clock import Clock
@@ -373,7 +372,7 @@ def base_client(connection: Connection) -> SyncClientBuilder:
     )
     for certificate in certificates(connection.ca_file):
         builder = builder.add_root_certificate_pem(certificate)
-    if connection.proxy == DIRECT:
+    if connection.proxy == NO_PROXY:
         return builder.no_proxy()
     if connection.proxy:
         try:
