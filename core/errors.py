@@ -105,6 +105,12 @@ class TimeUp(FileTrouble):
     final = True
 
 
+class BadArchive(FileTrouble):
+    """The archive cannot be taken apart, or must not be: no other try would change that."""
+
+    final = True
+
+
 class SourceChanged(TransferError):
     error_class = ErrorClass.CHANGED
 

@@ -20,6 +20,7 @@ from core.engine.moving.run import JobRun
 from core.engine.moving.tuning import MOST_THREADS, Tuning
 from core.engine.network.mending import is_waiting
 from core.engine.network.retry import parse_policy
+from core.engine.planning.extract_rules import check_extract
 from core.engine.planning.title import make_title
 from core.engine.records.book import RecordBook
 from core.engine.records.options import check_records
@@ -638,6 +639,7 @@ def _check_spec(spec: JobSpec) -> None:
         raise HaulierError(Code.USAGE, "the time for one file is a number of seconds, or 0 for no limit")
     if spec.options.delete and spec.kind is not JobKind.SYNC:
         raise HaulierError(Code.USAGE, "only a sync deletes", "use sync --delete, or leave --delete out")
+    check_extract(spec)
     several = spec.adhoc if isinstance(spec.adhoc, tuple) else (spec.adhoc,)
     if any(each is not None and each.name not in (ADHOC_S3, ADHOC_HUB) for each in several):
         raise HaulierError(

@@ -30,6 +30,9 @@ _ADDED: tuple[tuple[str, str, str], ...] = (
     ("items", "early", "INTEGER NOT NULL DEFAULT 0"),
     ("items", "url", "TEXT NOT NULL DEFAULT ''"),
     ("items", "learnt", "INTEGER NOT NULL DEFAULT 0"),
+    ("items", "fetched", "TEXT NOT NULL DEFAULT ''"),
+    ("items", "batch", "INTEGER NOT NULL DEFAULT 0"),
+    ("items", "digest", "TEXT NOT NULL DEFAULT ''"),
     ("transfers", "version", "TEXT NOT NULL DEFAULT ''"),
 )
 

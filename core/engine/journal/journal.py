@@ -13,13 +13,17 @@ from typing import Any
 
 import msgspec
 
+from core.engine.journal.campaign_rows import CampaignRows
+from core.engine.journal.catalogue import Catalogue
 from core.engine.journal.database import Database
+from core.engine.journal.fetched import FetchedBook, encoded
 from core.engine.journal.folders import FolderBook
 from core.engine.journal.item_queries import matching_items
 from core.engine.journal.results import ResultBook
 from core.engine.journal.rows import (
     ITEM_COLUMNS,
     JOB_COLUMNS,
+    LEARN,
     PART_COLUMNS,
     VIEW_COLUMNS,
     Completion,
@@ -40,10 +44,9 @@ from core.model import Action, AttemptView, Counts, Entry, ItemView, JobSpec, Jo
 from core.stores.base import PartReceipt
 
 NOTICES_KEPT = 5000
-_LEARN = "UPDATE items SET size = ?, etag = ?, modified = ?, learnt = 1 WHERE job = ? AND id = ? AND size < 0"
 FORGET_STEP = 20_000  # rows deleted in one transaction
 # Tables with rows of one job.
-_OF_A_JOB = ("items", "transfers", "parts", "attempts", "ended", "records", "results")
+_OF_A_JOB = ("items", "transfers", "parts", "attempts", "ended", "records", "results", "batches", "campaigns")
 _LONG = ("items", "attempts")  # those that may have millions, numbered by `id`
 
 
@@ -58,7 +61,10 @@ class Journal:
         self._db = Database(path)
         self.ledger = Ledger(self._db)  # what the jobs' record files still lack
         self.folders = FolderBook(self._db)  # how far jobs are, folder by folder
+        self.fetched = FetchedBook(self._db)  # archives that are to be extracted
         self.results = ResultBook(self._db)  # what came of finished jobs
+        self.campaigns = CampaignRows(self._db)  # jobs in batches
+        self.catalogue = Catalogue(self._db)  # which disk holds what
         self.uploads = UploadRows(self._db)  # multipart uploads that are known or left behind
         self._sweep_forgotten()
 
@@ -169,19 +175,19 @@ class Journal:
         now = time.time()
         next_id = first_id
         rows = []
-        for route, action, entry, error, path, early in (PlannedItem(*item) for item in items):
+        for route, action, entry, error, path, early, fetched in (PlannedItem(*item) for item in items):
             state = Status.FAILED if action is Action.CANNOT else Status.PENDING
             rows.append(
                 (job, next_id, route, action.value, entry.key, entry.size, entry.etag, entry.modified,
-                 entry.storage_class, state.value, error, now, path, early, entry.url)
+                 entry.storage_class, state.value, error, now, path, early, entry.url, encoded(fetched))
             )  # fmt: skip
             next_id += 1
         with self._db.write() as db:
             db.executemany(
                 "INSERT INTO items "
                 "(job, id, route, action, name, size, etag, modified, class, state, error, created, path, "
-                "early, url) "
-                "VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
+                "early, url, fetched) "
+                "VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
                 rows,
             )
         return next_id
@@ -258,8 +264,8 @@ class Journal:
         with self._db.write() as db:
             db.executemany(
                 "UPDATE items "
-                "SET state = ?, attempts = ?, actual_size = ?, proof = ?, error = ?, completed = ? "
-                "WHERE job = ? AND id = ?",
+                "SET state = ?, attempts = ?, actual_size = ?, proof = ?, error = ?, completed = ?, "
+                "fetched = '' WHERE job = ? AND id = ?",
                 [
                     (end.state.value, end.attempts, end.actual_size, end.proof, end.error, end.at, job, end.id)
                     for end in ends
@@ -267,7 +273,11 @@ class Journal:
             )
             learnt = [(end.learnt, end.id) for end in ends if end.learnt is not None]
             db.executemany(
-                _LEARN, [(entry.size, entry.etag, entry.modified, job, item) for entry, item in learnt]
+                LEARN, [(entry.size, entry.etag, entry.modified, job, item) for entry, item in learnt]
+            )
+            db.executemany(
+                "UPDATE items SET digest = ? WHERE job = ? AND id = ?",
+                [(end.digest, job, end.id) for end in ends if end.digest],
             )
             self.ledger.note_ends(db, job, ends)
             done = [(job, end.id) for end in ends if end.state is Status.COMPLETED]
@@ -278,7 +288,7 @@ class Journal:
         """The source changed: the item now means the new version, and starts from nothing."""
         with self._db.write() as db:
             db.execute(
-                "UPDATE items SET size = ?, etag = ?, modified = ? WHERE job = ? AND id = ?",
+                "UPDATE items SET size = ?, etag = ?, modified = ?, fetched = '' WHERE job = ? AND id = ?",
                 (entry.size, entry.etag, entry.modified, job, item),
             )
             db.execute("DELETE FROM transfers WHERE job = ? AND item = ?", (job, item))
@@ -287,7 +297,7 @@ class Journal:
     def learn_size(self, job: int, item: int, entry: Entry) -> None:
         """The source told the size of an entry that the plan did not know."""
         with self._db.write() as db:
-            db.execute(_LEARN, (entry.size, entry.etag, entry.modified, job, item))
+            db.execute(LEARN, (entry.size, entry.etag, entry.modified, job, item))
 
     def learnt_sizes(self, job: int) -> tuple[int, int]:
         """How many items had no size in the plan and have one by now, and their bytes."""
@@ -395,7 +405,7 @@ class Journal:
         """Large items that have begun and are not complete, with their tokens."""
         rows = self._db.rows(
             "SELECT i.id, i.route, i.action, i.name, i.size, i.etag, i.modified, i.class, i.attempts, i.path, "
-            "t.token "
+            "i.url, i.fetched, t.token "
             "FROM transfers t JOIN items i ON i.job = t.job AND i.id = t.item WHERE t.job = ?",
             (job,),
         )

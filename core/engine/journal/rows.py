@@ -26,11 +26,22 @@ JOB_COLUMNS = (
     "id, spec, title, state, moving, reason, hint, created, started, finished, active_seconds, "
     "plan, routes, counts, blocker"
 )
-ITEM_COLUMNS = "id, route, action, name, size, etag, modified, class, attempts, path, url"
+ITEM_COLUMNS = "id, route, action, name, size, etag, modified, class, attempts, path, url, fetched"
 VIEW_COLUMNS = (
     "id, route, action, name, size, actual_size, state, attempts, created, completed, error, proof, path, url"
 )
+# What a source told of an entry that had no size yet.
+LEARN = "UPDATE items SET size = ?, etag = ?, modified = ?, learnt = 1 WHERE job = ? AND id = ? AND size < 0"
 PART_COLUMNS = "number, offset, size, etag, md5, crc64"
+
+
+class Fetched(msgspec.Struct, frozen=True, omit_defaults=True):
+    """An archive that is at the target and is to be extracted."""
+
+    proof: str
+    size: int  # bytes
+    modified: float = 0.0  # of the archive; known once it was extracted
+    extracted: bool = False  # its folder is complete; the archive is to be deleted
 
 
 class ItemRow(msgspec.Struct, frozen=True):
@@ -43,6 +54,7 @@ class ItemRow(msgspec.Struct, frozen=True):
     entry: Entry  # key relative to the route's source prefix
     attempts: int = 0
     path: str = ""  # at the local side, where it is not the name
+    fetched: Fetched | None = None
 
 
 class PlannedItem(NamedTuple):
@@ -54,6 +66,7 @@ class PlannedItem(NamedTuple):
     error: str = ""
     path: str = ""
     early: bool = False
+    fetched: Fetched | None = None  # the archive is there already
 
 
 class JobRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -117,6 +130,7 @@ class Completion(msgspec.Struct, frozen=True):
     at: float
     etag: str = ""  # what the target calls it
     learnt: Entry | None = None  # what the source told of an entry whose size the plan did not know
+    digest: str = ""  # SHA-256 in hex, where the target's file was read back
 
 
 def job_row(row: tuple[Any, ...]) -> JobRow:
@@ -157,9 +171,10 @@ def job_row(row: tuple[Any, ...]) -> JobRow:
 
 
 def item_row(row: tuple[Any, ...]) -> ItemRow:
-    id_, route, action, name, size, etag, modified, storage_class, attempts, path, url = row
+    id_, route, action, name, size, etag, modified, storage_class, attempts, path, url, fetched = row
     entry = Entry(key=name, size=size, etag=etag, modified=modified, storage_class=storage_class, url=url)
-    return ItemRow(id_, route, Action(action), name, entry, attempts, path)
+    known = msgspec.json.decode(fetched, type=Fetched) if fetched else None
+    return ItemRow(id_, route, Action(action), name, entry, attempts, path, known)
 
 
 def item_view(job: JobRow, row: tuple[Any, ...], active: frozenset[int]) -> ItemView:

@@ -38,6 +38,9 @@ CREATE TABLE IF NOT EXISTS items (
     early       INTEGER NOT NULL DEFAULT 0,       -- 1: a deletion before anything is copied, or a copy to where it was
     url         TEXT NOT NULL DEFAULT '',         -- the complete key at the source, where it does not follow from name
     learnt      INTEGER NOT NULL DEFAULT 0,       -- 1: the plan did not know its size (-1 there), by now it is known
+    fetched     TEXT NOT NULL DEFAULT '',         -- an archive is there and is to be extracted (rows.Fetched as JSON)
+    batch       INTEGER NOT NULL DEFAULT 0,       -- of a job in batches: the one it is in; -1: too large for any
+    digest      TEXT NOT NULL DEFAULT '',         -- SHA-256 in hex, as it was read back from the target's disk
     PRIMARY KEY (job, id)
 ) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS items_failed ON items (job, id) WHERE state = 'failed';
@@ -68,6 +71,63 @@ CREATE TABLE IF NOT EXISTS disks (                -- under the local targets of 
     folder   TEXT NOT NULL,
     identity TEXT NOT NULL,                       -- see mounts.py
     PRIMARY KEY (job, folder)
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS campaigns (            -- jobs that were packed into batches
+    job       INTEGER PRIMARY KEY,
+    token     TEXT NOT NULL,                      -- on the disks it stands for the campaign, in every journal
+    largest   INTEGER NOT NULL DEFAULT 0          -- bytes of the largest file that no such disk holds
+);
+CREATE TABLE IF NOT EXISTS batches (
+    job       INTEGER NOT NULL,                   -- the campaign
+    number    INTEGER NOT NULL,                   -- from 1
+    files     INTEGER NOT NULL,
+    bytes     INTEGER NOT NULL,
+    space     INTEGER NOT NULL,                   -- bytes of a disk, as it was packed
+    folders   INTEGER NOT NULL,                   -- inodes besides those of the files, as it was packed
+    first     TEXT NOT NULL,
+    last      TEXT NOT NULL,
+    state     TEXT NOT NULL DEFAULT 'waiting',    -- BatchState
+    mover     INTEGER NOT NULL DEFAULT 0,         -- the job that moves it
+    checker   INTEGER NOT NULL DEFAULT 0,         -- the verify job that reads it back
+    tries     INTEGER NOT NULL DEFAULT 0,         -- jobs made for it so far
+    broken    INTEGER NOT NULL DEFAULT 0,         -- 1: what `checker` found is to be mended
+    disk      TEXT NOT NULL DEFAULT '',
+    target    TEXT NOT NULL DEFAULT '',           -- the disk's folder
+    mount     TEXT NOT NULL DEFAULT '',           -- where a file system was mounted above that folder
+    done      REAL NOT NULL DEFAULT 0,
+    left_out  INTEGER NOT NULL DEFAULT 0,         -- files that could not be fetched
+    trouble   TEXT NOT NULL DEFAULT '',
+    PRIMARY KEY (job, number)
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS known_disks (          -- the catalogue; outlives the campaigns
+    id        TEXT PRIMARY KEY,
+    label     TEXT NOT NULL,
+    seen      REAL NOT NULL,
+    path      TEXT NOT NULL,
+    total     INTEGER NOT NULL,
+    verified  REAL NOT NULL DEFAULT 0
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS disk_batches (
+    disk      TEXT NOT NULL,
+    job       INTEGER NOT NULL,
+    batch     INTEGER NOT NULL,
+    files     INTEGER NOT NULL,
+    bytes     INTEGER NOT NULL,
+    PRIMARY KEY (disk, job, batch)
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS disk_files (
+    disk      TEXT NOT NULL,
+    job       INTEGER NOT NULL,
+    batch     INTEGER NOT NULL,
+    name      TEXT NOT NULL,                      -- below the folder with the disk's marker
+    size      INTEGER NOT NULL,
+    digest    TEXT NOT NULL,                      -- SHA-256 in hex
+    etag      TEXT NOT NULL,
+    proof     TEXT NOT NULL,
+    source    INTEGER NOT NULL,                   -- position in the campaign's pairs
+    url       TEXT NOT NULL,
+    modified  REAL NOT NULL,
+    PRIMARY KEY (disk, job, batch, name)
 ) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS attempts (             -- tries that failed
     id       INTEGER PRIMARY KEY AUTOINCREMENT,

@@ -15,8 +15,9 @@ from collections import deque
 from collections.abc import Callable
 from typing import NamedTuple, TypeVar
 
+from core.engine.journal.fetched import FetchedItem
 from core.engine.journal.journal import Journal
-from core.engine.journal.rows import Completion, ItemRow
+from core.engine.journal.rows import Completion, Fetched, ItemRow
 from core.errors import DiskTrouble, TransferError
 from core.model import Action, AttemptView, Entry, Status
 from core.stores.base import DeletesInGroups, PartReceipt, Receipt, Target
@@ -39,6 +40,8 @@ class Outcome(NamedTuple):
     target: Target | None = None
     receipt: Receipt | None = None
     learnt: Entry | None = None  # what the source told of an entry whose size the plan did not know
+    digest: str = ""  # SHA-256 in hex, of a file that was read back
+    fetched: Fetched | None = None  # what came is an archive: the item ends when it is extracted
 
 
 class Totals:
@@ -60,9 +63,11 @@ class Committer:
         on_unsettled: Callable[[Outcome, TransferError], None],
         on_trouble: Callable[[TransferError], None],
         on_recorded: Callable[[list[Outcome]], None],
+        on_fetched: Callable[[list[Outcome]], None] = lambda _: None,
     ) -> None:
         self._job, self._journal, self.totals = job, journal, totals
         self._on_unsettled, self._on_trouble, self._on_recorded = on_unsettled, on_trouble, on_recorded
+        self._on_fetched = on_fetched
         self._outcomes: deque[Outcome] = deque()
         self._parts: deque[tuple[int, PartReceipt]] = deque()
         self._attempts: deque[AttemptView] = deque()
@@ -131,6 +136,8 @@ class Committer:
         if parts:
             self._journal.add_parts(self._job, parts)
         settled = self._settle(outcomes)
+        fetched = [outcome for outcome in settled if outcome.fetched is not None]
+        settled = [outcome for outcome in settled if outcome.fetched is None]
         now = time.time()
         ends = [
             Completion(
@@ -143,6 +150,7 @@ class Committer:
                 now,
                 outcome.receipt.etag if outcome.receipt is not None else "",
                 outcome.learnt,
+                outcome.digest,
             )
             for outcome in settled
         ]
@@ -150,6 +158,12 @@ class Committer:
             self._journal.add_attempts(self._job, attempts)
         if ends:
             self._journal.complete(self._job, ends)
+        if fetched:
+            self._journal.fetched.note(
+                self._job,
+                [FetchedItem(o.row.id, o.fetched, o.learnt) for o in fetched if o.fetched is not None],
+            )
+            self._on_fetched(fetched)
         for outcome in settled:
             if outcome.error:
                 self.totals.failed += 1

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -19,6 +19,7 @@ from core.engine.journal.rows import ItemRow
 from core.engine.moving.committer import Committer, Outcome
 from core.engine.moving.deadline import Deadline
 from core.engine.moving.destinations import Claims
+from core.engine.moving.extracting import Extraction
 from core.engine.moving.large import (
     LARGE_DOWNLOAD,
     LARGE_UPLOAD,
@@ -35,6 +36,7 @@ from core.engine.moving.workqueue import ItemTask, PartTask, Task, WorkQueue
 from core.engine.planning.route import Route
 from core.engine.proving.content import same_content
 from core.engine.proving.proof import DELETED
+from core.engine.proving.read_back import read_back
 from core.engine.storebook import SourceStore, Store
 from core.engine.upkeep.disks import DiskWatch
 from core.engine.upkeep.undo import UndoFile
@@ -57,6 +59,7 @@ class Site:
     claims: Claims  # on destination files
     disks: DiskWatch
     undo: UndoFile | None = None  # open while deletions are carried out
+    reads_back: bool = False  # what is verified is read from the target's disk, and its digest kept
 
 
 class Crew:
@@ -88,6 +91,7 @@ class Crew:
         self._held = False
         self._closed_routes: frozenset[int] = frozenset()
         self.queue = WorkQueue(**tuning.queue_limits())
+        self._extraction = Extraction(job, options, journal, site.disks)
         remedies.employ(self.queue)
 
     # ------------------------------------------------------------ what the run does with it
@@ -95,6 +99,26 @@ class Crew:
     def begin(self) -> None:
         """Start the workers."""
         self._spawn()
+
+    def feed(self, rows: Iterable[ItemRow]) -> None:
+        """Items to be carried out."""
+        rows = list(rows)
+        self._extraction.expect(rows)
+        self.queue.push([ItemTask(row) for row in rows])
+
+    def fetched(self, outcomes: Iterable[Outcome]) -> None:
+        """Archives that are recorded as being there: they are extracted next."""
+        tasks = [
+            ItemTask(msgspec.structs.replace(each.row, fetched=each.fetched), each.attempts)
+            for each in outcomes
+        ]
+        self._extraction.expect(task.row for task in tasks)
+        self.queue.go_on(tasks)
+
+    def recorded(self, outcomes: list[Outcome]) -> None:
+        """The ends of these items are recorded."""
+        self._extraction.ended(outcome.row.id for outcome in outcomes)
+        self.queue.files_recorded(len(outcomes))
 
     def finish(self) -> None:
         """No more items come: wait until the workers have left."""
@@ -166,7 +190,8 @@ class Crew:
     def bytes_open(self) -> int:
         """Bytes of items that are not complete: parts at the target, and what is in flight."""
         parts = sum(large.bytes_done for large in list(self._larges.values()))
-        return parts + sum(slot.done for slot in list(self._slots))
+        on_the_way = sum(slot.done for slot in list(self._slots) if slot.phase != "extracting")
+        return parts + on_the_way + self._extraction.bytes_waiting
 
     def sample_slots(self, now: float) -> None:
         """Bring the rates of the workers up to `now` (monotonic seconds); called once a tick."""
@@ -224,6 +249,7 @@ class Crew:
         while (task := queue.take(slot.index, watch)) is not None:
             watch.enter(OTHER)
             slot.route = task.item.route
+            extracts = isinstance(task, ItemTask) and task.extracts
             try:
                 if isinstance(task, PartTask):
                     self._do_part(task, self._limited(means, task))
@@ -238,7 +264,7 @@ class Crew:
             finally:
                 slot.idle()
                 watch.enter(UNUSED)
-                last_part = queue.task_ended(task)
+                last_part = queue.task_ended(task, extracted=extracts)
                 if isinstance(task, PartTask) and last_part and task.large.failed:
                     task.large.close()
 
@@ -272,6 +298,10 @@ class Crew:
             self._delete(row, target, key)
             gone = Receipt(key=key, size=0)
             self._end(Outcome(row, task.attempt, proof=DELETED, target=target, receipt=gone))
+            return
+        if row.fetched is not None and isinstance(target, LocalFolder):
+            self._extraction.extract(row, row.fetched, target, key, means)
+            self._end(Outcome(row, task.attempt, row.fetched.size, row.fetched.proof))
             return
         entry = route.source_entry(row.entry, row.path)
         if row.action is Action.VERIFY:
@@ -369,6 +399,13 @@ class Crew:
             slot.moved += max(0, done - slot.done)
             slot.done = done
 
+        if self._site.reads_back and isinstance(target, LocalFolder):
+            passes = 1  # the other side is not told of
+            back = read_back(source, entry, target, theirs, cancelled=self._cancelled, told=told)
+            self._end(
+                Outcome(task.row, task.attempt, entry.size, back.proof, back.error, digest=back.sha256)
+            )
+            return
         verdict = same_content(
             source, entry, target, theirs, read_both=True, cancelled=self._cancelled, told=told
         )
@@ -453,7 +490,10 @@ class Crew:
         self._end(Outcome(large.row, large.attempt, large.entry.size, proof, "", large.target, receipt))
 
     def _end(self, outcome: Outcome) -> None:
+        row = outcome.row
+        key, target = self._site.routes[row.route].target_key(row.name, row.path), self._site.targets[row.route]
+        fetched = self._extraction.after_moving(row, target, key, outcome.size, outcome.proof)
         self.queue.file_ended()
-        self._committer.add(outcome)
+        self._committer.add(outcome._replace(fetched=fetched) if fetched is not None else outcome)
         if self.queue.nothing_left:
             self._committer.hurry()

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import heapq
 import itertools
+import os
 import threading
 import time
 from collections import deque
@@ -22,6 +23,7 @@ from core.engine.watching.timing import LISTING, RETRY, THROTTLED, UNUSED, Stopw
 
 LOW_WATER = 512  # ready items under which more are asked for
 BRISK = 1000.0  # tasks a second that are no slowness
+CORES = os.cpu_count() or 1
 MOST_BARRED = 5000  # items of closed routes that are held; then no more are asked for
 
 
@@ -45,6 +47,11 @@ class ItemTask:
     @property
     def began(self) -> float:
         return self.first_tried
+
+    @property
+    def extracts(self) -> bool:
+        """Whether its archive is there: what is left needs no server."""
+        return self.row.fetched is not None
 
 
 @dataclass(eq=False)
@@ -88,6 +95,8 @@ class WorkQueue:
         self._changed = threading.Condition(lock)  # for workers
         self._low = threading.Condition(lock)  # for the feeder, so that it sleeps while there is enough
         self._ready: deque[ItemTask] = deque()
+        self._archives: deque[ItemTask] = deque()  # those that are to be extracted
+        self._extracting = 0
         self._retry_parts: deque[PartTask] = deque()
         self._open: list[LargeItem] = []
         self._delayed: list[_Delayed] = []
@@ -109,7 +118,15 @@ class WorkQueue:
 
     def push(self, tasks: list[ItemTask]) -> None:
         with self._changed:
-            self._ready.extend(tasks)
+            self._ready.extend(task for task in tasks if not task.extracts)
+            self._archives.extend(task for task in tasks if task.extracts)
+            self._changed.notify_all()
+
+    def go_on(self, tasks: list[ItemTask]) -> None:
+        """Items that had ended for their workers are not done: this is left of them."""
+        with self._changed:
+            self._unrecorded -= len(tasks)
+            self._archives.extend(tasks)
             self._changed.notify_all()
 
     def delay(self, task: Task, seconds: float, note: str) -> None:
@@ -168,7 +185,7 @@ class WorkQueue:
             return self._wants_more()
 
     def _wants_more(self) -> bool:
-        return len(self._ready) < LOW_WATER and len(self._barred) < MOST_BARRED
+        return len(self._ready) + len(self._archives) < LOW_WATER and len(self._barred) < MOST_BARRED
 
     @property
     def stopping(self) -> bool:
@@ -187,10 +204,13 @@ class WorkQueue:
                 self._release_due()
                 now = time.monotonic()
                 throttled = self._throttle.pause(now)
-                task = self._next() if not throttled and not self._held else None
+                task: Task | None = self._next_archive() if not self._held else None
+                if task is None and not throttled and not self._held:
+                    task = self._next()
+                    if task is not None:
+                        self._throttle.begin(now)
                 if task is not None:
                     self._tasks_active += 1
-                    self._throttle.begin(now)
                     task.taken = now
                     return task
                 if self._is_done():
@@ -226,7 +246,17 @@ class WorkQueue:
             if isinstance(task, PartTask):
                 self._retry_parts.append(task)
             else:
-                self._ready.appendleft(task)
+                (self._archives if task.extracts else self._ready).appendleft(task)
+
+    def _next_archive(self) -> ItemTask | None:
+        """An archive to extract: they come first, so that they do not pile up, but leave at least half of the
+        workers to the others, and are not more than there are cores."""
+        most = max(1, min(CORES, self._files // 2))
+        if not self._archives or self._extracting >= most or self._files_active >= self._files:
+            return None
+        self._extracting += 1
+        self._files_active += 1
+        return self._archives.popleft()
 
     def _next(self) -> Task | None:
         if self._parts_active < self._parts:
@@ -276,6 +306,7 @@ class WorkQueue:
         return (
             self._closed
             and not self._ready
+            and not self._archives
             and not self._barred
             and not self._delayed
             and not self._retry_parts
@@ -287,15 +318,19 @@ class WorkQueue:
 
     # ------------------------------------------------------------ taking back
 
-    def task_ended(self, task: Task) -> bool:
-        """The worker is done with this task, whatever came of it. Whether no part of its item is on its way."""
+    def task_ended(self, task: Task, *, extracted: bool = False) -> bool:
+        """The worker is done with this task, whatever came of it; `extracted` when it was taken as an archive.
+        Whether no part of its item is on its way."""
         with self._changed:
             self._tasks_active -= 1
             if isinstance(task, PartTask):
                 self._parts_active -= 1
                 task.large.in_flight -= 1
-            self._throttle.end(self._files + self._parts)
-            if self._is_done():
+            if extracted:
+                self._extracting -= 1
+            else:
+                self._throttle.end(self._files + self._parts)
+            if self._is_done() or (extracted and self._archives):
                 self._changed.notify_all()  # otherwise the worker itself takes what has become possible
             return not isinstance(task, PartTask) or task.large.in_flight == 0
 

@@ -39,6 +39,7 @@ class Decision(NamedTuple):
     why: str = ""
     path: str = ""  # of the local side, where it is not the entry's name (see escaping.py)
     blocker: str = ""  # of CANNOT: the path at the target that stands in the way
+    kept: Entry | None = None  # of COPY: the target has it, and it is only extracted
     early: bool = False  # of DELETE: makes way for something that is copied; of COPY: waits for that
 
 

@@ -17,6 +17,7 @@ from core.engine.planning.compare import (
     Sameness,
     same_time,
 )
+from core.engine.planning.extracted import EXTRACTED, ExtractedFolders
 from core.engine.planning.route import Route
 from core.engine.planning.target_names import TargetNames
 from core.engine.proving.content import same_content
@@ -50,9 +51,11 @@ class Judge:
         cancelled: CancelFlag,
         names: TargetNames | None = None,
         path_of: Callable[[str], str] = lambda _name: "",
+        extracted: ExtractedFolders | None = None,
     ) -> None:
         """`names` when the target is a folder; `path_of` tells where a name is in a source folder whose names
-        are escaped, "" for under its own name."""
+        are escaped, "" for under its own name; `extracted` when archives are extracted."""
+        self._extracted = extracted
         self._spec = spec
         self._how = Compare(spec.options.compare)
         self._route = route
@@ -85,14 +88,19 @@ class Judge:
                 theirs = placed.found
             if placed.folder_is_there:
                 return Decision(None, mine, "a folder that is there", path)
+            if self._extracted is not None:
+                if problem := self._extracted.problem(placed.path):
+                    return Decision(Action.CANNOT, mine, problem)
+                if theirs is None and self._extracted.is_there(placed.path):
+                    return Decision(None, mine, EXTRACTED, path)
         if verifies:
             return _to_verify(mine, theirs, path)
-        if theirs is None:
+        if theirs is None or self._spec.batches is not None:  # which disk has it, is for its batch to find out
             return self._to_move(Action.COPY, mine, path)
         why = self._sameness.at_sight(mine, theirs)
         if why is None and (self._looks or mine.size == UNSIZED or not mine.modified):
             return Question(mine, theirs, path)
-        return Decision(None, mine, why, path) if why else self._to_move(Action.OVERWRITE, mine, path)
+        return self._left(mine, theirs, why, path) if why else self._to_move(Action.OVERWRITE, mine, path)
 
     def answer(self, question: Question) -> Decision:
         """Look closer: at the times that travel with objects, or at the content. What cannot be looked at is
@@ -105,7 +113,16 @@ class Judge:
         except (FileTrouble, SourceChanged):
             why = ""
         mine = question.mine
-        return Decision(None, mine, why, path) if why else self._to_move(Action.OVERWRITE, mine, path)
+        if why:
+            return self._left(mine, question.theirs, why, path)
+        return self._to_move(Action.OVERWRITE, mine, path)
+
+    def _left(self, mine: Entry, theirs: Entry, why: str, path: str) -> Decision:
+        """The target has it already: left alone, or, of an archive without its folder, only extracted."""
+        where = self._route.target_key(mine.key, path)
+        if self._extracted is not None and self._extracted.is_missing(where):
+            return Decision(Action.COPY, mine, path=path, kept=theirs)
+        return Decision(None, mine, why, path)
 
     def _sized(self, question: Question) -> Question:
         """With what the source tells of its entry when it is asked for this one."""

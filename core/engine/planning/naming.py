@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from core.engine.planning.escaping import original
+from core.engine.planning.extracted import ExtractedFolders
 from core.engine.planning.restoring import RestoredKeys
 from core.engine.planning.route import Route
 from core.engine.planning.target_names import TargetNames
@@ -17,8 +18,9 @@ from core.stores.local.rules import FolderRules
 
 
 class Naming:
-    """`target_names` when the target is a folder. Names of a source folder are read as escaped when escaping
-    was chosen and they go where keys are, not into another folder."""
+    """`target_names` when the target is a folder, `extracted` when archives are extracted there. Names of a
+    source folder are read as escaped when escaping was chosen and they go where keys are, not into another
+    folder."""
 
     def __init__(
         self,
@@ -38,6 +40,14 @@ class Naming:
                 warn(f"{route.target}: the file system keeps names in another Unicode form than they are given")
             removes = spec.kind is JobKind.SYNC and spec.options.delete
             self.target_names = TargetNames(target.root, rules, escapes=self._escapes, yields=removes)
+        self.extracted: ExtractedFolders | None = None
+        if (
+            isinstance(target, LocalFolder)
+            and self.target_names is not None
+            and spec.options.extract
+            and spec.kind is not JobKind.VERIFY
+        ):
+            self.extracted = ExtractedFolders(target.root, self.target_names.rules)
         self._restored: RestoredKeys | None = None
         if self._escapes and route.source.kind == "local" and route.target.kind != "local":
             self._restored = RestoredKeys()
@@ -76,6 +86,6 @@ class Naming:
         return self.target_names is not None and self.target_names.is_used(path)
 
     def close(self) -> None:
-        for each in (self.target_names, self._restored):
+        for each in (self.target_names, self.extracted, self._restored):
             if each is not None:
                 each.close()

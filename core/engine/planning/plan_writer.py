@@ -11,11 +11,12 @@ from typing import Any, NamedTuple
 import msgspec
 
 from core.engine.journal.journal import Journal
-from core.engine.journal.rows import PlannedItem
+from core.engine.journal.rows import Fetched, PlannedItem
 from core.engine.planning.compare import Decision
 from core.engine.planning.deletions import DeleteHash
 from core.engine.planning.known import Known, KnownNames
 from core.engine.planning.plan_counts import PairCount, Running
+from core.engine.proving.proof import SIZE_ONLY
 from core.model import Action, JobSpec
 
 GROUP = 1000  # items written to the journal in one transaction
@@ -76,12 +77,15 @@ class PlanWriter:
             self.hash.update(f"{entry.url}\n".encode())
         if decision.path:
             self.hash.update(f"{decision.path}\n".encode())
+        if decision.kept is not None:
+            self.hash.update(f"kept {decision.kept.size}\n".encode())
         if decision.action is Action.DELETE:
             self.delete_hash.add(route, entry)
         if known:
             return
+        kept = Fetched(SIZE_ONLY, decision.kept.size) if decision.kept is not None else None
         self._rows.append(
-            PlannedItem(route, decision.action, entry, decision.why, decision.path, decision.early)
+            PlannedItem(route, decision.action, entry, decision.why, decision.path, decision.early, kept)
         )
         if len(self._rows) >= GROUP or (self._next_id == 1 and len(self._rows) >= 64):
             self.flush()

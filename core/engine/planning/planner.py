@@ -19,6 +19,7 @@ import msgspec
 from core.engine.journal.journal import Journal
 from core.engine.network.patience import Patience
 from core.engine.network.retry import parse_policy
+from core.engine.planning.batched import batch_routes, decide_batch
 from core.engine.planning.broken import decide_broken
 from core.engine.planning.clearing import Clearing
 from core.engine.planning.closer import answered
@@ -122,6 +123,9 @@ class Planner:
 
     def resolve(self) -> tuple[Route, ...]:
         """What each pair really means. Raises TransferError (source missing, no permission) or HaulierError."""
+        if self._spec.batch_of:
+            self.routes = batch_routes(self._spec, self._journal)
+            return self.routes
         resolver = Resolver(self._spec, self._stores)
         self.routes = tuple(resolver.route(pair) for pair in self._spec.pairs)
         return self.routes
@@ -211,6 +215,13 @@ class Planner:
         if self._spec.broken_of:
             yield from decide_broken(self._spec, number, route, source, target, self._journal, self._cancelled)
             return
+        if self._spec.batch_of:
+            with closing(self._naming(route, target)) as naming:
+                judge = self._judge(route, source, target, naming)
+                yield from decide_batch(
+                    self._spec, number, judge, self._answer, self._journal, counts, self.found
+                )
+            return
         if route.single:
             yield from self._decide_single(route, source, target)
             return
@@ -293,7 +304,16 @@ class Planner:
         return Naming(self._spec, route, target, rules_of, self._warn)
 
     def _judge(self, route: Route, source: SourceStore, target: Store, naming: Naming) -> Judge:
-        return Judge(self._spec, route, source, target, self._cancelled, naming.target_names, naming.path_of)
+        return Judge(
+            self._spec,
+            route,
+            source,
+            target,
+            self._cancelled,
+            naming.target_names,
+            naming.path_of,
+            naming.extracted,
+        )
 
     def _listed(self, route: Route, source: SourceStore) -> Iterator[Entry]:
         if in_order(source):
@@ -372,6 +392,8 @@ class Planner:
 
     def _look_at_the_disks(self, plans: list[PairPlan]) -> None:
         """Say beforehand where the space will not do; the engine stops in time all the same."""
+        if self._spec.batches is not None:
+            return
         needs = [
             (route.target_root, plan.copy.bytes + plan.overwrite.bytes, plan.copy.count + plan.overwrite.count)
             for plan, route in zip(plans, self.routes, strict=True)
@@ -454,7 +476,7 @@ class Planner:
         return ahead(patient_pages(after, self._patience, first_tries=self._first_tries, after=begin_after))
 
     def _target_pages(self, route: Route, target: Store) -> Iterator[list[Entry]]:
-        if route.creates_bucket:
+        if route.creates_bucket or self._spec.batches is not None:  # disks of batches are looked at one by one
             return iter(())
         if isinstance(target, LocalFolder):
             if not target.root.exists():
