@@ -71,7 +71,7 @@ class Looking:
             store, prefix = self._open(command.place, command.adhoc)
             for page in store.pages(prefix, cancelled=never):
                 count += len(page)
-                size += sum(entry.size for entry in page)
+                size += sum(max(entry.size, 0) for entry in page)  # UNSIZED ones are counted alone
                 if time.monotonic() > deadline:
                     return Measured(total=Tally(count=count, bytes=size), complete=False)
         except TransferError as error:

@@ -9,7 +9,7 @@ import pytest
 from core.engine.analysing import MOST_FOLDERS, Findings, bound_of
 from core.errors import Code, HaulierError
 from core.inprocess import InProcessClient
-from core.messages import Analyse, ReadList
+from core.messages import Analyse, ListEntries, Measure, Measured, ReadList
 from core.model import UNSIZED, Entry, Place, Tally
 from tests.engine.asking import at, here, save
 from tests.servers import S3Server
@@ -115,13 +115,18 @@ async def test_list(client: InProcessClient, tmp_path: Path) -> None:
 
 
 async def test_read_list(client: InProcessClient, tmp_path: Path) -> None:
-    """The preview of a list comes without asking a server; other places are refused."""
+    """The preview of a list comes without asking a server, and so do its count and its rows, page by page;
+    other places are refused."""
     path = tmp_path / "classes.csv"
     path.write_text("wnid\nn01\n\nn01\n..\n")
     place = Place(kind="list", path=str(path), url="https://data.example/sets")
     found = await client.call(ReadList(place=place, limit=5))
     assert (found.rows, found.blanks, found.duplicates, found.bad) == (1, 1, 1, 1)
     assert found.first == (Entry(key="n01.tar", size=UNSIZED, url="https://data.example/sets/n01.tar"),)
+    measured = await client.call(Measure(place=place))
+    assert measured == Measured(total=Tally(count=1), complete=True)
+    page = await client.call(ListEntries(place=place))
+    assert (page.entries, page.cursor) == (found.first, "")
     for wrong in (here(tmp_path), Place(kind="web", url="https://data.example/x")):
         with pytest.raises(HaulierError) as caught:
             await client.call(ReadList(place=wrong))

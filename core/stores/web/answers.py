@@ -72,7 +72,10 @@ def checksums_of(answer: Answer) -> dict[str, str]:
             found["sha256"] = match[1]
             break
     if (match := _CRC32C.search(_joined(answer, "x-goog-hash"))) and _decodes(match[1], 4):
-        found["crc32c"] = match[1]
+        # "Transcoding of gzip-compressed files": unpacked on the way, the hash is still that of what is stored.
+        stored = answer.header("x-goog-stored-content-encoding").strip().lower()
+        if stored in PLAIN or stored == answer.header("content-encoding").strip().lower():
+            found["crc32c"] = match[1]
     return found
 
 

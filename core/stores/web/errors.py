@@ -80,7 +80,5 @@ def status_in_words(status: int) -> str:
 def not_the_file(doing: Doing, host: str) -> NetworkTrouble:
     """The error to raise for a web page where a file was asked for."""
     return NetworkTrouble(
-        f"{doing}: {host} answered with a web page instead of the file; perhaps this network wants a login "
-        "first",
-        host=host,
+        f"{doing}: {host} answered with a web page instead of it; perhaps this network wants a login first"
     )

@@ -56,8 +56,8 @@ class WebBody:
         return int(self.info.entry.modified) * 1_000_000_000  # a header tells whole seconds
 
     def __iter__(self) -> Iterator[memoryview]:
-        if self.length == 0:
-            return iter(())
+        if self._answer.status == 416:
+            return iter(())  # its body is about the refusal
         return watched(self._answer.response, self.length, self._watch)
 
 

@@ -29,11 +29,12 @@ NEVER = threading.Event()
 
 class Hosts:
     """The servers of one place, as far as they are known: all URLs that were listed or read were of these.
-    Called from many threads."""
+    `complete`: all of its URLs were seen. Called from many threads."""
 
     MOST = 8
 
     def __init__(self) -> None:
+        self.complete = False
         self._origins: dict[str, str] = {}  # host as people write it → origin
         self._last = "\0"  # how the URL before began: most lists have one host
 
@@ -54,6 +55,12 @@ class Hosts:
     def known(self) -> dict[str, str]:
         return dict(self._origins)
 
+    @property
+    def only(self) -> str:
+        """The one host of all URLs; empty when there are several, or not all are known."""
+        known = self.known()
+        return next(iter(known)) if self.complete and len(known) == 1 else ""
+
 
 class WebSource:
     """Made by `WebService.source`. Called from many threads."""
@@ -70,19 +77,17 @@ class WebSource:
         self._not_named = 0
         self._notes: list[str] = []
         self._lock = threading.Lock()
-        if place.kind == "web":
-            hosts.add(place.url)
-        elif place.url:
+        if place.url:
             hosts.add(place.url.replace("{id}", "id"))
+            hosts.complete = True
 
     # ------------------------------------------------------------ the servers behind it (base.Remote)
 
     @property
     def host(self) -> str:
-        """Empty where there are several, or none is known yet: then no error is taken for the network's being
-        away, and each file is tried again by itself."""
-        known = self._hosts.known()
-        return next(iter(known)) if len(known) == 1 else ""
+        """Empty where there are several, or where the list was not read yet: then no error is taken for the
+        network's being away, and each file is tried again by itself."""
+        return self._hosts.only
 
     @property
     def heard(self) -> float:
@@ -101,7 +106,7 @@ class WebSource:
 
     @property
     def _alone(self) -> bool:
-        return len(self._hosts.known()) == 1
+        return bool(self._hosts.only)
 
     # ------------------------------------------------------------ listing
 
@@ -109,6 +114,11 @@ class WebSource:
         """See Source. In the order of the list. `start_after` is a key that this place gave before; what comes
         up to it is left out. Raises HaulierError for a list that is none, BrokenListing when that key is gone.
         """
+        if self._sized and not self._hosts.complete:
+            for row in self._named():
+                if isinstance(row, Entry):
+                    self._hosts.add(row.url)
+            self._hosts.complete = True
         rows = self._rows(start_after)
         entries = (row for row in rows if row.key.startswith(prefix))
 
@@ -166,13 +176,15 @@ class WebSource:
         """What the place names, behind `start_after`. What stands before that was told of already."""
         waiting = bool(start_after)
         for row in self._named():
+            if isinstance(row, Entry):
+                self._hosts.add(row.url)
             if waiting:
                 waiting = not (isinstance(row, Entry) and row.key == start_after)
             elif isinstance(row, Entry):
-                self._hosts.add(row.url)
                 yield row
             else:
                 self._cannot(row.label, row.why)
+        self._hosts.complete = True
         if waiting:
             raise BrokenListing(f"{self._place}: {start_after} was named before and is not any more")
 

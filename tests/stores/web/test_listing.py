@@ -99,13 +99,14 @@ def test_sized_listing(tmp_path: Path, service: WebService) -> None:
     answer = by_name(
         a=file(b"a"),
         gone=http(404),
+        page=http(200, "<html>no such file", Content_Type="text/html"),
         soon=soon,
         broken=http(500),
         endless=endless,
         z=file(b"zz", etag='W/"z"'),
     )
     with serving(answer) as script:
-        place = a_list(tmp_path, "z", "gone", "soon", "broken", "endless", "a", url=script.endpoint)
+        place = a_list(tmp_path, "z", "gone", "page", "soon", "broken", "endless", "a", url=script.endpoint)
         source = service.source(place, sized=True)
         (page,) = source.pages("", cancelled=NEVER)
         assert [(entry.key, entry.size, entry.etag) for entry in page] == [
@@ -116,6 +117,11 @@ def test_sized_listing(tmp_path: Path, service: WebService) -> None:
         ]
         assert source.take_unlistable() == [
             ("gone.tar", f"look at {script.endpoint}/gone.tar: 404 Not Found"),
+            (
+                "page.tar",
+                f"look at {script.endpoint}/page.tar: 127.0.0.1:{script.port} answered with a web page instead "
+                "of it; perhaps this network wants a login first",
+            ),
             ("broken.tar", f"look at {script.endpoint}/broken.tar: 500 Internal Server Error"),
         ]
 
@@ -144,11 +150,14 @@ def test_sized_without_server(tmp_path: Path, service: WebService) -> None:
 
 
 def test_hosts(tmp_path: Path, service: WebService) -> None:
-    """A list of one host speaks for it, also when it is opened anew; one of several speaks for none, and one
-    that answers is enough when they are knocked at."""
+    """A list of one host speaks for it once it was read, also when it is opened anew; one of several speaks for
+    none, and one that answers is enough when they are knocked at. Files that are read of a list that nobody
+    listed say nothing of the others."""
     with serving(http(200)) as script:
         nobody = f"http://127.0.0.1:{free_port()}"
         place = a_list(tmp_path, f"{script.endpoint}/a")
+        assert service.source(place).host == ""
+        assert service.source(place).stat(f"{script.endpoint}/a").entry.size == 0
         assert service.source(place).host == ""
         names(service.source(place))
         again = service.source(place)

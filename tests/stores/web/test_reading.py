@@ -334,6 +334,29 @@ def test_stat(service: WebService) -> None:
         assert not info.metadata.checksums
 
 
+def test_hashes_of_stored_gzip(service: WebService) -> None:
+    """The hash of what is stored is none of what comes, where it was unpacked on the way."""
+    hashed = {"x_goog_hash": "crc32c=n03x6A=="}
+    for stored, known in (("gzip", False), ("identity", True)):
+        with serving(file(DATA, etag=ETAG, x_goog_stored_content_encoding=stored, **hashed)) as script:
+            source, entry = at(service, script)
+            assert ("crc32c" in source.stat(entry.key).metadata.checksums) is known
+
+
+def test_empty_files(service: WebService) -> None:
+    """A file of no bytes is read as that, however the server says it; one that has some by now is not."""
+    for empty in (http(200), http(416, "not satisfiable"), http(416, Content_Range="bytes */0")):
+        with serving(empty) as script:
+            source, entry = at(service, script)
+            assert all_of(source, msgspec.structs.replace(entry, size=0)) == b""
+    chunked = http(200, b"3\r\nabc\r\n0\r\n\r\n", Transfer_Encoding="chunked")
+    for more in (chunked, http(200, "x"), http(206, "x", Content_Range="bytes 0-0/1")):
+        with serving(more) as script:
+            source, entry = at(service, script)
+            with pytest.raises(TransferError):
+                all_of(source, msgspec.structs.replace(entry, size=0))
+
+
 @pytest.mark.parametrize("refusal", [403, 405, 501])
 def test_stat_without_head(service: WebService, refusal: int) -> None:
     """Where HEAD is refused, the first byte tells; a file that is not there is asked for once."""
