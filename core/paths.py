@@ -68,6 +68,10 @@ class Paths(msgspec.Struct, frozen=True, kw_only=True):
     def connections(self) -> Path:
         return self.config_dir / "connections.json"
 
+    @property
+    def repos(self) -> Path:
+        return self.config_dir / "repos.json"
+
     def create(self) -> None:
         """Make the folders that the engine needs, each new one for its owner only.
 

@@ -25,6 +25,7 @@ from core.engine.moving.pacing import Pacing
 from core.engine.network.mending import CredentialWatch
 from core.engine.network.network import Network
 from core.engine.planning.deletions import WordLimits
+from core.engine.repositories import Repositories
 from core.engine.storebook import StoreBook
 from core.engine.upkeep.housekeeping import Housekeeping
 from core.engine.upkeep.leftovers import Leftovers
@@ -42,6 +43,7 @@ from core.messages import (
     CleanUploads,
     Command,
     ConnectionsChanged,
+    DropRepo,
     ForgetJob,
     GetJob,
     GetLimit,
@@ -49,6 +51,7 @@ from core.messages import (
     ImportProfiles,
     JobChanged,
     JobForgotten,
+    KeepRepo,
     Limit,
     ListAttempts,
     ListBuckets,
@@ -57,8 +60,10 @@ from core.messages import (
     ListFolders,
     ListItems,
     ListJobs,
+    ListRepos,
     ListUploads,
     LogPage,
+    LookAtRepo,
     Measure,
     Noticed,
     PauseJob,
@@ -72,6 +77,7 @@ from core.messages import (
     ResumeJob,
     RetryJob,
     SaveConnection,
+    SearchRepos,
     SetLimit,
     Snapshot,
     StartJob,
@@ -81,6 +87,8 @@ from core.messages import (
 )
 from core.model import EngineStatus, Level, Notice
 from core.paths import Paths
+from core.proxies import keep_passwords_out_of_logs
+from core.repos import RepoRegistry
 from core.safe_text import safe_text
 from core.secrets import SecretVault
 from core.settings import Settings
@@ -99,6 +107,7 @@ class Engine:
 
     def __init__(self, paths: Paths, settings: Settings) -> None:
         self._paths, self._settings = paths, settings
+        keep_passwords_out_of_logs()
         self._hub = EventHub()
         self._boot_id = secrets.token_hex(8)
         self._started = time.time()
@@ -253,6 +262,7 @@ class Engine:
     def _make_handlers(self) -> dict[type, Callable[[Any], Awaitable[Any]]]:
         jobs, desk, looking = self._jobs, self._desk, self._looking
         uploads = Uploads(self._journal.uploads, self._stores)
+        repositories = Repositories(RepoRegistry(self._paths.repos), self._stores)
         return {
             Ping: self._ping,
             ReadLog: self._read_log,
@@ -265,6 +275,11 @@ class Engine:
             ImportProfiles: self._import_profiles,
             ProvideKeys: self._provide_keys,
             ListBuckets: self._in_thread(looking.buckets),
+            ListRepos: self._in_thread(repositories.list),
+            KeepRepo: self._in_thread(repositories.keep),
+            DropRepo: self._in_thread(repositories.drop),
+            SearchRepos: self._in_thread(repositories.search),
+            LookAtRepo: self._in_thread(repositories.look),
             ListEntries: self._in_thread(looking.entries),
             ListUploads: self._in_thread(uploads.list),
             CleanUploads: self._in_thread(uploads.clean),

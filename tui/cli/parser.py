@@ -54,6 +54,7 @@ def build_parser() -> ArgumentParser:
     _looking(commands)
     _jobs(commands)
     _connections(commands)
+    _repos(commands)
     _order(commands)
     _program(commands)
     return parser
@@ -501,6 +502,45 @@ examples:
     bring.add_argument("what", choices=("aws",), metavar="aws", help="~/.aws/config and ~/.aws/credentials")
     bring.add_argument("names", nargs="*", metavar="PROFILE", help="only these")
     _json(bring)
+
+
+def _repos(commands: Commands[ArgumentParser]) -> None:
+    top = _command(commands, "repos", "repos:list_all", "list, add, remove and search repositories of a Hub")
+    _json(top)
+    below = top.add_subparsers(title="commands", metavar="COMMAND")
+    listing = _command(below, "list", "repos:list_all", "list the kept repositories")
+    _json(listing)
+    add = _command(
+        below,
+        "add",
+        "repos:add",
+        "look at a repository and keep it",
+        """\
+examples:
+  haulier repos add gpt2
+  haulier repos add databricks/databricks-dolly-15k --dataset --description "for the course"
+""",
+    )
+    add.add_argument("id", metavar="ID", help="gpt2, org/name, or hf://datasets/org/name@revision")
+    _repo_options(add)
+    add.add_argument("--revision", metavar="REV", help="a branch, a tag or a commit (default: its main branch)")
+    add.add_argument("--description", metavar="TEXT", help="what you want to remember of it")
+    add.add_argument("--unchecked", action="store_true", help="do not ask the Hub for it")
+    remove = _command(below, "remove", "repos:remove", "keep repositories no longer; fetched files stay")
+    remove.add_argument("ids", nargs="+", metavar="ID")
+    _repo_options(remove)
+    search = _command(below, "search", "repos:search", "search a Hub for datasets, models or spaces")
+    search.add_argument("words", nargs="+", metavar="WORDS")
+    _repo_options(search)
+    search.add_argument("--limit", type=int, default=20, metavar="N", help="at most so many (default 20)")
+
+
+def _repo_options(parser: ArgumentParser) -> None:
+    kind = parser.add_mutually_exclusive_group()
+    for name in ("model", "dataset", "space"):
+        kind.add_argument(f"--{name}", dest="kind", action="store_const", const=f"{name}s")
+    parser.add_argument("--connection", metavar="NAME", help="a Hub connection (default: as hf:// means)")
+    _json(parser)
 
 
 def _connection_options(parser: ArgumentParser) -> None:
