@@ -145,7 +145,8 @@ class StoreBook:
                 if place.kind not in ("local", "disk"):
                     with suppress(HaulierError):
                         store = self.look(place, spec.adhoc)
-                        if isinstance(store, Remote) and store.host:
+                        many_hosts = isinstance(store, WebSource) and not store.host
+                        if isinstance(store, Remote) and not many_hosts:
                             stores.append(store)
             found.append(tuple(stores))
         return found

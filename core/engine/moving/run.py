@@ -16,6 +16,7 @@ from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
+from core.engine.campaigns.packed import pack_campaign
 from core.engine.journal.journal import Journal
 from core.engine.journal.rows import ItemRow, JobRow
 from core.engine.moving.committer import Committer, Outcome, Totals
@@ -32,6 +33,7 @@ from core.engine.network.retry import parse_policy
 from core.engine.planning.deletions import DeleteHash
 from core.engine.planning.detours import Detours
 from core.engine.planning.drift import DriftCheck, drift_words, seen_listing, seen_path
+from core.engine.planning.moved_on import moved_on
 from core.engine.planning.planner import Planner
 from core.engine.planning.route import Route
 from core.engine.planning.sorting import drop_listings
@@ -86,6 +88,7 @@ class JobRun:
         self._policy = parse_policy(self._options.retry)
         self._reserve = self._options.reserve if self._options.reserve >= 0 else shared.reserve
         self._word_limits = shared.word_limits
+        self._moved_on = ""  # of branches: what is said of them at the end
         self._drift_check, self._drift = shared.drift_check, row.counts.drift
         self.tuning = tuning
         self.bandwidth = Bandwidth(tuning.bandwidth, shared.bandwidth)
@@ -106,7 +109,7 @@ class JobRun:
             self.job, shared.destinations, lambda text: reports.notice(Level.INFO, safe_text(text))
         )
         self._disks = DiskWatch(shared.disks, self._reserve)
-        self._site = Site(row.routes, [], [], self._claims, self._disks)
+        self._site = Site(row.routes, [], [], self._claims, self._disks, reads_back=bool(self._spec.batch_of))
         self.totals = Totals()
         self._expected = 0  # entries, by the last listing of the same places
         self._waits = 0  # for the network, while planning
@@ -343,6 +346,8 @@ class JobRun:
             self._raise_plan_error()
         if self._stop is Stop.CANCEL:
             return self._stopped_end()
+        if self._spec.batches is not None and self._plan is not None:
+            return pack_campaign(self.row, self._spec.batches, self._plan, self._journal)
         return RunEnd(JobState.PLANNED, plan=self._plan)
 
     def _stopped_end(self) -> RunEnd:
@@ -358,7 +363,7 @@ class JobRun:
     def _final_end(self) -> RunEnd:
         counts = self.counts()
         plan = self._plan
-        drifted = drift_words(self._drift) if self._drift is not None else ""
+        drifted = drift_words(self._drift) if self._drift is not None else self._moved_on
         if counts.files_failed:
             words = failure_words(self._spec.kind, counts, plan)
             return RunEnd(JobState.PARTIAL, f"{words}; {drifted}" if drifted else words, plan=plan)
@@ -370,6 +375,10 @@ class JobRun:
             self.job, self._spec, site.routes, site.sources, self._journal, self._stores, self._drain
         )
         self._drift = check.find(self._drift_check, self._reports.notice) or self._drift
+        if self._spec.kind is not JobKind.VERIFY and not self._drain.is_set():
+            self._moved_on = moved_on(site.routes, self._stores, self._spec.adhoc)
+            if self._moved_on:
+                self._reports.notice(Level.WARNING, self._moved_on)
 
     # ------------------------------------------------------------ planning
 

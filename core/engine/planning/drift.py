@@ -109,7 +109,7 @@ class SeenListing:
 
 def seen_listing(path: Path, spec: JobSpec, how: str) -> SeenListing | None:
     """For the planner of this job; None where its source will not be listed again."""
-    if how == "never" or spec.kind is JobKind.VERIFY or spec.broken_of:
+    if how == "never" or spec.kind is JobKind.VERIFY or spec.broken_of or spec.batches or spec.batch_of:
         return None
     if any(pair.source.kind not in ("local", "s3") for pair in spec.pairs):
         return None  # a commit does not change, and a list is taken as it was

@@ -24,6 +24,7 @@ from core.stores.s3 import S3Bucket
 from core.stores.s3.capability import look
 from core.stores.s3.errors import Doing
 from core.stores.s3.multipart import MAX_PART
+from core.units import format_count, format_eta
 
 log = logging.getLogger(__name__)
 
@@ -45,6 +46,8 @@ class Guarantees:
                 card = self._card(route.source)
                 if card is not None:
                     said.update(dict.fromkeys(self._at_source(route, card, biggest)))
+            if route.source.kind == "hub" and moves:
+                said.update(dict.fromkeys(self._quota(route, plan)))
             if route.target.kind == "s3" and (moves or plan.delete.count):
                 card = None if route.creates_bucket else self._card(route.target)
                 if card is not None:
@@ -54,6 +57,21 @@ class Guarantees:
         return list(said)
 
     # ------------------------------------------------------------ the stores
+
+    def _quota(self, route: Route, plan: PairPlan) -> Iterator[str]:
+        """What the account's request quota alone will take; every file is at least one request."""
+        try:
+            window = self._stores.hub(route.source.connection, self._spec.adhoc).resolvers()
+        except (HaulierError, TransferError):
+            return
+        files = plan.copy.count + plan.overwrite.count
+        if window is None or files <= window.requests:
+            return
+        seconds = files / window.requests * window.seconds
+        yield (
+            f"{_name(route.source)}: {format_count(files)} files take at least {format_eta(seconds)} of this "
+            f"account's quota ({format_count(window.requests)} requests in {window.seconds:.0f} s)"
+        )
 
     def _at_source(self, route: Route, card: CapabilityCard, biggest: int) -> Iterator[str]:
         who = _name(route.source)

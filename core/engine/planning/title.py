@@ -7,6 +7,9 @@ from core.model import JobKind, JobSpec
 
 def make_title(spec: JobSpec) -> str:
     """Sources and target, buckets of one connection together."""
+    if spec.batch_of:
+        what = "check of batch" if spec.kind is JobKind.VERIFY else "batch"
+        return f"{what} {spec.batch} of job {spec.batch_of}: {_places(spec)}"
     if spec.broken_of:
         what = "again" if spec.kind is JobKind.VERIFY else "repair"
         return f"{what} {spec.broken_of}: {_places(spec)}"

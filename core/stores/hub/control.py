@@ -205,7 +205,7 @@ class Control:
         for _ in range(MAX_REDIRECTS + 1):
             self._quotas.take(API, doing, cancelled)
             status, headers, data, with_token = self._once(doing, method, url, body)
-            self._quotas.told(headers.get("ratelimit", ""))
+            self._quotas.told(headers.get("ratelimit", ""), headers.get("ratelimit-policy", ""))
             if status < 300:
                 return data, headers
             if status not in REDIRECTS:

@@ -2,7 +2,8 @@
 
 Source: "Hub rate limits" in the Hub documentation. Every answer tells the quota that it was charged to, after
 draft-ietf-httpapi-ratelimit-headers: `RateLimit: "resolvers";r=0;t=55` (requests left, seconds until they are
-new). Quotas belong to an account: one `Quotas` serves everything that one Hub is asked with one token.
+new), and how large it is: `RateLimit-Policy: "fixed window";"resolvers";q=5000;w=300`. Quotas belong to an
+account: one `Quotas` serves everything that one Hub is asked with one token.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import re
 import threading
 import time
+from typing import NamedTuple
 
 from core.errors import Throttled
 from core.stores.base import CancelFlag, Cancelled
@@ -20,13 +22,28 @@ LONGEST = 3600.0  # seconds that a server's word is believed
 WAITED_HERE = 5.0  # seconds; longer pauses are the caller's, who may have other work
 STEP = 0.05
 _ITEM = re.compile(r'\s*"([a-z0-9_ -]{1,64})"((?:\s*;\s*[a-z]+=[^;,"]{1,32})*)', re.IGNORECASE)
+_POLICY = re.compile(r";\s*([qw])=(\d{1,12})(?![\d.])")
 _NUMBER = re.compile(r";\s*([rt])=(\d{1,12})(?![\d.])")
+
+
+class Window(NamedTuple):
+    """How many requests are allowed in how many seconds."""
+
+    requests: int
+    seconds: float
+
+
+# Of the official Hub, where it has not told yet ("Hub rate limits", August 2026): without an account, and with
+# a free one.
+ANONYMOUS = Window(3000, 300.0)
+FREE = Window(5000, 300.0)
 
 
 class Quotas:
     """What is known of the quotas of one account. Called from many threads."""
 
     def __init__(self) -> None:
+        self._windows: dict[str, Window] = {}
         self._left: dict[str, tuple[int, float]] = {}  # requests, and when they are new (monotonic seconds)
         self._lock = threading.Lock()
 
@@ -56,8 +73,16 @@ class Quotas:
                 )
             time.sleep(min(STEP, max(new - time.monotonic(), 0.001)))
 
-    def told(self, header: str) -> None:
-        """After every answer: its RateLimit header, which may be empty or nonsense."""
+    def window(self, name: str) -> Window | None:
+        """What the Hub told of a quota as a whole; None when it did not yet."""
+        return self._windows.get(name)
+
+    def told(self, header: str, policy: str = "") -> None:
+        """After every answer: its headers RateLimit and RateLimit-Policy, which may be empty or nonsense."""
+        for item in _ITEM.finditer(policy[:1000]):
+            numbers = dict(_POLICY.findall(item[2]))
+            if int(numbers.get("q", 0)) and int(numbers.get("w", 0)):
+                self._windows[item[1].lower()] = Window(int(numbers["q"]), float(numbers["w"]))
         for name, left, seconds in read_limits(header):
             new = time.monotonic() + min(seconds, LONGEST)
             with self._lock:

@@ -144,7 +144,8 @@ class Reading:
         stall: float,
         xet: Xet,
     ) -> None:
-        """Of `connection` only `ca_file` and `verify_tls` are looked at."""
+        """Of `connection` only `ca_file`, `verify_tls` and `proxy` are looked at. `own_way`: this Hub is reached
+        as other programs would not reach it."""
         self.origins = origins
         self.xet = xet
         self.served = xet.served
@@ -155,6 +156,7 @@ class Reading:
         self._forget_token = forget_token
         self._quotas = quotas
         self._stall = stall
+        self.own_way = bool(connection.ca_file or connection.proxy or not connection.verify_tls)
         self._client: SyncClient = base_client(connection).read_timeout(timedelta(seconds=stall)).build()
 
     def close(self) -> None:
@@ -181,6 +183,42 @@ class Reading:
         with self.xet.body(wanted, file_hash, cancelled) as streamed:
             yield streamed
 
+    def storage_url(self, wanted: Wanted, cancelled: CancelFlag) -> str:
+        """A signed URL of the whole file at the Hub's storage; empty when the Hub serves the file itself. Only
+        the Hub is asked, and by its token. Raises as `body` does."""
+        if url := self._urls.get(wanted.key):
+            return url
+        doing = wanted.doing
+        self._quotas.take(RESOLVERS, doing, cancelled)
+        url = self.origins.url(wanted.repo.resolve_path(wanted.commit, wanted.entry.key))
+        for _ in range(MAX_REDIRECTS + 1):
+            if cancelled.is_set():
+                raise Cancelled
+            host, asked, token = host_of(url), time.monotonic(), self._token()
+            try:
+                with self._asked(url, wanted, token) as response:
+                    self.heard[host] = time.monotonic()
+                    self._quotas.told(
+                        header_of(response, "ratelimit") or "", header_of(response, "ratelimit-policy") or ""
+                    )
+                    check_told(response, wanted)
+                    if response.status not in REDIRECTS:
+                        self._check(response, wanted, url, token)
+                        return ""
+                    read_at_most(response, MAX_ERROR)
+                    led = next_hop(url, header_of(response, "location") or "", doing)
+                    if not self.origins.is_hub(led):
+                        self._urls.keep(wanted.key, led, header_of(response, "date") or "")
+                        return led
+            except PyreqwestError as error:
+                raise broken(error, doing, host, asked) from None
+            url = led
+        raise FileTrouble(f"{doing}: more than {MAX_REDIRECTS} redirects")
+
+    def forget_url(self, key: Key, url: str) -> None:
+        """Storage refused this signed URL."""
+        self._urls.forget(key, url)
+
     @contextmanager
     def _led(self, wanted: Wanted, cancelled: CancelFlag) -> Iterator[HubBody]:
         """From the known URL or the Hub along all redirects to the bytes."""
@@ -200,7 +238,10 @@ class Reading:
                 with self._asked(url, wanted, token) as response:
                     self.heard[host] = time.monotonic()
                     if from_hub:
-                        self._quotas.told(header_of(response, "ratelimit") or "")
+                        self._quotas.told(
+                            header_of(response, "ratelimit") or "",
+                            header_of(response, "ratelimit-policy") or "",
+                        )
                         check_told(response, wanted)
                     if response.status not in REDIRECTS:
                         self._check(response, wanted, url, token)

@@ -11,8 +11,8 @@ import httpx
 from core.model import Connection
 from core.stores.hub.control import Control
 from core.stores.hub.names import MAIN, RepoName
-from core.stores.hub.origins import Origins
-from core.stores.hub.quota import Quotas
+from core.stores.hub.origins import OFFICIAL, Origins
+from core.stores.hub.quota import ANONYMOUS, FREE, RESOLVERS, Quotas, Window
 from core.stores.hub.reading import Reading
 from core.stores.hub.repo import Checkpoint, HubRepo
 from core.stores.hub.tokens import Token
@@ -82,6 +82,13 @@ class HubService:
         """The token was refused: look for a mended one at the next request."""
         with self._lock:
             self._token_known = False
+
+    def resolvers(self) -> Window | None:
+        """How many files may be asked for in what time; None when nobody knows. Raises BadCredentials."""
+        told = self.quotas.window(RESOLVERS)
+        if told is not None or self.origins.endpoint != OFFICIAL:
+            return told
+        return FREE if self.token() is not None else ANONYMOUS
 
     def served(self) -> dict[str, int]:
         """Bytes of content by the host that sent them."""
