@@ -1,4 +1,4 @@
-"""connections list, add, test, edit, remove, import aws.
+"""connections list, add, test, edit, remove, import aws, import hub.
 
 A secret is read hidden from the terminal, or from stdin; it goes to the engine once and is nowhere kept here.
 """
@@ -6,15 +6,18 @@ A secret is read hidden from the terminal, or from stdin; it goes to the engine 
 from __future__ import annotations
 
 import asyncio
+import os
 import secrets
 import sys
 import time
 from argparse import Namespace
 from getpass import getpass
 from pathlib import Path
+from typing import Literal
 
 import msgspec
 
+from core.adhoc import hub_from_environment, hub_token_file
 from core.capability_card import UNKNOWN, CapabilityCard, age_words, fields, rows
 from core.errors import Code, HaulierError
 from core.messages import (
@@ -28,6 +31,7 @@ from core.messages import (
     TestReport,
 )
 from core.model import (
+    HUB_TOKEN,
     AnonymousCredentials,
     ChainCredentials,
     Connection,
@@ -35,6 +39,7 @@ from core.model import (
     ProfileCredentials,
     SecretKeys,
     SessionCredentials,
+    TokenFileCredentials,
 )
 from core.safe_text import safe_text
 from core.units import format_when
@@ -60,7 +65,7 @@ async def _list(chosen: Namespace, output: Output) -> int:
         return 0
     _print_list(output, found)
     if output.verbose:
-        for each in found.connections:
+        for each in (one for one in found.connections if one.kind == "s3"):
             output.line("")
             _print_card(output, each.name, found.cards.get(each.name))
     return 0
@@ -70,7 +75,7 @@ def _print_list(output: Output, found: ConnectionList) -> None:
     lines = [
         (
             safe_text(each.name),
-            safe_text(each.endpoint) or "AWS",
+            _endpoint(each),
             safe_text(each.region) or "–",
             _source(each.credentials) + (" (locked)" if each.name in found.locked else ""),
             format_when(each.tested_at, 0) or "never",
@@ -103,16 +108,20 @@ async def _show(chosen: Namespace, output: Output) -> int:
         told = fields(card) if card is not None else None
         output.record("connection", **_fields(connection), locked=locked, card=told)
         return 0
+    is_hub = connection.kind == "hub"
+    of_s3 = (("region", safe_text(connection.region) or "–"), ("addressing", connection.addressing))
     for name, value in (
-        ("endpoint", safe_text(connection.endpoint) or "AWS"),
-        ("region", safe_text(connection.region) or "–"),
-        ("addressing", connection.addressing),
+        ("kind", "Hub" if is_hub else "S3"),
+        ("endpoint", _endpoint(connection)),
+        *(() if is_hub else of_s3),
         ("TLS", "checked" if connection.verify_tls else "certificates are not checked"),
-        ("keys", _source(connection.credentials) + (" (locked)" if locked else "")),
+        ("proxy", safe_text(connection.proxy) or "as the environment says"),
+        ("token" if is_hub else "keys", _source(connection.credentials) + (" (locked)" if locked else "")),
         ("tested", format_when(connection.tested_at, 0) or "never"),
     ):
         output.line(f"{name:<20}{value}")
-    _print_card(output, connection.name, card)
+    if not is_hub:
+        _print_card(output, connection.name, card)
     return 0
 
 
@@ -121,15 +130,18 @@ def add(chosen: Namespace, output: Output) -> int:
 
 
 async def _add(chosen: Namespace, output: Output) -> int:
-    keys = _read_keys(chosen)
+    kind: Literal["s3", "hub"] = "hub" if chosen.hub else "s3"
+    keys = _read_keys(chosen, kind, needed=True)
     connection = Connection(
         name=chosen.name,
+        kind=kind,
+        proxy=chosen.proxy or "",
         endpoint=chosen.endpoint or "",
         region=chosen.region or "",
         addressing=chosen.addressing or "auto",
         ca_file=_ca_file(chosen),
         verify_tls=chosen.verify_tls is not False,
-        credentials=_credentials(chosen) or ChainCredentials(),
+        credentials=_credentials(chosen, keys) or ChainCredentials(),
     )
     async with open_session(chosen) as session:
         return await _test_and_save(session, output, chosen, connection, keys, replaces="")
@@ -142,15 +154,20 @@ def edit(chosen: Namespace, output: Output) -> int:
 async def _edit(chosen: Namespace, output: Output) -> int:
     async with open_session(chosen) as session:
         old = await _named(session, chosen.name)
-        keys = _read_keys(chosen)
+        if chosen.hub and old.kind != "hub":
+            raise HaulierError(
+                Code.USAGE, f"{safe_text(old.name)} is an S3 connection", "Add another one for a Hub."
+            )
+        keys = _read_keys(chosen, old.kind, needed=False)
         changes: dict[str, object] = {
             "name": chosen.rename,
             "endpoint": chosen.endpoint,
+            "proxy": chosen.proxy,
             "region": chosen.region,
             "addressing": chosen.addressing,
             "ca_file": _ca_file(chosen) if chosen.ca_file is not None else None,
             "verify_tls": chosen.verify_tls,
-            "credentials": _credentials(chosen),
+            "credentials": _credentials(chosen, keys),
         }
         given = {name: value for name, value in changes.items() if value is not None}
         if not given:
@@ -199,7 +216,9 @@ async def _test_and_save(
     if output.json:
         output.record("connection", **_fields(saved))
     else:
-        output.say(f"Saved: {safe_text(saved.name)}. Look around: haulier ls {safe_text(saved.name)}:")
+        look = "repos search --connection {} WORDS" if saved.kind == "hub" else "ls {}:"
+        name = safe_text(saved.name)
+        output.say(f"Saved: {name}. Look around: haulier {look.format(name)}")
     return 0
 
 
@@ -214,7 +233,7 @@ async def _tell_where(session: Session, output: Output, *, in_memory: bool) -> N
         raise HaulierError(
             Code.BLOCKED,
             f"Keys cannot be kept here: {safe_text(found.keeps_secrets_in)}",
-            "Use --profile, or --memory to keep them in the engine's memory until it stops.",
+            "Use --profile (of a Hub: --token-file), or --memory: in the engine's memory until it stops.",
         )
 
 
@@ -260,6 +279,8 @@ def bring(chosen: Namespace, output: Output) -> int:
 
 
 async def _bring(chosen: Namespace, output: Output) -> int:
+    if chosen.what == "hub":
+        return await _bring_hub(chosen, output)
     async with open_session(chosen) as session:
         before = {each.name for each in (await session.call(ListConnections())).connections}
         after = await session.call(ImportProfiles(names=tuple(chosen.names)))
@@ -276,6 +297,49 @@ async def _bring(chosen: Namespace, output: Output) -> int:
     return 0
 
 
+async def _bring_hub(chosen: Namespace, output: Output) -> int:
+    """A connection that refers to the token file of the Hub's own tools; the token stays there."""
+    if len(chosen.names) > 1:
+        raise HaulierError(Code.USAGE, "The Hub's token becomes one connection", "Give one name, or none.")
+    path = hub_token_file(os.environ)
+    if not path.is_file():
+        told = " HF_TOKEN is set, and hf:// uses it as it is." if os.environ.get("HF_TOKEN") else ""
+        raise HaulierError(
+            Code.NOT_FOUND,
+            f"There is no Hub token at {safe_text(str(path))}.{told}",
+            "Make one with `hf auth login`, or type it: haulier connections add NAME --hub",
+        )
+    endpoint = hub_from_environment(os.environ)[0].endpoint
+    credentials = TokenFileCredentials(path=str(path))
+    async with open_session(chosen) as session:
+        connections = (await session.call(ListConnections())).connections
+        like = [one for one in connections if one.credentials == credentials and one.endpoint == endpoint]
+        if like:
+            output.say(f"{safe_text(like[0].name)} refers to {safe_text(str(path))} already.")
+            return 0
+        taken = {one.name for one in connections}
+        free = next(
+            name for name in ("hub", *(f"hub-{n}" for n in range(2, len(taken) + 3))) if name not in taken
+        )
+        saved = await session.call(
+            SaveConnection(
+                connection=Connection(
+                    name=chosen.names[0] if chosen.names else free,
+                    kind="hub",
+                    endpoint=endpoint,
+                    credentials=credentials,
+                ),
+                untested_ok=True,
+            )
+        )
+    if output.json:
+        output.record("connection", **_fields(saved))
+    else:
+        name = safe_text(saved.name)
+        output.say(f"Made: {name} (untested: haulier connections test {name}). The token stays where it is.")
+    return 0
+
+
 # ---------------------------------------------------------------- what was typed
 
 
@@ -288,8 +352,10 @@ async def _named(session: Session, name: str) -> Connection:
     )
 
 
-def _credentials(chosen: Namespace) -> Credentials | None:
-    if chosen.access_key_id is not None:
+def _credentials(chosen: Namespace, keys: SecretKeys | None) -> Credentials | None:
+    if chosen.token_file is not None:
+        return TokenFileCredentials(path=str(Path(chosen.token_file).expanduser().absolute()))
+    if keys is not None:
         return SessionCredentials(ref="typed")  # the engine says where the keys really went
     if chosen.profile is not None:
         return ProfileCredentials(profile=chosen.profile)
@@ -298,8 +364,13 @@ def _credentials(chosen: Namespace) -> Credentials | None:
     return ChainCredentials() if chosen.chain else None
 
 
-def _read_keys(chosen: Namespace) -> SecretKeys | None:
-    """The keys as typed, or None when none are. Raises HaulierError (usage)."""
+def _read_keys(chosen: Namespace, kind: str, *, needed: bool) -> SecretKeys | None:
+    """The keys or the token as typed, or None when none are. Of a Hub a `needed` one is asked for where nothing
+    says another source. Raises HaulierError (usage)."""
+    if kind == "hub":
+        return _read_token(chosen, needed=needed)
+    if chosen.token or chosen.token_file is not None:
+        raise HaulierError(Code.USAGE, "A token is for Hubs", "Say --hub, or give access keys.")
     if chosen.access_key_id is None:
         if chosen.secret_stdin:
             raise HaulierError(Code.USAGE, "--secret-stdin needs --access-key-id")
@@ -317,6 +388,33 @@ def _read_keys(chosen: Namespace) -> SecretKeys | None:
     if not secret:
         raise HaulierError(Code.USAGE, "The secret is empty")
     return SecretKeys(access_key_id=chosen.access_key_id, secret_access_key=secret, session_token=token)
+
+
+def _read_token(chosen: Namespace, *, needed: bool) -> SecretKeys | None:
+    if chosen.access_key_id is not None or chosen.profile is not None or chosen.chain:
+        raise HaulierError(
+            Code.USAGE,
+            "Access keys, profiles and the AWS chain are not for Hubs",
+            "Use --token-file, --anonymous, or type a token.",
+        )
+    elsewhere = chosen.token_file is not None or chosen.anonymous
+    if elsewhere and chosen.secret_stdin:
+        raise HaulierError(Code.USAGE, "--secret-stdin gives a token, and another source was named, too")
+    if elsewhere or not (needed or chosen.token or chosen.secret_stdin):
+        return None
+    if chosen.secret_stdin:
+        token = sys.stdin.readline().strip()
+    elif sys.stdin.isatty():
+        token = getpass("Token (not shown): ")
+    else:
+        raise HaulierError(
+            Code.USAGE,
+            "There is no terminal to type the token at",
+            "Give it on stdin with --secret-stdin, or use --token-file or --anonymous.",
+        )
+    if not token:
+        raise HaulierError(Code.USAGE, "The token is empty", "Without one: --anonymous.")
+    return SecretKeys(access_key_id=HUB_TOKEN, secret_access_key=token)
 
 
 def _ca_file(chosen: Namespace) -> str:
@@ -352,8 +450,15 @@ def _print_card(output: Output, name: str, card: CapabilityCard | None, write: s
         output.say(f"What is {UNKNOWN} needs a write test: haulier connections {safe_text(write)}")
 
 
+def _endpoint(connection: Connection) -> str:
+    official = "the official Hub" if connection.kind == "hub" else "AWS"
+    return safe_text(connection.endpoint) or official
+
+
 def _source(credentials: Credentials) -> str:
     match credentials:
+        case TokenFileCredentials(path=path):
+            return f"token file {safe_text(path)}"
         case ProfileCredentials(profile=profile):
             return f"profile {safe_text(profile)}"
         case ChainCredentials():
@@ -368,6 +473,8 @@ def _source(credentials: Credentials) -> str:
 def _fields(connection: Connection) -> dict[str, object]:
     return {
         "name": connection.name,
+        "kind": connection.kind,
+        "proxy": connection.proxy,
         "endpoint": connection.endpoint,
         "region": connection.region,
         "addressing": connection.addressing,

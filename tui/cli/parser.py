@@ -477,6 +477,8 @@ examples:
   haulier connections add minio --endpoint http://10.0.0.5:9000 --access-key-id AKIA…
   pass s3/minio | haulier connections add minio --endpoint … --access-key-id AKIA… --secret-stdin
   haulier connections add open --endpoint https://data.example.org --anonymous
+  haulier connections add hub --hub --token-file ~/.cache/huggingface/token
+  haulier connections add mirror --hub --endpoint https://hf-mirror.com --anonymous
 """,
     )
     add.add_argument("name", metavar="NAME", help="what you will write before the colon")
@@ -489,7 +491,14 @@ examples:
     _connection_options(edit)
     test = _command(below, "test", "connections:test", "try a connection and say what works")
     test.add_argument("name", metavar="NAME")
-    test.add_argument("--bucket", default="", metavar="BUCKET", help="list and read in this bucket")
+    test.add_argument(
+        "--bucket",
+        "--repo",
+        dest="bucket",
+        default="",
+        metavar="BUCKET",
+        help="list and read in this bucket, or in this repository of a Hub (datasets/org/name)",
+    )
     test.add_argument("--write", action="store_true", help="write and delete one small object in --bucket too")
     _json(test)
     show = _command(below, "show", "connections:show", "show one connection and what its service can do")
@@ -498,9 +507,16 @@ examples:
     remove = _command(below, "remove", "connections:remove", "remove connections and their stored secrets")
     remove.add_argument("names", nargs="+", metavar="NAME")
     _json(remove)
-    bring = _command(below, "import", "connections:bring", "make connections of the AWS profiles found here")
-    bring.add_argument("what", choices=("aws",), metavar="aws", help="~/.aws/config and ~/.aws/credentials")
-    bring.add_argument("names", nargs="*", metavar="PROFILE", help="only these")
+    bring = _command(
+        below, "import", "connections:bring", "make connections of AWS profiles, or of the Hub's own token file"
+    )
+    bring.add_argument(
+        "what",
+        choices=("aws", "hub"),
+        metavar="aws|hub",
+        help="~/.aws/config and ~/.aws/credentials; or where the Hub's own tools keep their token",
+    )
+    bring.add_argument("names", nargs="*", metavar="NAME", help="only these profiles; of hub: the name to give")
     _json(bring)
 
 
@@ -545,7 +561,15 @@ def _repo_options(parser: ArgumentParser) -> None:
 
 def _connection_options(parser: ArgumentParser) -> None:
     reach = parser.add_argument_group("how it is reached")
-    reach.add_argument("--endpoint", metavar="URL", help="http:// or https:// (default: AWS)")
+    reach.add_argument(
+        "--hub", action="store_true", help="a Hugging Face Hub: no region, no addressing, a token for keys"
+    )
+    reach.add_argument(
+        "--endpoint", metavar="URL", help="http:// or https:// (default: AWS; of a Hub: the official one)"
+    )
+    reach.add_argument(
+        "--proxy", metavar="URL", help="http://HOST:PORT for this connection alone; none: without any proxy"
+    )
     reach.add_argument("--region", metavar="REGION")
     style = reach.add_mutually_exclusive_group()
     style.add_argument("--path-style", dest="addressing", action="store_const", const="path")
@@ -566,12 +590,16 @@ def _connection_options(parser: ArgumentParser) -> None:
     )
     source.add_argument("--anonymous", action="store_true", help="requests are not signed")
     source.add_argument("--access-key-id", metavar="ID", help="keys of your own; the secret is asked for")
+    source.add_argument("--token-file", metavar="FILE", help="of a Hub: the file that holds its token")
+    source.add_argument("--token", action="store_true", help="of a Hub: it is asked for (the default)")
     secret.add_argument("--secret-stdin", action="store_true", help="read the secret from stdin instead")
     secret.add_argument(
         "--memory", action="store_true", help="without a keyring: keep keys in memory until the engine stops"
     )
     saving = parser.add_argument_group("test")
-    saving.add_argument("--bucket", default="", metavar="BUCKET", help="list and read in this bucket")
+    saving.add_argument(
+        "--bucket", "--repo", dest="bucket", default="", metavar="BUCKET", help="list and read there"
+    )
     saving.add_argument("--untested", action="store_true", help="save it although its test fails")
     _json(parser)
 
