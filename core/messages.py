@@ -413,7 +413,7 @@ class RepairJob(Command["Repaired"], frozen=True, kw_only=True, tag="repair_job"
 
 class CheckSystem(Command["SystemReport"], frozen=True, kw_only=True, tag="check_system"):
     """Whether this machine, and the place, are fit for moving `size` more bytes there: a folder (a hidden file
-    is written and removed) or an S3 place (asked for, nothing is written). `reserve` -1: the setting's."""
+    is written and removed), or servers (asked for, nothing is written). `reserve` -1: the setting's."""
 
     place: Place
     size: int = 0

@@ -1,4 +1,4 @@
-"""clean, repair, check: putting things in order, and looking whether they are."""
+"""clean, repair: putting things in order."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from argparse import Namespace
 from pathlib import Path
 
 from core.errors import Code, HaulierError
-from core.messages import CheckSystem, CleanUp, ListJobs, Repaired, RepairJob
-from core.model import JobState, JobView, Place
+from core.messages import CleanUp, ListJobs, Repaired, RepairJob
+from core.model import JobState, JobView
 from core.places import parse_place
 from core.safe_text import safe_text
-from core.units import format_bytes, format_count, format_duration, parse_size
+from core.units import format_bytes, format_count, format_duration
 from tui.cli import job_lines
 from tui.cli.output import Output
 from tui.cli.session import AnyName, Session, open_session
@@ -20,7 +20,6 @@ from tui.cli.session import AnyName, Session, open_session
 _AGE = re.compile(r"(\d+(?:\.\d+)?)\s*([smhdw])", re.ASCII)
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
 _REPAIRABLE = {JobState.PAUSED, JobState.BLOCKED, JobState.PARTIAL, JobState.FAILED}
-_MARKS = {"ok": "✓", "warn": "!", "fail": "✗"}
 
 
 def read_age(text: str) -> float:
@@ -160,35 +159,3 @@ def _tell_repaired(output: Output, done: Repaired) -> None:
         output.say("  the records agree with what is there")
     if job.state in (JobState.PAUSED, JobState.BLOCKED):
         output.say(f"  To go on: haulier resume {job.id}")
-
-
-# ---------------------------------------------------------------- check
-
-
-def check(chosen: Namespace, output: Output) -> int:
-    return asyncio.run(_check(chosen, output))
-
-
-async def _check(chosen: Namespace, output: Output) -> int:
-    try:
-        size = parse_size(chosen.size) if chosen.size else 0
-    except ValueError as error:
-        raise HaulierError(Code.USAGE, f"--size: {error}") from None
-    async with open_session(chosen) as session:
-        words = [chosen.place or chosen.path or str(session.settings.downloads_dir)]
-        place: Place = session.read_places(words)[0]
-        adhoc = session.adhoc_for([place])
-        await session.check_places(words, [place])
-        report = await session.call(
-            CheckSystem(place=place, size=size, reserve=session.settings.reserve, adhoc=adhoc)
-        )
-    for line in report.checks:
-        if output.json:
-            output.record("check", name=line.name, level=line.level, detail=line.detail, hint=line.hint)
-            continue
-        output.line(f"{_MARKS[line.level]} {line.name:<11}  {safe_text(line.detail)}")
-        if line.hint and line.level != "ok":
-            output.line(f"  {'':<11}  {safe_text(line.hint)}")
-    if output.json:
-        output.record("summary", place=str(place), ok=report.ok)
-    return 0 if report.ok else 3

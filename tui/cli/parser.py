@@ -648,7 +648,7 @@ the very content (by digest) are taken as done. Then: haulier resume JOB. Withou
     check = _command(
         commands,
         "check",
-        "clean:check",
+        "check:check",
         "system check: is there room, may it be written, can it be reached",
         """\
 Exit code 0: nothing failed (there may be warnings). 3: something did.
@@ -656,11 +656,14 @@ Exit code 0: nothing failed (there may be warnings). 3: something did.
 examples:
   haulier check /mnt/archive --size 4TiB
   haulier check prod:logs
+  haulier check hf://datasets/org/corpus /mnt/archive --size 2TiB
 """,
     )
-    check.add_argument("place", nargs="?", metavar="PATH", help="a folder or an S3 place (default: downloads)")
-    check.add_argument("--path", dest="path", metavar="PATH", help="the same")
-    check.add_argument("--size", metavar="SIZE", help="how much is to go there")
+    check.add_argument(
+        "places", nargs="*", metavar="PATH", help="folders, and any other places (default: downloads)"
+    )
+    check.add_argument("--path", dest="path", metavar="PATH", help="one more")
+    check.add_argument("--size", metavar="SIZE", help="how much is to go to the folder")
     check.add_argument("--reserve", metavar="SIZE", help="space to keep free on its file system")
     _json(check)
 

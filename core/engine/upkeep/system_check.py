@@ -1,7 +1,8 @@
 """Is this machine, and a place, fit for a transfer: one line for each thing that often stands in the way.
 
-Nothing is left behind: in a folder a hidden file is written, made durable and removed; an S3 place is only
-asked. Numbers are measured now, on this machine; the words after them say what they are measured against.
+Nothing is left behind: in a folder a hidden file is written, made durable and removed; servers are only asked
+(server_check.py). Numbers are measured now, on this machine; the words after them say what they are measured
+against.
 """
 
 from __future__ import annotations
@@ -12,16 +13,17 @@ import secrets
 import time
 from contextlib import suppress
 from pathlib import Path
-from typing import Literal
 
 import psutil
 
 from core.connection_desk import ConnectionDesk
 from core.engine.storebook import StoreBook
+from core.engine.upkeep.check_lines import line
 from core.engine.upkeep.disks import NEARLY_FULL, Room, nearest, room_at
 from core.engine.upkeep.mounts import Mount, mount_of
-from core.messages import CheckSystem, SystemCheckLine, SystemReport, TestConnection
-from core.model import Place
+from core.engine.upkeep.server_check import connection_lines, web_lines
+from core.errors import Code, HaulierError
+from core.messages import CheckSystem, SystemCheckLine, SystemReport
 from core.safe_text import safe_text
 from core.units import format_bytes, format_count
 
@@ -34,7 +36,6 @@ JOURNAL_ROOM = 1 * GIB
 _FAT = {"vfat", "msdos", "fat"}
 _NETWORK = ("nfs", "cifs", "smb", "fuse", "9p", "ceph", "lustre", "glusterfs", "afs")
 _PASSING = {"tmpfs", "ramfs"}
-Level = Literal["ok", "warn", "fail"]
 
 
 class SystemCheck:
@@ -48,29 +49,14 @@ class SystemCheck:
         reserve = command.reserve if command.reserve >= 0 else self._reserve
         if command.place.kind == "local":
             lines = _folder(command.place.path, command.size, reserve)
+        elif command.place.kind in ("web", "list"):
+            lines = web_lines(self._stores, command.place)
+        elif command.place.kind in ("s3", "hub"):
+            lines = connection_lines(self._desk, self._stores, command.place, command.adhoc)
         else:
-            lines = self._service(command.place, command)
+            raise HaulierError(Code.USAGE, f"{command.place} cannot be checked", "Name the disk's folder.")
         lines += [_journal_disk(self._metadata), _processors(), _memory(), _open_files()]
-        return SystemReport(checks=tuple(lines), ok=all(line.level != "fail" for line in lines))
-
-    def _service(self, place: Place, command: CheckSystem) -> list[SystemCheckLine]:
-        connection = self._stores.connection(place.connection, command.adhoc)
-        report = self._desk.test(TestConnection(connection=connection, bucket=place.bucket))
-        levels: dict[bool | None, Level] = {True: "ok", False: "fail", None: "warn"}
-        lines = []
-        for check in report.checks:
-            level = levels[check.ok]
-            hint = report.advice if level == "fail" else ""
-            lines.append(_line(check.name, level, safe_text(check.detail), safe_text(hint)))
-        skew = report.card.skew if report.card is not None else None
-        if skew is not None and all(line.name != "clock" for line in lines):  # only a wrong one is said there
-            side = "ahead of" if skew > 0 else "behind"
-            lines.insert(1, _line("clock", "ok", f"the server's is {abs(skew):.0f} s {side} this machine's"))
-        return lines
-
-
-def _line(name: str, level: Level, detail: str, hint: str = "") -> SystemCheckLine:
-    return SystemCheckLine(name=name, level=level, detail=detail, hint=hint)
+        return SystemReport(checks=tuple(lines), ok=all(each.level != "fail" for each in lines))
 
 
 def _folder(path: str, size: int, reserve: int) -> list[SystemCheckLine]:
@@ -81,76 +67,76 @@ def _folder(path: str, size: int, reserve: int) -> list[SystemCheckLine]:
         room = room_at(near)
         mount = mount_of(Path(near).stat().st_dev)
     except OSError as error:
-        return [*lines, _line("space", "fail", f"{where}: {error.strerror}", "mount or mend the disk")]
+        return [*lines, line("space", "fail", f"{where}: {error.strerror}", "mount or mend the disk")]
     lines += [_space(where, room, size, reserve), _inodes(room), _kind(mount, size), _writing(near)]
     return lines
 
 
 def _exists(path: str) -> SystemCheckLine:
-    return _line("folder", "fail", f"{safe_text(path)} is a file, not a folder", "name a folder")
+    return line("folder", "fail", f"{safe_text(path)} is a file, not a folder", "name a folder")
 
 
 def _space(where: str, room: Room, size: int, reserve: int) -> SystemCheckLine:
     if not room.total:
-        return _line("space", "warn", f"{where} does not say how much is free", "watch it yourself")
+        return line("space", "warn", f"{where} does not say how much is free", "watch it yourself")
     after = room.free - size
     detail = f"{where} has {format_bytes(room.free)} of {format_bytes(room.total)} free"
     if size:
         detail += f", {format_bytes(max(0, after))} after {format_bytes(size)} more"
     if after < 0:
-        return _line("space", "fail", detail, f"free {format_bytes(-after + reserve)}, or choose another disk")
+        return line("space", "fail", detail, f"free {format_bytes(-after + reserve)}, or choose another disk")
     if after < reserve:
-        return _line(
+        return line(
             "space",
             "fail",
             f"{detail}; {format_bytes(reserve)} are kept in reserve, so a job stops before that",
             f"free {format_bytes(reserve - after)}, or allow less with --reserve",
         )
     if room.full_after(size) >= NEARLY_FULL:
-        return _line(
+        return line(
             "space",
             "warn",
             f"{detail}: {100 * room.full_after(size):.0f} % full",
             "make room before it is full",
         )
     if after < GIB:
-        return _line("space", "warn", f"{detail}: less than 1 GiB", "free some, whatever the reserve says")
-    return _line("space", "ok", detail)
+        return line("space", "warn", f"{detail}: less than 1 GiB", "free some, whatever the reserve says")
+    return line("space", "ok", detail)
 
 
 def _inodes(room: Room) -> SystemCheckLine:
     if not room.inodes:
-        return _line("inodes", "ok", "made as they are needed")
+        return line("inodes", "ok", "made as they are needed")
     share = room.inodes_free / room.inodes
     detail = f"{format_count(room.inodes_free)} of {format_count(room.inodes)} free"
     if room.inodes_free < 100:
-        return _line("inodes", "fail", detail, "every file needs one: remove files, or choose another disk")
+        return line("inodes", "fail", detail, "every file needs one: remove files, or choose another disk")
     if share < 1 - NEARLY_FULL:
-        return _line("inodes", "warn", detail, "every file needs one; the plan says how many files come")
-    return _line("inodes", "ok", detail)
+        return line("inodes", "warn", detail, "every file needs one; the plan says how many files come")
+    return line("inodes", "ok", detail)
 
 
 def _kind(mount: Mount | None, size: int) -> SystemCheckLine:
     if mount is None:
-        return _line("file system", "warn", "not known", "")
+        return line("file system", "warn", "not known", "")
     what = safe_text(f"{mount.kind} on {mount.source}")
     if mount.kind in _FAT:
-        return _line(
+        return line(
             "file system",
             "fail" if size > 4 * GIB else "warn",
             what,
             "files of 4 GiB and more do not fit on it",
         )
     if mount.kind in _PASSING:
-        return _line("file system", "warn", what, "it lives in memory: what is there is gone after a restart")
+        return line("file system", "warn", what, "it lives in memory: what is there is gone after a restart")
     if mount.kind.startswith(_NETWORK):
-        return _line(
+        return line(
             "file system",
             "warn",
             what,
             "over a network, locks and durability are what its server makes of them",
         )
-    return _line("file system", "ok", what)
+    return line("file system", "ok", what)
 
 
 def _writing(folder: str) -> SystemCheckLine:
@@ -161,15 +147,15 @@ def _writing(folder: str) -> SystemCheckLine:
         try:
             content = os.urandom(PROBE)
             if os.write(fd, content) != PROBE:
-                return _line("write", "fail", "the disk takes less than 1 MiB", "free some space")
+                return line("write", "fail", "the disk takes less than 1 MiB", "free some space")
             os.fsync(fd)
             seconds = time.monotonic() - began
             if os.pread(fd, PROBE, 0) != content:
-                return _line("write", "fail", "what was written reads back differently", "do not use this disk")
+                return line("write", "fail", "what was written reads back differently", "do not use this disk")
         finally:
             os.close(fd)
     except OSError as error:
-        return _line(
+        return line(
             "write",
             "fail",
             f"{safe_text(folder)}: {error.strerror}",
@@ -180,21 +166,21 @@ def _writing(folder: str) -> SystemCheckLine:
             probe.unlink()
     detail = f"1 MiB written and durable in {seconds * 1000:.0f} ms"
     if seconds > SLOW:
-        return _line("write", "warn", detail, "a slow or busy disk: it will set the pace")
-    return _line("write", "ok", detail)
+        return line("write", "warn", detail, "a slow or busy disk: it will set the pace")
+    return line("write", "ok", detail)
 
 
 def _journal_disk(folder: Path) -> SystemCheckLine:
     try:
         free = room_at(folder).free
     except OSError as error:
-        return _line("journal", "fail", f"{safe_text(str(folder))}: {error.strerror}", "mend it")
+        return line("journal", "fail", f"{safe_text(str(folder))}: {error.strerror}", "mend it")
     detail = f"{safe_text(str(folder))} has {format_bytes(free)} free for the engine's records"
     if free < JOURNAL_ROOM // 16:
-        return _line("journal", "fail", detail, "free some, or choose another folder with --metadata-dir")
+        return line("journal", "fail", detail, "free some, or choose another folder with --metadata-dir")
     if free < JOURNAL_ROOM:
-        return _line("journal", "warn", detail, "a million files need about 300 MiB there")
-    return _line("journal", "ok", detail)
+        return line("journal", "warn", detail, "a million files need about 300 MiB there")
+    return line("journal", "ok", detail)
 
 
 def _processors() -> SystemCheckLine:
@@ -202,16 +188,16 @@ def _processors() -> SystemCheckLine:
     load = os.getloadavg()[0]
     detail = f"{count} cores, load {load:.1f}"
     if load > 2 * count:
-        return _line("cpu", "warn", detail, "other programs are busy: transfers will be slower")
-    return _line("cpu", "ok", detail)
+        return line("cpu", "warn", detail, "other programs are busy: transfers will be slower")
+    return line("cpu", "ok", detail)
 
 
 def _memory() -> SystemCheckLine:
     memory = psutil.virtual_memory()
     detail = f"{format_bytes(memory.available)} of {format_bytes(memory.total)} available"
     if memory.available < MEMORY:
-        return _line("memory", "warn", detail, f"close something: {format_bytes(MEMORY)} are comfortable")
-    return _line("memory", "ok", detail)
+        return line("memory", "warn", detail, f"close something: {format_bytes(MEMORY)} are comfortable")
+    return line("memory", "ok", detail)
 
 
 def _open_files() -> SystemCheckLine:
@@ -219,7 +205,7 @@ def _open_files() -> SystemCheckLine:
     detail = "no limit" if soft == resource.RLIM_INFINITY else f"{format_count(soft)} open files allowed"
     if soft != resource.RLIM_INFINITY and soft < FILES:
         more = "no limit" if hard == resource.RLIM_INFINITY else format_count(hard)
-        return _line(
+        return line(
             "open files", "warn", detail, f"`ulimit -n {FILES}` before the engine starts (up to {more})"
         )
-    return _line("open files", "ok", detail)
+    return line("open files", "ok", detail)
