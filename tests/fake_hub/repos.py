@@ -5,24 +5,44 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
+
+from tests.fake_hub.made import Made
 
 Kind = Literal["models", "datasets", "spaces"]
 
 
 @dataclass(frozen=True)
 class File:
-    """`lfs` files are served by the CDN port."""
+    """`lfs` files are served by the CDN port. `xet`: what is told as their Xet hash, which may be hidden
+    ("***"). `content` may be `Made` in LFS only."""
 
-    data: bytes
+    content: bytes | Made
     lfs: bool = False
+    xet: str = ""
 
     @property
+    def data(self) -> bytes:
+        return self.read(0, self.size)
+
+    @property
+    def size(self) -> int:
+        return len(self.content) if isinstance(self.content, bytes) else self.content.size
+
+    def read(self, offset: int, length: int) -> bytes:
+        if isinstance(self.content, bytes):
+            return self.content[offset : offset + length]
+        return self.content.read(offset, length)
+
+    @cached_property
     def sha256(self) -> str:
-        return hashlib.sha256(self.data).hexdigest()
+        if isinstance(self.content, bytes):
+            return hashlib.sha256(self.content).hexdigest()
+        return self.content.sha256
 
-    @property
+    @cached_property
     def git_sha1(self) -> str:
         """Of the blob in git: for LFS files of the pointer, as the Hub lists it."""
         data = self.pointer if self.lfs else self.data
@@ -30,13 +50,15 @@ class File:
 
     @property
     def pointer(self) -> bytes:
-        words = f"version https://git-lfs.github.com/spec/v1\noid sha256:{self.sha256}\nsize {len(self.data)}\n"
+        words = f"version https://git-lfs.github.com/spec/v1\noid sha256:{self.sha256}\nsize {self.size}\n"
         return words.encode()
 
     def row(self, path: str) -> dict[str, Any]:
-        row: dict[str, Any] = {"type": "file", "oid": self.git_sha1, "size": len(self.data), "path": path}
+        row: dict[str, Any] = {"type": "file", "oid": self.git_sha1, "size": self.size, "path": path}
         if self.lfs:
-            row["lfs"] = {"oid": self.sha256, "size": len(self.data), "pointerSize": len(self.pointer)}
+            row["lfs"] = {"oid": self.sha256, "size": self.size, "pointerSize": len(self.pointer)}
+        if self.xet:
+            row["xetHash"] = self.xet
         return row
 
 
@@ -51,7 +73,9 @@ class Repo:
     private: bool = False
     gated: bool = False
     disabled: bool = False
+    downloads: int = 0
     raw_rows: list[dict[str, Any]] = field(default_factory=list)
+    _listed: dict[tuple[str, str, bool], list[dict[str, Any]]] = field(default_factory=dict)
 
     def commit(self, files: Mapping[str, File | bytes], *refs: str) -> str:
         """A new commit that holds exactly `files`; `refs` (main when none is named) point to it."""
@@ -78,6 +102,19 @@ class Repo:
 
     def rows(self, sha: str, folder: str, *, recursive: bool) -> list[dict[str, Any]]:
         """A tree listing, in the byte order of the paths; empty when there is no such folder."""
+        asked = (sha, folder, recursive)
+        if asked not in self._listed:
+            self._listed[asked] = self._tree(*asked)
+        return self._listed[asked] + (self.raw_rows if not folder else [])
+
+    def told(self) -> dict[str, Any]:
+        """A row of a search."""
+        return {
+            "id": self.id, "private": self.private, "gated": "manual" if self.gated else False,
+            "downloads": self.downloads, "likes": 1, "lastModified": "2026-05-01T10:00:00.000Z", "tags": [],
+        }  # fmt: skip
+
+    def _tree(self, sha: str, folder: str, recursive: bool) -> list[dict[str, Any]]:
         below = f"{folder}/" if folder else ""
         found: dict[str, dict[str, Any]] = {}
         for path, file in self.commits[sha].items():
@@ -90,8 +127,7 @@ class Repo:
                 found[name] = {"type": "directory", "oid": oid, "size": 0, "path": name}
             if recursive or len(parts) == 1:
                 found[path] = file.row(path)
-        listed = [found[path] for path in sorted(found, key=str.encode)]
-        return listed + (self.raw_rows if not folder else [])
+        return [found[path] for path in sorted(found, key=str.encode)]
 
 
 @dataclass

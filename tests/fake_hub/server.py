@@ -18,10 +18,11 @@ from tests.fake_hub.repos import File, Repo
 from tests.fake_hub.state import FakeHub, Port, Request
 
 API = re.compile(
-    r"/api/(models|datasets|spaces)/([^/]+(?:/[^/]+)?)/(revision|tree|auth-check|paths-info)(?:/(.*))?\Z"
+    r"/api/(models|datasets|spaces)/([^/]+(?:/[^/]+)?)/(revision|tree|auth-check|paths-info|xet-read-token)(?:/(.*))?\Z"
 )
 ABOUT = re.compile(r"/api/(models|datasets|spaces)/([^/]+(?:/[^/]+)?)\Z")
 RESOLVE = re.compile(r"/(?:(datasets|spaces)/)?([^/]+(?:/[^/]+)?)/resolve/([^/]+)/(.+)\Z")
+SEARCH = re.compile(r"/api/(models|datasets|spaces)\Z")
 CACHE = re.compile(r"/api/resolve-cache/(models|datasets|spaces)/(.+)/([0-9a-f]{40})/([^/]+)\Z")
 PIECE = 1 << 16
 LOGIN = b"<html><body>Please log in to this network</body></html>"
@@ -92,10 +93,7 @@ class Handler(BaseHTTPRequestHandler):
 
     def answer_file(self, file: File, headers: dict[str, str]) -> None:
         """The file or a range of it, with what goes wrong."""
-        data, fault = file.data, self.fault or Fault(self.port, "status")
-        if fault.kind == "corrupt" and data:
-            data = data[:-1] + bytes([data[-1] ^ 1])
-        total = len(data)
+        total, fault = file.size, self.fault or Fault(self.port, "status")
         asked = re.match(r"bytes=(\d+)-(\d*)\Z", self.headers.get("range") or "")
         status, first, last = 200, 0, total - 1
         if asked and fault.kind != "ignore range":
@@ -110,7 +108,9 @@ class Handler(BaseHTTPRequestHandler):
             told = total + 1 if fault.kind == "wrong total" else total
             if fault.kind != "no content range":
                 headers["Content-Range"] = f"bytes {first}-{last}/{told}"
-        body = data[first : last + 1]
+        body = file.read(first, last + 1 - first)
+        if fault.kind == "corrupt" and body:
+            body = body[:-1] + bytes([body[-1] ^ 1])
         if fault.kind == "gzip":
             body = gzip.compress(body)
             headers["Content-Encoding"] = "gzip"
@@ -159,6 +159,8 @@ class HubHandler(Handler):
             self.refuse(401, "", "Invalid credentials in Authorization header")
         elif path == "/api/whoami-v2":
             self._whoami()
+        elif found := SEARCH.match(path):
+            self._search(found[1])
         elif found := CACHE.match(path):
             self._cached(found)
         elif found := API.match(path):
@@ -177,7 +179,11 @@ class HubHandler(Handler):
             self.refuse(404, "", "Sorry, we can't find the page you are looking for.")
 
     def _repo(self, kind: str, name: str) -> Repo | None:
-        """The repository if this account may know of it; refused otherwise."""
+        """The repository if this account may know of it; refused otherwise, and led on when it has another name
+        now."""
+        if new := self.hub.renamed.get((kind, name)):
+            self.answer(307, b"Temporary Redirect", {"Location": self.path.replace(name, new, 1)})
+            return None
         repo = self.hub.repos.get((kind, name))
         sees = self.account.sees if self.account else frozenset()
         if repo is None or (repo.private and name not in sees):
@@ -214,6 +220,29 @@ class HubHandler(Handler):
         if self._may_read(repo):
             self.answer(200, b"")
 
+    def _search(self, kind: str) -> None:
+        asked = dict(parse_qsl(urlsplit(self.path).query))
+        words = asked.get("search", "").lower()
+        sees = self.account.sees if self.account else frozenset()
+        found = [
+            repo.told()
+            for (its_kind, name), repo in self.hub.repos.items()
+            if its_kind == kind and words in name.lower() and (not repo.private or name in sees)
+        ]
+        found.sort(key=lambda row: -row["downloads"])
+        self.answer_json(found[: int(asked.get("limit", "1000"))])
+
+    def _xet_read_token(self, repo: Repo, rest: str) -> None:
+        if not self._may_read(repo) or not self._sha(repo, unquote(rest)):
+            return
+        if not self.hub.xet_store:
+            self.refuse(404, "", "Not found")
+            return
+        ends = int(time.time()) + self.hub.xet_seconds
+        told = {"accessToken": f"xet-{repo.id}", "exp": ends, "casUrl": self.hub.xet_store}
+        names = ("X-Xet-Access-Token", "X-Xet-Token-Expiration", "X-Xet-Cas-Url")
+        self.answer_json(told, dict(zip(names, map(str, told.values()), strict=True)))
+
     def _revision(self, repo: Repo, rest: str) -> None:
         if sha := self._sha(repo, unquote(rest)):
             names = [{"rfilename": path} for path in list(repo.commits[sha])[:2]]  # truncated, as on the Hub
@@ -246,7 +275,8 @@ class HubHandler(Handler):
         if end < len(rows):
             kind = self.fault.kind if self.fault else ""
             query["cursor"] = f"c{begin if kind == 'same next' else end}"
-            origin = "https://elsewhere.example" if kind == "foreign next" else self.hub.endpoint
+            origin = self.hub.next_links or self.hub.endpoint
+            origin = "https://elsewhere.example" if kind == "foreign next" else origin
             headers["Link"] = f'<{origin}{urlsplit(self.path).path}?{urlencode(query)}>; rel="next"'
         self.answer_json(rows[begin:end], headers)
 
@@ -264,10 +294,13 @@ class HubHandler(Handler):
         headers = {"X-Repo-Commit": told}
         if file.lfs:
             headers |= {
-                "X-Linked-Size": str(len(file.data)),
+                "X-Linked-Size": str(file.size),
                 "X-Linked-ETag": f'"{file.sha256}"',
                 "Location": self.hub.signed(file),
             }
+            if file.xet:
+                token = f"{self.hub.endpoint}/api/{repo.kind}/{repo.id}/xet-read-token/{sha}"
+                headers |= {"X-Xet-Hash": file.xet, "Link": f'<{token}>; rel="xet-auth"'}
             self.answer(302, b"Found", headers)
         else:
             cached = f"/api/resolve-cache/{repo.kind}/{repo.id}/{sha}/{quote(path, safe='')}"
@@ -295,15 +328,12 @@ class StorageHandler(Handler):
         if not self.hub.is_good(self.path):
             self.answer(403, b"<Error><Code>AccessDenied</Code></Error>", {"Content-Type": "application/xml"})
             return
-        for repo in self.hub.repos.values():
-            for files in repo.commits.values():
-                for file in files.values():
-                    if file.lfs and file.sha256 == digest:
-                        # 64 hex digits as well, and no SHA-256 of the content
-                        etag = {"ETag": f'"{digest[::-1]}"', "Accept-Ranges": "bytes"}
-                        self.answer_file(file, etag)
-                        return
-        self.answer(404, b"")
+        file = self.hub.stored(digest)
+        if file is None:
+            self.answer(404, b"")
+            return
+        # 64 hex digits as well, and no SHA-256 of the content
+        self.answer_file(file, {"ETag": f'"{digest[::-1]}"', "Accept-Ranges": "bytes"})
 
 
 class Server(ThreadingHTTPServer):

@@ -26,7 +26,7 @@ class Request:
 class FakeHub:
     """`endpoint` is the Hub, `storage` the CDN. Accounts by token in `accounts`; `quota` holds by "api" or
     "resolvers" how many requests are left and when they are new (seconds). `page` is the most rows of a
-    listing's page."""
+    listing's page. What was uploaded into `xet_store` (xet.py) is told with its hash in `File.xet`."""
 
     def __init__(self) -> None:
         self.repos: dict[tuple[str, str], Repo] = {}
@@ -36,12 +36,17 @@ class FakeHub:
         self.quota: dict[str, list[int]] = {}
         self.page = 1000
         self.url_seconds = 3600
+        self.renamed: dict[tuple[str, str], str] = {}  # (kind, old id) → new id
+        self.next_links = ""  # the origin that links to next pages name; empty: this Hub itself
+        self.xet_store = ""  # "local:///folder"
+        self.xet_seconds = 3600
         self.endpoint = ""
         self.storage = ""
         self.stopped = threading.Event()
         self._generation = 0
         self._serial = 0
         self._refused: set[str] = set()
+        self._stored: dict[str, File] = {}
         self._lock = threading.Lock()
 
     def add(self, kind: Kind, name: str, files: Mapping[str, File | bytes] | None = None, **marks: Any) -> Repo:
@@ -55,6 +60,22 @@ class FakeHub:
     def asked(self, port: Port, where: str = "") -> list[Request]:
         """The requests of a port whose path contains `where`."""
         return [request for request in list(self.log) if request.port == port and where in request.path]
+
+    def stored(self, sha256: str) -> File | None:
+        """The file in LFS that has this digest."""
+        with self._lock:
+            file = self._stored.get(sha256)
+        if file is None:
+            held = [
+                file
+                for repo in self.repos.values()
+                for files in repo.commits.values()
+                for file in files.values()
+            ]
+            with self._lock:
+                self._stored |= {file.sha256: file for file in held if file.lfs}
+                file = self._stored.get(sha256)
+        return file
 
     def expire_urls(self) -> None:
         """Every URL signed so far is refused from now on."""
