@@ -37,6 +37,7 @@ from core.engine.journal.rows import (
     part_receipt,
     part_values,
 )
+from core.engine.journal.twin_rows import TwinRows
 from core.engine.journal.upload_rows import UploadRows
 from core.engine.records.ledger import Ledger
 from core.errors import Code, HaulierError
@@ -65,6 +66,7 @@ class Journal:
         self.results = ResultBook(self._db)  # what came of finished jobs
         self.campaigns = CampaignRows(self._db)  # jobs in batches
         self.catalogue = Catalogue(self._db)  # which disk holds what
+        self.twins = TwinRows(self._db)  # completed files by their content
         self.uploads = UploadRows(self._db)  # multipart uploads that are known or left behind
         self._sweep_forgotten()
 

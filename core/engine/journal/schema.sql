@@ -44,6 +44,7 @@ CREATE TABLE IF NOT EXISTS items (
     PRIMARY KEY (job, id)
 ) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS items_failed ON items (job, id) WHERE state = 'failed';
+CREATE INDEX IF NOT EXISTS items_by_content ON items (etag) WHERE etag >= 'sha256:' AND etag < 'sha256;';
 CREATE INDEX IF NOT EXISTS items_unusual ON items (job, action, id) WHERE action IN ('delete', 'cannot');
 CREATE TABLE IF NOT EXISTS transfers (            -- large items that have begun
     job       INTEGER NOT NULL,

@@ -31,6 +31,7 @@ from core.engine.moving.limits import Bandwidth, MemoryBudget
 from core.engine.moving.move import Means, Slot, copy_small, fetch_small, move_part, send_small
 from core.engine.moving.remedies import Remedies
 from core.engine.moving.tuning import Tuning
+from core.engine.moving.twins import Twins
 from core.engine.moving.unsized import meet
 from core.engine.moving.workqueue import ItemTask, PartTask, Task, WorkQueue
 from core.engine.planning.route import Route
@@ -86,6 +87,7 @@ class Crew:
         self._threads: list[threading.Thread] = []
         self._threads_lock = threading.Lock()
         self._larges = remedies.larges
+        self.twins = Twins(journal)
         self.learnt = self.learnt_bytes = 0  # items that had no size in the plan and have one by now
         self._learnt_lock = threading.Lock()
         self._held = False
@@ -155,6 +157,7 @@ class Crew:
     def close(self) -> None:
         """Give back the descriptors of unfinished items."""
         self._remedies.close()
+        self.twins.close()
 
     # ------------------------------------------------------------ what is shown of it
 
@@ -312,6 +315,14 @@ class Crew:
         if entry.size == UNSIZED:
             self._meet(task, entry, source, target, key, means)
             return
+        if isinstance(target, LocalFolder) and not isinstance(source, LocalFolder) and self.twins.may_be(entry):
+            if not self.twins.begin(row.id, entry):
+                task.first_tried = 0.0
+                self.queue.delay(task, CLAIM_AGAIN, "the same content is being fetched for another file")
+                return
+            twin = self.twins.find(entry, target, key) if task.attempt == 1 else None
+            if twin is not None:
+                source, entry = twin
         if route.method == "server side" and entry.size >= LARGE_UPLOAD and self._was_relayed(row, target):
             self._remedies.relayed.add(row.route)
         detours = self._remedies.detours
@@ -402,9 +413,7 @@ class Crew:
         if self._site.reads_back and isinstance(target, LocalFolder):
             passes = 1  # the other side is not told of
             back = read_back(source, entry, target, theirs, cancelled=self._cancelled, told=told)
-            self._end(
-                Outcome(task.row, task.attempt, entry.size, back.proof, back.error, digest=back.sha256)
-            )
+            self._end(Outcome(task.row, task.attempt, entry.size, back.proof, back.error, digest=back.sha256))
             return
         verdict = same_content(
             source, entry, target, theirs, read_both=True, cancelled=self._cancelled, told=told

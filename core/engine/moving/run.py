@@ -640,6 +640,7 @@ class JobRun:
 
     def _recorded(self, outcomes: list[Outcome]) -> None:
         self._claims.give_back(outcome.row.id for outcome in outcomes)
+        self._crew.twins.ended(outcome.row.id for outcome in outcomes)
         self._crew.recorded(outcomes)
 
     def _look_again(self, row: ItemRow) -> Entry:
