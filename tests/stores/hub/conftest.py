@@ -54,6 +54,7 @@ def hub(running: FakeHub) -> Iterator[FakeHub]:
     yield running
     running.faults.clear()
     running.quota.clear()
+    running.renamed.clear()
     running.page, running.url_seconds = 1000, 3600
     running.log.clear()
 
