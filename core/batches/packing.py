@@ -31,15 +31,17 @@ class File(NamedTuple):
 
 @dataclass(frozen=True)
 class Capacity:
-    """What one disk takes. `space` in bytes, already without what must stay free; `inodes` 0: no limit."""
+    """What one disk takes. `space` in bytes, already without what must stay free; `inodes` 0: no limit.
+    `record` bytes are written about each file besides."""
 
     space: int
     inodes: int = 0
     block: int = 4096
+    record: int = 0
 
     def on_disk(self, size: int) -> int:
-        """Bytes that a file of this size takes: whole blocks."""
-        return -(-size // self.block) * self.block
+        """Bytes that a file of this size takes: whole blocks, and what is written about it."""
+        return -(-size // self.block) * self.block + self.record
 
 
 class Run(NamedTuple):

@@ -16,6 +16,7 @@ from core import __version__
 from core.connection_desk import ConnectionDesk
 from core.connections import ConnectionRegistry
 from core.engine.analysing import Analysing
+from core.engine.campaigns.desk import Campaigns
 from core.engine.jobs import Jobs
 from core.engine.journal.journal import Journal
 from core.engine.looking import Looking, as_refusal
@@ -43,8 +44,11 @@ from core.messages import (
     CleanUploads,
     Command,
     ConnectionsChanged,
+    ContinueCampaign,
     DropRepo,
+    FindOnDisks,
     ForgetJob,
+    GetCampaign,
     GetJob,
     GetLimit,
     GetTiming,
@@ -54,8 +58,10 @@ from core.messages import (
     KeepRepo,
     Limit,
     ListAttempts,
+    ListBatchFiles,
     ListBuckets,
     ListConnections,
+    ListDisks,
     ListEntries,
     ListFolders,
     ListItems,
@@ -160,8 +166,11 @@ class Engine:
         self._housekeeping = Housekeeping(
             self._journal, self._stores, self._jobs, self._desk, self._settings.reserve
         )
+        self._campaigns = Campaigns(self._journal, self._jobs, self.notice, self._settings.reserve)
+        self._jobs.when_ended = self._campaigns.job_ended
         self._handlers = self._make_handlers()
         await self._jobs.open()
+        await self._campaigns.open()
         ticker = Ticker(self._jobs.runs, self._jobs.view, self._hub.offer, lambda: self._hub.wanted_rate)
         self._spawn(ticker.run())
         self._spawn(self._jobs.look_after())
@@ -298,6 +307,11 @@ class Engine:
             CheckSystem: self._housekeeping.check,
             UndeleteJob: self._in_thread(Undelete(self._paths.journal, self._stores)),
             TuneJob: jobs.tune,
+            GetCampaign: self._campaigns.get,
+            ContinueCampaign: self._campaigns.continue_batch,
+            ListBatchFiles: self._campaigns.files,
+            ListDisks: self._in_thread(self._campaigns.disks),
+            FindOnDisks: self._in_thread(self._campaigns.find),
             ListJobs: jobs.list,
             GetJob: jobs.get,
             ListItems: jobs.items,

@@ -5,14 +5,16 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 import msgspec
 
+from core.engine.campaigns.asking import check_campaign
 from core.engine.journal.journal import Journal
 from core.engine.journal.rows import JobRow
+from core.engine.moving.by_tool import check_tool
 from core.engine.moving.ending import Reports, RunEnd, Stop
 from core.engine.moving.limit_desk import check_timetable
 from core.engine.moving.limits import Shared
@@ -84,6 +86,7 @@ class Jobs:
         self._disk_waits = DiskWaits(journal, shared.reserve)
         self._unrecorded: set[int] = set()  # jobs whose end the journal's full disk did not take
         self.runs: dict[int, JobRun] = {}
+        self.when_ended: Callable[[JobView], Awaitable[None]] | None = None  # called after a run has ended
         self._closing = False
         loop = asyncio.get_running_loop()
         self._record_files = RecordBook(journal, lambda *told: self._from_thread(loop, self._notice, *told))
@@ -139,6 +142,15 @@ class Jobs:
     # ------------------------------------------------------------ commands
 
     async def plan(self, command: PlanJob) -> JobView:
+        if command.spec.batch_of or command.spec.batch:
+            raise HaulierError(
+                Code.USAGE, "a job for a batch is made by its campaign", "`haulier batch continue JOB N`"
+            )
+        check_campaign(command.spec, start=command.start)
+        return await self.plan_batch(command)
+
+    async def plan_batch(self, command: PlanJob) -> JobView:
+        """The same for the campaigns' own jobs."""
         spec = command.spec
         _check_spec(spec)
         if command.start and spec.kind is JobKind.SYNC:
@@ -177,6 +189,7 @@ class Jobs:
     async def start(self, command: StartJob) -> JobView:
         async with self._lock(command.job):
             row = await self._row(command.job)
+            await self._refuse_by_hand(row)
             if row.moving and row.state not in (JobState.PLANNED, JobState.PLANNING):
                 return self.view(row.id)  # asked twice
             if row.state is not JobState.PLANNED or row.plan is None:
@@ -215,6 +228,7 @@ class Jobs:
     async def resume(self, command: ResumeJob) -> JobView:
         async with self._lock(command.job):
             row = await self._row(command.job)
+            await self._refuse_by_hand(row)
             if row.id in self.runs or row.state is JobState.PLANNED:
                 return self.view(row.id)
             if row.state is JobState.FAILED:
@@ -229,7 +243,25 @@ class Jobs:
                 )
             return await self._again(row)
 
+    async def _refuse_by_hand(self, row: JobRow) -> None:
+        """A campaign does not move by itself; its batches do, each to the disk that is named for it."""
+        if row.spec.batches is None or not await asyncio.to_thread(self._journal.campaigns.token, row.id):
+            return
+        raise HaulierError(
+            Code.REFUSED,
+            f"job {row.id} moves batch by batch, to one disk after the other",
+            f"`haulier batch status {row.id}` shows them; `haulier batch continue {row.id} N FOLDER` moves one",
+        )
+
+    async def _batch_jobs(self, job: int) -> list[int]:
+        """Of a campaign."""
+        if (await self._row(job)).spec.batches is None:
+            return []
+        return await asyncio.to_thread(self._journal.campaigns.jobs_of, job)
+
     async def cancel(self, command: CancelJob) -> JobView:
+        for job in await self._batch_jobs(command.job):
+            await self.cancel(CancelJob(job=job))
         async with self._lock(command.job):
             row = await self._row(command.job)
             if row.state.is_final:
@@ -249,6 +281,7 @@ class Jobs:
             row = await self._row(command.job)
             if row.state is JobState.CANCELLED:
                 raise HaulierError(Code.REFUSED, f"job {row.id} was cancelled", "start a new one")
+            await self._refuse_by_hand(row)
             if not row.moving:
                 raise HaulierError(Code.REFUSED, f"job {row.id} was not started yet", "start it from its plan")
             run = self.runs.get(row.id)
@@ -264,6 +297,11 @@ class Jobs:
             return await self._again(await self._row(row.id))
 
     async def forget(self, command: ForgetJob) -> Done:
+        jobs = await self._batch_jobs(command.job)
+        if jobs and (await self._row(command.job)).state.is_final:
+            for job in jobs:
+                await self.cancel(CancelJob(job=job))
+                await self.forget(ForgetJob(job=job))
         async with self._lock(command.job):
             row = await self._row(command.job)
             if not row.state.is_final:
@@ -451,6 +489,10 @@ class Jobs:
             if not self._closing:
                 self._tell_end(view)
             self._publish(view)
+        if self.when_ended is not None and not self._closing:
+            await self.when_ended(view)
+        if view.spec.batch_of:
+            return
         if is_repair(view.spec) and view.state in (JobState.COMPLETED, JobState.PARTIAL) and not self._closing:
             await self._verify_again(view)
 
@@ -625,6 +667,7 @@ def _check_spec(spec: JobSpec) -> None:
     check_storage_class(spec.options.storage_class)
     check_records(spec)
     check_timetable(spec.options.timetable)
+    check_tool(spec)
     if spec.options.part_size and spec.options.part_size < 5 * 1024**2:
         raise HaulierError(
             Code.USAGE, "parts must have at least 5 MiB", "leave --part-size out to have it chosen"

@@ -16,6 +16,7 @@ import msgspec
 
 from core.engine.journal.journal import Journal
 from core.engine.journal.rows import ItemRow
+from core.engine.moving.by_tool import ToolDesk
 from core.engine.moving.committer import Committer, Outcome
 from core.engine.moving.deadline import Deadline
 from core.engine.moving.destinations import Claims
@@ -79,7 +80,9 @@ class Crew:
         bandwidth: Bandwidth,
         memory: MemoryBudget,
         cancelled: threading.Event,
+        tools: ToolDesk,
     ) -> None:
+        self._tools = tools
         self._job, self._options, self._site = job, options, site
         self._journal, self._committer, self._remedies = journal, committer, remedies
         self._tuning, self._bandwidth, self._memory, self._cancelled = tuning, bandwidth, memory, cancelled
@@ -158,6 +161,7 @@ class Crew:
         """Give back the descriptors of unfinished items."""
         self._remedies.close()
         self.twins.close()
+        self._tools.close()
 
     # ------------------------------------------------------------ what is shown of it
 
@@ -334,16 +338,20 @@ class Crew:
                 return
             large: LargeItem = LargeServerSide(row, entry, source, target, key, task.attempt)
         elif isinstance(target, LocalFolder):
+            fetched = self._tools.download(row, entry, source, target, key, task.attempt, means.cancelled)
+            if fetched is not None:
+                self._begin_large(task, fetched, means.slot)
+                return
             if entry.size < LARGE_DOWNLOAD:
                 self._move_whole(task, entry, source, target, key, means)
                 return
-            large = detours.download(row.route)(row, entry, source, target, key, task.attempt)
+            large = detours.download(row)(row, entry, source, target, key, task.attempt)
         else:
             small = entry.size < max(LARGE_UPLOAD, self._options.part_size)
             if small and not (entry.size and detours.has_unfinished(row.route, target, key)):
                 self._move_whole(task, entry, source, target, key, means)
                 return
-            large = detours.upload(row.route)(row, entry, source, target, key, task.attempt)
+            large = detours.upload(row)(row, entry, source, target, key, task.attempt)
         self._begin_large(task, large, means.slot)
 
     def _meet(
@@ -360,6 +368,7 @@ class Crew:
             self._journal.learn_size(self._job, row.id, learnt)
             self._do_item(task, means)
             return
+        self._tools.went_native("so small that the first answer held them")
         self._end(
             Outcome(task.row, task.attempt, learnt.size, met.proof, "", target, met.receipt, learnt=learnt)
         )

@@ -19,6 +19,7 @@ from typing import TypeVar
 from core.engine.campaigns.packed import pack_campaign
 from core.engine.journal.journal import Journal
 from core.engine.journal.rows import ItemRow, JobRow
+from core.engine.moving.by_tool import ToolDesk
 from core.engine.moving.committer import Committer, Outcome, Totals
 from core.engine.moving.crew import Crew, Site
 from core.engine.moving.destinations import Claims
@@ -142,6 +143,7 @@ class JobRun:
             self.bandwidth,
             shared.memory,
             self._cancelled,
+            ToolDesk(self._options, partial(reports.notice, Level.INFO), stores.stall_timeout),
         )
         self.slowness = Slowness(
             self.job,

@@ -28,7 +28,7 @@ from core.engine.planning.nesting import find_nesting
 from core.engine.planning.route import Route
 from core.engine.storebook import SourceStore, StoreBook
 from core.errors import HaulierError, NotFound, TransferError
-from core.filters import Filters
+from core.filters import Filters, filters_for
 from core.model import Drift, Entry, JobKind, JobSpec, Level
 from core.safe_text import safe_text
 from core.stores.base import Cancelled
@@ -142,7 +142,6 @@ class DriftCheck:
         self._job, self._spec, self._routes, self._sources = job, spec, routes, sources
         self._journal, self._stores, self._cancelled = journal, stores, cancelled
         self._path = seen_path(journal.path, job)
-        self._filters = Filters(spec.options.include, spec.options.exclude)
         self._changed: dict[tuple[int, str], Entry] = {}
 
     def find(self, how: str, notice: Callable[[Level, str], None]) -> Drift | None:
@@ -211,16 +210,12 @@ class DriftCheck:
         not_source = find_nesting(route, self._stores, self._spec.adhoc).not_source
         pages = ahead(source.pages(route.source_prefix, cancelled=self._cancelled))
         relative = (msgspec.structs.replace(entry, key=entry.key[cut:]) for page in pages for entry in page)
-        yield from ordered("source", self._wanted(relative, not_source))
+        options = self._spec.options
+        filters = filters_for(route.source, options.include, options.exclude)
+        yield from ordered("source", wanted(relative, filters, not_source))
         source.take_unlistable()
         if isinstance(source, LocalFolder) and source.listing_incomplete:
             raise TransferError(f"a folder of {route.source} could not be read")
-
-    def _wanted(self, entries: Iterable[Entry], not_source: str) -> Iterator[Entry]:
-        for entry in entries:
-            inside = bool(not_source) and entry.key.startswith(not_source)
-            if entry.key and not inside and self._filters.wants(entry.key):
-                yield entry
 
     def _taken(self) -> int:
         """How many of the changed objects the job has taken in the state in which they are now."""
@@ -268,3 +263,11 @@ def drift_words(drift: Drift) -> str:
 
 
 _DECODER = msgspec.json.Decoder(_Line)
+
+
+def wanted(entries: Iterable[Entry], filters: Filters, not_source: str) -> Iterator[Entry]:
+    """What the job may take of a listing, without what it writes itself below `not_source`."""
+    for entry in entries:
+        inside = bool(not_source) and entry.key.startswith(not_source)
+        if entry.key and not inside and filters.wants(entry.key):
+            yield entry

@@ -50,7 +50,7 @@ from core.engine.storebook import SourceStore, Store, StoreBook
 from core.engine.upkeep.disks import plan_warnings
 from core.engine.upkeep.undo import undo_path
 from core.errors import NotFound, TransferError
-from core.filters import Filters
+from core.filters import Filters, filters_for
 from core.model import Action, Adhoc, Entry, JobKind, JobSpec, PairPlan, PlanSummary
 from core.stores.base import TellsNotes
 from core.stores.disk import DiskSource
@@ -92,7 +92,7 @@ class Planner:
         self._cancelled = cancelled
         self._patience = patience or Patience(parse_policy(spec.options.retry), cancelled, on_wait)
         self._first_tries = FIRST_TRIES
-        self._filters = Filters(spec.options.include, spec.options.exclude)
+        self._filters = Filters()  # of the route that is being compared
         self._probe = probe
         self._rules: dict[Path, FolderRules] = {}  # by target folder
         self._writer = PlanWriter(job, spec, journal, on_items)
@@ -212,6 +212,8 @@ class Planner:
         self._unlistable, self._twice = [], []
         self._nesting = Nesting()
         self._number = number
+        options = self._spec.options
+        self._filters = filters_for(route.source, options.include, options.exclude)
         if self._spec.broken_of:
             yield from decide_broken(self._spec, number, route, source, target, self._journal, self._cancelled)
             return

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
 from core.engine.proving.evidence import (
@@ -110,6 +110,18 @@ def _digests(
     store: Source, file: Entry, kind: str, sizes: list[int], cancelled: CancelFlag, told: Told
 ) -> list[bytes]:
     """The digests of a file's pieces, read once from its beginning to its end."""
+
+    def heard(chunks: Iterable[memoryview]) -> Iterator[memoryview]:
+        for chunk in chunks:
+            told(len(chunk))
+            yield chunk
+
+    with store.read(file, 0, file.size, cancelled=cancelled) as body:
+        return digests_passing(heard(body), kind, sizes)
+
+
+def digests_passing(chunks: Iterable[memoryview], kind: str, sizes: list[int]) -> list[bytes]:
+    """The digests of pieces of these sizes, from the bytes as they pass in order."""
     found: list[bytes] = []
     pieces = iter(sizes)
     room = next(pieces)
@@ -118,20 +130,18 @@ def _digests(
     def take() -> None:
         found.append(crc_bytes(kind, crc) if digest is None else digest.digest())
 
-    with store.read(file, 0, file.size, cancelled=cancelled) as body:
-        for chunk in body:
-            told(len(chunk))
-            while chunk:
-                if not room:
-                    take()
-                    room = next(pieces)
-                    digest, crc = (None if kind in CRCS else new_hash(kind, room)), 0
-                piece, chunk = chunk[:room], chunk[room:]
-                room -= len(piece)
-                if digest is None:
-                    crc = CRCS[kind](piece, crc)
-                else:
-                    digest.update(piece)
+    for chunk in chunks:
+        while chunk:
+            if not room:
+                take()
+                room = next(pieces)
+                digest, crc = (None if kind in CRCS else new_hash(kind, room)), 0
+            piece, chunk = chunk[:room], chunk[room:]
+            room -= len(piece)
+            if digest is None:
+                crc = CRCS[kind](piece, crc)
+            else:
+                digest.update(piece)
     take()
     return found
 
