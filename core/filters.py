@@ -5,13 +5,17 @@ A pattern is matched against the key relative to the source. `*` also crosses `/
 (`*.json` finds `a/b/c.json`, `README` finds `docs/README`). One that ends in `/` means a folder with
 everything below it, at any depth unless it holds another `/`. A leading `/` ties it to the top.
 No include pattern means everything; exclude wins.
+
+At a Hub patterns mean what they mean to the Hub's own tools: see `HubFilters`.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from fnmatch import translate
+
+from core.model import Place
 
 _FOLDERS = "(?:.*/)?"
 
@@ -24,8 +28,13 @@ class Filters:
     def __init__(self, include: Sequence[str] = (), exclude: Sequence[str] = ()) -> None:
         self.include = tuple(include)
         self.exclude = tuple(exclude)
-        self._included = _compile(self.include)
-        self._excluded = _compile(self.exclude)
+        self._included = _compile(self.include, self.expression)
+        self._excluded = _compile(self.exclude, self.expression)
+
+    @staticmethod
+    def expression(pattern: str) -> str:
+        """The regular expression of one pattern."""
+        return _expression(pattern)
 
     def wants(self, key: str) -> bool:
         """Whether the relative `key` is to be moved."""
@@ -38,10 +47,37 @@ class Filters:
         return self._included is not None or self._excluded is not None
 
 
-def _compile(patterns: Sequence[str]) -> re.Pattern[str] | None:
+class HubFilters(Filters):
+    """Patterns with the meaning that the Hub's own tools give them.
+
+    Source: `filter_repo_objects` of the Hub's Python client: `fnmatchcase` over the whole path, so that `*`
+    crosses `/` and `README` is the one at the top; a pattern that ends with `/` means everything below;
+    backslashes in patterns and paths are slashes. A pattern that begins with `/`, which matches nothing there,
+    is read as at every other source.
+    """
+
+    __slots__ = ()
+
+    def wants(self, key: str) -> bool:
+        return super().wants(key.replace("\\", "/"))
+
+    @staticmethod
+    def expression(pattern: str) -> str:
+        if pattern.startswith("/"):
+            return _expression(pattern)
+        pattern = pattern.replace("\\", "/")
+        return translate(f"{pattern}*" if pattern.endswith("/") else pattern)
+
+
+def filters_for(source: Place, include: Sequence[str] = (), exclude: Sequence[str] = ()) -> Filters:
+    """What the patterns let in of a source."""
+    return HubFilters(include, exclude) if source.kind == "hub" else Filters(include, exclude)
+
+
+def _compile(patterns: Sequence[str], expression: Callable[[str], str]) -> re.Pattern[str] | None:
     if not patterns:
         return None
-    return re.compile("|".join(f"(?:{_expression(pattern)})" for pattern in patterns), re.DOTALL)
+    return re.compile("|".join(f"(?:{expression(pattern)})" for pattern in patterns), re.DOTALL)
 
 
 def _expression(pattern: str) -> str:

@@ -18,7 +18,7 @@ import msgspec
 from core.engine.looking import as_refusal, open_place
 from core.engine.storebook import SourceStore, StoreBook
 from core.errors import NotFound, TransferError
-from core.filters import Filters
+from core.filters import filters_for
 from core.messages import Analyse
 from core.model import UNSIZED, Analysis, Entry, Place, Tally
 from core.stores.base import Cancelled
@@ -41,7 +41,7 @@ class Analysing:
 
     def analyse(self, command: Analyse) -> Analysis:
         deadline = Deadline(min(max(command.seconds, 0.1), LONGEST))
-        filters = Filters(command.include, command.exclude)
+        filters = filters_for(command.place, command.include, command.exclude)
         found = Findings()
         complete = True
         unlistable: list[tuple[str, str]] = []
