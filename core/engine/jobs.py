@@ -15,6 +15,7 @@ from core.engine.campaigns.asking import check_campaign
 from core.engine.journal.journal import Journal
 from core.engine.journal.rows import JobRow
 from core.engine.moving.by_tool import check_tool
+from core.engine.moving.through_xet import check_xet
 from core.engine.moving.ending import Reports, RunEnd, Stop
 from core.engine.moving.limit_desk import check_timetable
 from core.engine.moving.limits import Shared
@@ -153,6 +154,7 @@ class Jobs:
         """The same for the campaigns' own jobs."""
         spec = command.spec
         _check_spec(spec)
+        check_xet(spec, self._stores)
         if command.start and spec.kind is JobKind.SYNC:
             s3 = any(pair.target.kind == "s3" for pair in spec.pairs)
             if s3 or spec.options.delete:

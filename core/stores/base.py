@@ -148,6 +148,32 @@ class NeverChanges(Protocol):
         ...
 
 
+class Handed(msgspec.Struct, frozen=True):
+    """A URL that gives an object's bytes to anybody who has it, or why there is none. `info` is what the
+    server told of the object."""
+
+    url: str  # may hold a signature: it is a secret
+    info: ObjectInfo
+    why_not: str = ""
+
+    def __repr__(self) -> str:
+        return f"Handed({self.info.entry.key!r}, {self.why_not!r})"
+
+
+@runtime_checkable
+class HandsOver(Protocol):
+    """What it stores can be fetched by programs that get no credentials."""
+
+    def hand_over(self, entry: Entry, *, cancelled: CancelFlag) -> Handed:
+        """Where an object (`entry` has the complete key) can be fetched, redirects followed. May ask the server
+        each time. Raises as `read` does."""
+        ...
+
+    def handed_refused(self, entry: Entry, url: str) -> None:
+        """The server gives nothing for this URL any more: another one is to be handed over next."""
+        ...
+
+
 def look_at(source: Source, entry: Entry) -> ObjectInfo:
     """An entry (complete key) as it is now. Raises as `stat` does."""
     return source.known(entry) if isinstance(source, NeverChanges) else source.stat(entry.key)

@@ -31,8 +31,9 @@ import msgspec
 from core.errors import FileTrouble
 from core.model import UNSIZED
 from core.stores.base import CancelFlag
+from core.stores.local.names import NOTES
 
-CONTROL = ".aria2"  # what a tool appends to the name of a file for its notes about it
+CONTROL = NOTES  # what a tool appends to the name of a file for its notes about it
 POLL = 0.1  # seconds between looks at a program at work
 SLOWEST = 1024  # bytes a second of a file; what is slower for the stall time has stalled
 
@@ -48,7 +49,6 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
     host: str  # the server of `url` as people write it
     size: int = UNSIZED
     connections: int = 4
-    sha256: str = ""
     etag: str = ""
     modified: float = 0.0
     stall: float = 60.0

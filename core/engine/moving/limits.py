@@ -39,6 +39,11 @@ class Bandwidth:
         return self._rate
 
     @property
+    def lowest(self) -> int:
+        """The lowest of this rate and those above, 0 where there is none."""
+        return min((limit.rate for limit in self._chain if limit.rate), default=0)
+
+    @property
     def limits(self) -> bool:
         """Whether `take` could ever make anybody wait; asked per chunk, before it is called."""
         return self._rate != 0 or (self._above is not None and self._above.limits)

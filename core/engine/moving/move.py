@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 from awscrt.checksums import crc64nvme
 
+from core.engine.moving.by_tool import ToolDownload
 from core.engine.moving.large import LargeDownload, LargeItem, LargeServerSide, LargeUpload, PartSpan
 from core.engine.moving.limits import Bandwidth, MemoryBudget
 from core.engine.moving.travelling import metadata_to_send
@@ -268,6 +269,8 @@ def move_part(large: LargeItem, span: PartSpan, means: Means) -> PartReceipt:
     slot.part, slot.parts = span.number, len(large.spans)
     if isinstance(large, LargeServerSide):
         return _copy_part(large, span, means)
+    if isinstance(large, ToolDownload):
+        return large.fetch(means)
     if isinstance(large, LargeDownload):
         return _download_part(large, span, means)
     if isinstance(large, WholeRelay):

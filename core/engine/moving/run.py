@@ -491,7 +491,9 @@ class JobRun:
     def _open_stores(self) -> None:
         adhoc = self._spec.adhoc
         for number, route in enumerate(self._site.routes):
-            self._site.sources.append(self._stores.source(route, adhoc, self._options.links))
+            self._site.sources.append(
+                self._stores.source(route, adhoc, self._options.links, tool=self._options.tool)
+            )
             writer = f"{self._journal.path}\0{self.job}\0{self.row.created!r}\0{number}"
             self._site.targets.append(self._stores.target(route, adhoc, writer))
             self._claims.begin(number, route, self._site.targets[number])

@@ -144,8 +144,8 @@ class Reading:
         stall: float,
         xet: Xet,
     ) -> None:
-        """Of `connection` only `ca_file`, `verify_tls` and `proxy` are looked at. `own_way`: this Hub is reached
-        as other programs would not reach it."""
+        """Of `connection` only `ca_file`, `verify_tls` and `proxy` are looked at. `own_way`: other programs
+        would not reach this Hub as it is reached here."""
         self.origins = origins
         self.xet = xet
         self.served = xet.served

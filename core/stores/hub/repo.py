@@ -10,7 +10,7 @@ import msgspec
 
 from core.errors import Code, FileTrouble, HaulierError, NotFound
 from core.model import Entry
-from core.stores.base import Body, CancelFlag, Cancelled, ObjectInfo
+from core.stores.base import Body, CancelFlag, Cancelled, Handed, ObjectInfo
 from core.stores.hub.control import PAGE, Control, Pinned, first_page
 from core.stores.hub.errors import Doing, RepoMissing, RevisionMissing, SourceWithdrawn
 from core.stores.hub.names import MAIN, RepoName, is_commit, path_problem, revision_problem
@@ -232,6 +232,25 @@ class HubRepo:
             raise ValueError("a range must hold at least one byte and end inside the file")
         wanted = Wanted(self.name, self.commit, entry, offset, length, xet=self._xet and length > 0)
         return self._reading.body(wanted, cancelled)
+
+    # ------------------------------------------------------------ for programs without a token (HandsOver)
+
+    def hand_over(self, entry: Entry, *, cancelled: CancelFlag) -> Handed:
+        """See HandsOver. The Hub's own answers are never handed over: they are charged to a quota that is kept
+        here, and may need the token."""
+        info = self.known(entry)
+        if self._reading.own_way:
+            return Handed("", info, "through a connection with a proxy or certificates of its own")
+        url = self._reading.storage_url(self._first_byte(entry), cancelled)
+        return Handed(url, info, "" if url else "served by the Hub itself")
+
+    def handed_refused(self, entry: Entry, url: str) -> None:
+        self._reading.forget_url(self._first_byte(entry).key, url)
+
+    def _first_byte(self, entry: Entry) -> Wanted:
+        if problem := path_problem(entry.key):
+            raise FileTrouble(f"{self._doing('get', entry.key)}: {problem}")
+        return Wanted(self.name, self.commit, entry, 0, min(1, entry.size))
 
     def _doing(self, verb: str, path: str) -> Doing:
         return Doing(verb, str(self.name), self._commit or self.revision, path)

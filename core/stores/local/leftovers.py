@@ -17,10 +17,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 from core.stores.local.folder import LocalFolder
-from core.stores.local.names import STAGING
+from core.stores.local.names import NOTES, STAGING
 from core.stores.local.staging import STALE, TREE, remove
 
-_PARTIAL = re.compile(r"[0-9a-f]{12}-[0-9a-f]{32}\.(?:part|tree)", re.ASCII)
+_PARTIAL = re.compile(r"[0-9a-f]{12}-[0-9a-f]{32}\.(?:part(?:\.aria2)?|tree)", re.ASCII)
 _PROBE = re.compile(r"\.haulier-[a-z]+-[0-9a-f]{8,}", re.ASCII)
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC | os.O_NOFOLLOW
 
@@ -89,7 +89,7 @@ def _in_folder(folder: Path, needed: Collection[str], *, prefix: str) -> Iterato
                     continue
                 # The change time: the modification time is the source's.
                 age = max(0.0, time.time() - status.st_ctime)
-                stale = name[len(prefix) :] not in needed and age > STALE
+                stale = name[len(prefix) :].removesuffix(NOTES) not in needed and age > STALE
                 size = status.st_blocks * 512
                 if stat_modes.S_ISDIR(status.st_mode):
                     size += _size_below(name, fd)

@@ -8,6 +8,7 @@ NAME_MAX = 255  # bytes of one name, on the file systems of Linux (limits.h)
 PATH_MAX = 3800  # bytes of a path below a folder: the kernel takes 4 096 with everything above it
 STAGING = ".haulier"  # the folder for partial files, under the root
 LOCKS = "locks"  # in that folder, see locking.py
+NOTES = ".aria2"  # ends the name of what aria2c notes of a partial file, beside it
 DISK_MARKER = ".haulier-disk.json"  # at the root of a disk that holds batches, see core/stores/disk
 MANIFEST = ".haulier-manifest-"  # the beginning of the names of the manifests beside it
 

@@ -18,7 +18,7 @@ from core.errors import FileTrouble, StageLost
 from core.stores.base import Metadata, Receipt
 from core.stores.local.allocating import allocate
 from core.stores.local.folders import Folders
-from core.stores.local.names import LOCKS, STAGING, refuse_name
+from core.stores.local.names import LOCKS, NOTES, STAGING, refuse_name
 from core.stores.local.os_errors import map_os_error, map_write_error
 
 TREE = ".tree"  # ends the name of a folder that is being filled, as ".part" does of a file
@@ -165,12 +165,13 @@ class Staging:
 
     def abort(self, key: str, token: str) -> None:
         name = staged_name(token) or self._name_for(key)
-        try:
-            os.unlink(self._root / STAGING / name)
-        except FileNotFoundError:
-            return
-        except OSError as error:
-            raise map_os_error(error, key) from error
+        for one in (name, name + NOTES):
+            try:
+                os.unlink(self._root / STAGING / one)
+            except FileNotFoundError:
+                continue
+            except OSError as error:
+                raise map_os_error(error, key) from error
 
     def clear(self, keep: set[str]) -> None:
         """Remove this writer's partial files whose token is not in `keep`, left by items that a kill
@@ -178,7 +179,7 @@ class Staging:
         kept = {staged_name(token) for token in keep}
         with suppress(OSError), os.scandir(self._root / STAGING) as entries:
             for entry in entries:
-                if entry.name in kept or entry.name == LOCKS:
+                if entry.name.removesuffix(NOTES) in kept or entry.name == LOCKS:
                     continue
                 with suppress(OSError):
                     # The change time: the modification time is the source's.

@@ -72,19 +72,23 @@ class Reading:
     def look(self, url: str, cancelled: CancelFlag, *, alone: bool = True) -> ObjectInfo:
         """HEAD, or the first byte where HEAD is refused or tells no size. `entry.size` is UNSIZED when the
         server does not tell. See Source.stat."""
+        return self.find(url, cancelled, alone=alone)[0]
+
+    def find(self, url: str, cancelled: CancelFlag, *, alone: bool = True) -> tuple[ObjectInfo, str]:
+        """The same, and the URL that it was found at, behind all redirects; that may hold a signature."""
         doing = Doing("look at", url)
         with self._wire.answer(Request(doing, "HEAD", alone=alone), cancelled) as answer:
             size = whole_number(answer.header("content-length"))
             if answer.status == 200 and size > 0:
                 check_is_file(answer)
                 self._remember(answer, url)
-                return info_of(answer, size)
+                return info_of(answer, size), answer.url
             if answer.status != 200 and answer.status not in NOT_BY_HEAD:
                 raise _refusal(answer)
         with self._wire.answer(Request(doing, "GET", [FIRST_BYTE], alone), cancelled) as answer:
             size = _told_size(answer)
             self._remember(answer, url)
-            return info_of(answer, size)
+            return info_of(answer, size), answer.url
 
     @contextmanager
     def body(

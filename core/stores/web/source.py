@@ -12,7 +12,7 @@ from itertools import islice
 
 from core.errors import NetworkTrouble, TransferError
 from core.model import UNSIZED, Entry, Place
-from core.stores.base import Body, CancelFlag, Cancelled, ObjectInfo, UnsizedBody
+from core.stores.base import Body, CancelFlag, Cancelled, Handed, ObjectInfo, UnsizedBody
 from core.stores.hub.origins import host_of, origin_of
 from core.stores.s3.errors import BrokenListing
 from core.stores.web.lists import BadRow, ListReader, Row
@@ -231,3 +231,14 @@ class WebSource:
             raise ValueError("a range must hold at least one byte")
         self._hosts.add(entry.key)
         return self._reading.beginning(entry, limit, cancelled, alone=self._alone)
+
+    # ------------------------------------------------------------ for other programs (HandsOver)
+
+    def hand_over(self, entry: Entry, *, cancelled: CancelFlag) -> Handed:
+        """See HandsOver; `entry.key` is a URL."""
+        self._hosts.add(entry.key)
+        info, url = self._reading.find(entry.key, cancelled, alone=self._alone)
+        return Handed(url, info)
+
+    def handed_refused(self, entry: Entry, url: str) -> None:
+        """Redirects are followed anew each time."""

@@ -34,11 +34,12 @@ Header = tuple[str, str]
 
 
 class Answer(NamedTuple):
-    """The last answer on the way. `host` gave it."""
+    """The last answer on the way. `host` gave it, for `url`, which may hold a signature."""
 
     response: SyncResponse
     host: str
     doing: Doing
+    url: str
 
     @property
     def status(self) -> int:
@@ -90,7 +91,7 @@ class Wire:
                 with self._sent(url, request, host) as response:
                     self.heard[host] = time.monotonic()
                     if response.status not in REDIRECTS:
-                        yield Answer(response, host, doing)
+                        yield Answer(response, host, doing, url)
                         return
                     led = self._led(url, response, doing)
             except PyreqwestError as error:
