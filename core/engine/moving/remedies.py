@@ -237,7 +237,7 @@ class Remedies:
     def _read_whole_instead(self, task: Task, error: RangesUnsupported) -> bool:
         """The source ignores ranges: the item begins again, in one stream. False when that is done already."""
         row = task.item
-        if not self.detours.no_ranges(row.route, error) and not isinstance(task, PartTask):
+        if not self.detours.no_ranges(row, error) and not isinstance(task, PartTask):
             return False
         if isinstance(task, PartTask):
             large = task.large

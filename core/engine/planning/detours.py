@@ -12,8 +12,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
+from urllib.parse import urlsplit
 
 from core.engine.journal.journal import Journal
+from core.engine.journal.rows import ItemRow
 from core.engine.moving.large import LargeDownload, LargeItem, LargeUpload
 from core.engine.moving.whole import WholeDownload, WholeRelay
 from core.engine.planning.route import Route
@@ -49,7 +51,7 @@ class Detours:
             notice,
         )
         self._routes: tuple[Route, ...] = ()
-        self.unranged: set[int] = set()  # routes whose source cannot be read in parts
+        self._unranged: set[tuple[int, str]] = set()  # routes, and hosts of lists, that cannot be read in parts
         self.partless: set[int] = set()  # routes whose target cannot copy parts by itself
 
     def begin(self, routes: tuple[Route, ...]) -> None:
@@ -58,18 +60,18 @@ class Detours:
         for number, route in enumerate(routes):
             source = self._stores.card(route.source, self._spec.adhoc)
             if source is not None and source.ranges == "ignored":
-                self.unranged.add(number)
+                self._unranged.add((number, ""))
             target = self._stores.card(route.target, self._spec.adhoc)
             if target is not None and target.copies_parts is False:
                 self.partless.add(number)
 
     # ------------------------------------------------------------ which way
 
-    def download(self, route: int) -> type[LargeDownload]:
-        return WholeDownload if route in self.unranged else LargeDownload
+    def download(self, row: ItemRow) -> type[LargeDownload]:
+        return WholeDownload if _server(row) in self._unranged else LargeDownload
 
-    def upload(self, route: int) -> type[LargeUpload]:
-        return WholeRelay if route in self.unranged else LargeUpload
+    def upload(self, row: ItemRow) -> type[LargeUpload]:
+        return WholeRelay if _server(row) in self._unranged else LargeUpload
 
     def has_unfinished(self, route: int, target: Store, key: str) -> bool:
         """Whether the target holds an unknown unfinished upload of this key. Raises TransferError."""
@@ -102,12 +104,12 @@ class Detours:
 
     # ------------------------------------------------------------ learning
 
-    def no_ranges(self, route: int, error: TransferError) -> bool:
-        """The source ignores ranges. False when that was known: then it is another trouble."""
-        if route in self.unranged or not self._routes:
+    def no_ranges(self, row: ItemRow, error: TransferError) -> bool:
+        """The source of an item ignores ranges. False when that was known: then it is another trouble."""
+        if _server(row) in self._unranged or not self._routes:
             return False
-        self.unranged.add(route)
-        self._learn(self._routes[route].source, ranges="ignored")
+        self._unranged.add(_server(row))
+        self._learn(self._routes[row.route].source, ranges="ignored")
         self._notice(
             Level.WARNING,
             f"{safe_text(error.message)}: large objects are read whole, in one stream; one that is interrupted "
@@ -144,3 +146,8 @@ class Detours:
             f"{safe_text(name)}: its unfinished upload could not be removed now ({safe_text(why)}); "
             "that is tried again by itself until it is gone",
         )
+
+
+def _server(row: ItemRow) -> tuple[int, str]:
+    """Whose abilities an item's source has: those of its route, or of one of the hosts that a list names."""
+    return row.route, urlsplit(row.entry.url).netloc if row.entry.url else ""
