@@ -15,11 +15,11 @@ from core.engine.campaigns.asking import check_campaign
 from core.engine.journal.journal import Journal
 from core.engine.journal.rows import JobRow
 from core.engine.moving.by_tool import check_tool
-from core.engine.moving.through_xet import check_xet
 from core.engine.moving.ending import Reports, RunEnd, Stop
 from core.engine.moving.limit_desk import check_timetable
 from core.engine.moving.limits import Shared
 from core.engine.moving.run import JobRun
+from core.engine.moving.through_xet import check_xet
 from core.engine.moving.tuning import MOST_THREADS, Tuning
 from core.engine.network.mending import is_waiting
 from core.engine.network.retry import parse_policy

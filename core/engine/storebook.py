@@ -12,7 +12,7 @@ from core.capability_card import CapabilityCard, fingerprint
 from core.capability_cards import CardBook
 from core.engine.planning.route import Route
 from core.errors import Code, HaulierError
-from core.model import ADHOC_HUB, ADHOC_S3, Adhoc, Connection, JobSpec, Links, Place, SecretKeys
+from core.model import ADHOC_HUB, ADHOC_S3, Adhoc, Connection, JobSpec, Links, Place, SecretKeys, Tool
 from core.stores.base import Remote
 from core.stores.disk import DiskSource
 from core.stores.hub import HubRepo, HubService
@@ -160,15 +160,23 @@ class StoreBook:
         except HaulierError:
             return False
 
-    def source(self, route: Route, adhoc: Adhoc, links: Links = "skip", *, sized: bool = False) -> SourceStore:
+    def source(
+        self,
+        route: Route,
+        adhoc: Adhoc,
+        links: Links = "skip",
+        *,
+        sized: bool = False,
+        tool: Tool = "native",
+    ) -> SourceStore:
         """`links`: what is done with symbolic links; one that is named itself as the source is followed.
-        `sized`: its listing tells sizes, whatever that costs."""
+        `sized`: its listing tells sizes, whatever that costs. `tool` "xet": a Hub's files come that way."""
         place = route.source
         if place.kind == "local":
             return LocalFolder(Path(route.source_root), "", "all" if route.single else links)
         if place.kind == "hub":
             return self.hub(place.connection, adhoc).repo(
-                place.bucket, place.revision or MAIN, commit=route.commit
+                place.bucket, place.revision or MAIN, commit=route.commit, xet=tool == "xet"
             )
         return self.look(place, adhoc, sized=sized)
 
