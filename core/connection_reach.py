@@ -34,6 +34,7 @@ class Contact(Value, frozen=True, kw_only=True):
     detail: str
     advice: str = ""
     skew: float | None = None  # seconds that the server's clock is ahead of ours
+    proxied: bool = False  # a proxy is in between
     web_page: bool = False  # the unsigned request was answered with HTML; AWS does that too
 
 
@@ -79,12 +80,13 @@ def _proxied(proxy: str, connection: Connection) -> Contact:
         why = safe_text(error.strerror or type(error).__name__, 100)
         return Contact(
             ok=False,
+            proxied=True,
             detail=f"the proxy {whose}, {shown}, cannot be reached: {why}",
             advice="Check the proxy of the connection; “none” goes without one."
             if connection.proxy
             else "Check HTTP_PROXY and HTTPS_PROXY, or name the host in NO_PROXY.",
         )
-    return Contact(ok=None, detail=f"through the proxy {whose}, {shown}")
+    return Contact(ok=None, proxied=True, detail=f"through the proxy {whose}, {shown}")
 
 
 def _plain(line: socket.socket, path: str, host: str, port: int, where: str, connected: float) -> Contact:

@@ -97,7 +97,8 @@ class _Trial:
         warning = "; TLS checks are off, anybody could be answering" if unchecked else ""
         self._say("reach", contact.ok, contact.detail + warning, contact.advice)
         if contact.ok is False:
-            self._suggest_mirror()
+            if not contact.proxied:
+                self._suggest_mirror()
             raise _Stop
         self.skew = contact.skew
         self.findings.say_clock(

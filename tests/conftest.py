@@ -14,10 +14,10 @@ from tests.servers import S3Server
 
 @pytest.fixture(autouse=True)
 def isolated_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """HOME and the XDG folders lead into a fresh folder, and no AWS or proxy setting of the machine is seen."""
+    """HOME and the XDG folders lead into a fresh folder, and no AWS, Hub or proxy setting of the machine is seen."""
     home = tmp_path_factory.mktemp("home")
     for name in list(os.environ):
-        if name.startswith(("AWS_", "HAULIER_")) and name != servers.VERSITYGW_VARIABLE:
+        if name.startswith(("AWS_", "HAULIER_", "HF_")) and name != servers.VERSITYGW_VARIABLE:
             monkeypatch.delenv(name)
         if name.lower() in {"http_proxy", "https_proxy", "all_proxy", "no_proxy"}:
             monkeypatch.delenv(name)
