@@ -30,11 +30,12 @@ _POLL_SECONDS = 0.01
 _RETRY_SECONDS = 0.3  # until another start is tried while an engine is on its way out
 _OUTPUT_BYTES = 64 * 1024
 
-# What `s3://` means is the asking face's business and travels with its commands. In the engine's environment
-# these would silently stay those of whoever started it, for every later face and job.
+# What `s3://` and `hf://` mean is the asking face's business and travels with its commands. In the engine's
+# environment these would silently stay those of whoever started it, for every later face and job.
 _NOT_FOR_THE_ENGINE = frozenset(
     {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_SECURITY_TOKEN"}
     | {"AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3"}
+    | {"HF_TOKEN", "HUGGING_FACE_HUB_TOKEN", "HF_TOKEN_PATH", "HF_ENDPOINT"}
 )
 
 

@@ -10,13 +10,15 @@ import threading
 import time
 from urllib.parse import urlsplit
 
+import msgspec
+
 from core.connection_desk import ConnectionDesk
 from core.connection_reach import Contact, reach
 from core.engine.storebook import StoreBook
 from core.engine.upkeep.check_lines import Level, line
 from core.errors import HaulierError, TransferError
 from core.messages import SystemCheckLine, TestConnection
-from core.model import UNSIZED, Adhoc, Connection, Entry, Place, shown_url
+from core.model import ADHOC_HUB, ADHOC_S3, UNSIZED, Adhoc, Connection, Entry, Place, shown_url
 from core.safe_text import safe_text
 from core.stores.web.lists import read_list
 from core.stores.web.source import WebSource
@@ -35,6 +37,8 @@ def connection_lines(
 ) -> list[SystemCheckLine]:
     """Of an S3 service or a Hub. Raises HaulierError for a connection that is not there."""
     connection = stores.connection(place.connection, adhoc)
+    if connection.name in (ADHOC_S3, ADHOC_HUB):
+        connection = msgspec.structs.replace(connection, name="")  # reserved; a test needs no name
     report = desk.test(TestConnection(connection=connection, bucket=place.bucket))
     levels: dict[bool | None, Level] = {True: "ok", False: "fail", None: "warn"}
     lines = []
