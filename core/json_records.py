@@ -10,13 +10,10 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import threading
-import time
-from collections.abc import Callable, Hashable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Hashable
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
@@ -24,14 +21,13 @@ import msgspec
 
 from core.errors import Code, HaulierError
 from core.json_position import line_and_column, offset_of, steps_of
+from core.kept_file import Stamp, locked, make_folder, replace, stamp_of
 from core.model import Value
 from core.safe_text import safe_text
 
 VERSION = 1
-_LOCK_WAIT = 5.0  # seconds; a change takes milliseconds
 
 T = TypeVar("T", bound=Value)
-_Stamp = tuple[int, int, int] | None
 
 
 class Problem(Exception):
@@ -63,7 +59,7 @@ class JsonRecords(Generic[T]):
         fields: list[tuple[str, Any, Any]] = [("version", int, VERSION), (what, tuple[kind, ...], ())]  # type: ignore[valid-type]
         self._file = msgspec.defstruct("File", fields, frozen=True, kw_only=True)
         self._lock = threading.Lock()
-        self._seen: tuple[_Stamp, tuple[T, ...]] | None = None
+        self._seen: tuple[Stamp, tuple[T, ...]] | None = None
 
     def list(self) -> tuple[T, ...]:
         """All records. Raises HaulierError (usage) when the file is damaged or cannot be read."""
@@ -78,22 +74,19 @@ class JsonRecords(Generic[T]):
         the file cannot be read or written."""
         with self._lock:
             target = Path(os.path.realpath(self.path))  # a link stays a link
-            _make_folder(target.parent)
-            with _locked(target):
+            make_folder(target.parent)
+            with locked(target):
                 stamp = self._stamp()
                 new = tuple(sorted(change(self._read()), key=self._key))
                 data = msgspec.json.format(msgspec.json.encode(self._file(**{self._what: new})), indent=2)
-                _replace(target, data + b"\n", lambda: self._stamp() == stamp)
+                replace(target, data + b"\n", lambda: self._stamp() == stamp)
                 self._seen = None
 
-    def _stamp(self) -> _Stamp:
+    def _stamp(self) -> Stamp:
         try:
-            status = self.path.stat()
-        except FileNotFoundError:
-            return None
+            return stamp_of(self.path)
         except OSError as error:
             raise self._unreadable(error) from None
-        return status.st_ino, status.st_size, status.st_mtime_ns
 
     def _read(self) -> tuple[T, ...]:
         try:
@@ -150,69 +143,3 @@ class JsonRecords(Generic[T]):
 
     def _unreadable(self, error: OSError) -> HaulierError:
         return HaulierError(Code.USAGE, f"{self.path} cannot be read: {error.strerror}.")
-
-
-def _make_folder(folder: Path) -> None:
-    try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    except OSError as error:
-        raise HaulierError(Code.USAGE, f"The folder {folder} cannot be made: {error.strerror}.") from None
-
-
-@contextmanager
-def _locked(target: Path) -> Iterator[None]:
-    """Hold the lock beside `target`; it is freed with the process. Raises HaulierError when it stays taken."""
-    try:
-        descriptor = os.open(
-            target.with_name(f".{target.name}.lock"),
-            os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW,
-            0o600,
-        )
-    except OSError as error:
-        raise HaulierError(Code.USAGE, f"{target} cannot be changed: {error.strerror}.") from None
-    try:
-        deadline = time.monotonic() + _LOCK_WAIT
-        while True:
-            try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except BlockingIOError:
-                if time.monotonic() > deadline:
-                    raise HaulierError(
-                        Code.REFUSED, f"{target} is being changed by another haulier.", "Try again in a moment."
-                    ) from None
-                time.sleep(0.02)
-        yield
-    finally:
-        os.close(descriptor)
-
-
-def _replace(target: Path, data: bytes, unchanged: Callable[[], bool]) -> None:
-    """Put `data` in the place of `target`, durably and at once, if `unchanged` still says so at the end.
-
-    The new file's name is fixed: only the holder of the lock writes it, and one left by a killed process is
-    overwritten by the next.
-    """
-    new = target.with_name(f".{target.name}.new")
-    try:
-        new.unlink(missing_ok=True)
-        descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
-        with open(descriptor, "wb") as file:  # noqa: PTH123 - a descriptor, not a path
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        if not unchanged():
-            new.unlink()
-            raise HaulierError(
-                Code.REFUSED,
-                f"{target} was changed by another program just now; nothing was written.",
-                "Look at it again, then repeat the change.",
-            )
-        new.replace(target)
-        folder = os.open(target.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
-    except OSError as error:
-        raise HaulierError(Code.BLOCKED, f"{target} cannot be written: {error.strerror}.") from None
