@@ -69,6 +69,10 @@ class Progress(Protocol):
         within a limit. Raises Cancelled."""
         ...
 
+    def owes(self) -> bool:
+        """Whether more came than may have come by now; `at` pays some of it."""
+        ...
+
 
 class Fetcher(Protocol):
     """See the module's docstring. `version` is that of the program."""

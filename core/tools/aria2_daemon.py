@@ -6,7 +6,8 @@
 2. Nothing is sent before the port was seen to be listened on by that very process: another one that took the
    port first would be told the secret, and URLs.
 3. Calls are POSTs to /jsonrpc with "token:SECRET" as the first parameter, over connections that no proxy gets.
-4. `stop` asks the program to end, which saves its control files; after a while it is killed.
+4. `stop` kills the program: downloads were removed before, which saves their notes, and it would take seconds
+   to end by itself.
 
 The process belongs to a thread of its own, which waits for it (see programs.py).
 """
@@ -77,7 +78,6 @@ class Aria2Daemon:
         self._started = threading.Event()
         self._thread: threading.Thread | None = None
         self._client: httpx.Client | None = None
-        self._stopping = False
         for _ in range(STARTS):
             if self._start():
                 return
@@ -110,15 +110,9 @@ class Aria2Daemon:
         return answer["result"]
 
     def stop(self) -> None:
-        """End the program, gently first. May be called twice."""
-        self._stopping = True
-        process = self._process
-        if process is not None and process.poll() is None:
-            process.terminate()
-            try:
-                process.wait(PATIENCE)
-            except subprocess.TimeoutExpired:
-                process.kill()
+        """End the program. May be called twice."""
+        if self._process is not None:
+            self._process.kill()
         if self._client is not None:
             self._client.close()
         if self._thread is not None:

@@ -156,6 +156,8 @@ class _Run:
             if arrived and wanted:
                 process.send_signal(signal.SIGSTOP)  # until what came may have come
                 progress.at(at, arrived)
+                while progress.owes():
+                    progress.at(at, 0)
                 process.send_signal(signal.SIGCONT)
             else:
                 progress.at(at, arrived)

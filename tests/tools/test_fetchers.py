@@ -38,6 +38,9 @@ class Seen:
         self.position = position
         self.moved += arrived
 
+    def owes(self) -> bool:
+        return False
+
 
 def order(server: Site, path: Path, name: str = "/f", **more: object) -> Order:
     if not path.exists():

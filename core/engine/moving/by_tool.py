@@ -326,12 +326,15 @@ class _Seen:
     def at(self, position: int, arrived: int) -> None:
         slot = self._slot
         slot.done = position
-        if not arrived:
-            return
-        slot.watch.enter(BODY)
-        slot.moved += arrived
-        slot.hosts[self._host] = slot.hosts.get(self._host, 0) + arrived
-        self._steering.charge(arrived)
+        if arrived:
+            slot.watch.enter(BODY)
+            slot.moved += arrived
+            slot.hosts[self._host] = slot.hosts.get(self._host, 0) + arrived
+        if arrived or self._steering.owes:
+            self._steering.charge(arrived)
+
+    def owes(self) -> bool:
+        return self._steering.owes
 
 
 FETCHERS: dict[str, Callable[[], Fetcher]] = {"aria2c": Aria2, "wget": Wget}

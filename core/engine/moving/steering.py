@@ -50,10 +50,15 @@ class Steering:
         share = lowest / max(1, self._lanes.used)
         return max(LEAST, int(max(share / 20, share - self._debt / PAY_BACK)))
 
+    @property
+    def owes(self) -> bool:
+        return self._debt > 0
+
     def charge(self, count: int) -> None:
         """So many bytes came. Returns when some of what is owed may have passed. Raises Cancelled."""
         lowest = self._bandwidth.lowest
         if not lowest:
+            self._debt = 0
             return
         self._debt += count
         paid = min(self._debt, max(1, int(lowest * AT_ONCE)))
