@@ -100,7 +100,7 @@ def unpack(
         root = os.open(passing.name, _FOLDER_FLAGS, dir_fd=passing.folder)
         try:
             _fill(archive, _Tree(root, caps, result, room), given_up, told)
-            make_durable(root)
+            make_durable(root, result.files)
         finally:
             os.close(root)
         give_name(passing, target)

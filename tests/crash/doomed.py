@@ -22,8 +22,10 @@ import msgspec
 
 import core.daemon
 from core.engine.journal.database import Database
+from core.engine.journal.fetched import FetchedBook
 from core.engine.journal.journal import Journal
 from core.engine.moving import large
+from core.extract import unpacking
 from core.stores.base import Receipt
 from core.stores.local import LocalFolder
 from core.stores.s3 import CopyUnsupported
@@ -50,6 +52,12 @@ MOMENTS: dict[str, tuple[tuple[Any, str], ...]] = {
     "job-recorded": ((Journal, "update_job"),),
     "migration": ((Database, "_bring_up_to_date"),),
     "look": ((Database, "_look"),),
+    "member": ((unpacking, "_write"),),
+    "tree-durable": ((unpacking, "make_durable"),),
+    "tree-named": ((unpacking, "give_name"),),
+    "fetched-recorded": ((FetchedBook, "note"),),
+    "extracted-recorded": ((FetchedBook, "change"),),
+    "archive-deleted": ((LocalFolder, "delete"),),
     "commit": (),  # see _doom_commits
 }
 

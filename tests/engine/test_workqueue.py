@@ -6,12 +6,13 @@ import time
 from collections import Counter
 from pathlib import Path
 
+import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from core.engine.journal.rows import ItemRow
+from core.engine.journal.rows import Fetched, ItemRow
 from core.engine.moving.large import LargeItem, spans_of
-from core.engine.moving.workqueue import ItemTask, PartTask, WorkQueue
+from core.engine.moving.workqueue import CORES, ItemTask, PartTask, WorkQueue
 from core.model import Action, Entry
 from core.stores.local import LocalFolder
 
@@ -21,6 +22,10 @@ PATIENCE = 20.0
 
 def row(number: int, route: int = 0) -> ItemRow:
     return ItemRow(number, route, Action.COPY, f"f{number}", Entry(key=f"f{number}"))
+
+
+def archive(number: int) -> ItemTask:
+    return ItemTask(msgspec.structs.replace(row(number), fetched=Fetched("size only", 1)))
 
 
 def large(number: int, parts: int) -> LargeItem:
@@ -47,6 +52,7 @@ class Load:
         self.parts_done: Counter[tuple[int, int]] = Counter()
         self.broken: list[str] = []
         self.unrecorded = 0
+        self.extracting = 0
         self.queue.push([ItemTask(row(number)) for number in range(items)])
 
     def run(self) -> None:
@@ -65,7 +71,10 @@ class Load:
                 self.do_part(task)
             else:
                 self.do_item(task)
-            self.queue.task_ended(task)
+            extracted = isinstance(task, ItemTask) and task.extracts
+            with self.lock:
+                self.extracting -= extracted
+            self.queue.task_ended(task, extracted=extracted)
 
     def chance(self, percent: int) -> bool:
         with self.lock:
@@ -75,6 +84,9 @@ class Load:
         number = task.row.id
         with self.lock:
             self.open_files.add(number)
+            self.extracting += task.extracts
+            if self.extracting > max(1, min(CORES, self.limits["files"] // 2)):
+                self.broken.append(f"{self.extracting} archives at once")
             if len(self.open_files) > self.limits["files"]:
                 self.broken.append(f"{len(self.open_files)} files at once")
         if self.chance(20):
@@ -83,6 +95,11 @@ class Load:
             self.queue.delay(task, 0.001, "failed")
         elif number in self.parts_of:
             self.queue.open_large(large(number, self.parts_of[number]))
+        elif number % 3 == 0 and not task.extracts:
+            with self.lock:
+                self.open_files.discard(number)
+            self.queue.file_ended()
+            self.queue.go_on([archive(number)])
         else:
             self.end(number)
 
@@ -193,6 +210,26 @@ def test_retried_parts_keep_the_limit_of_connections() -> None:
     assert not nothing.wait(0.1), "a second part of the file was handed out"
     made.stop()
     thread.join(PATIENCE)
+
+
+def test_archives_leave_half_of_the_workers_to_others() -> None:
+    """What is to be extracted comes first, and is never all that is worked on while there is something else; no
+    closed route and no server that asks for less keeps it back."""
+    made = WorkQueue(files=4, connections=1, parts=4, threads=8)
+    made.push([archive(n) for n in range(5)] + [ItemTask(row(n)) for n in range(5, 10)])
+    taken = [made.take(0) for _ in range(4)]
+    kinds = [task.extracts for task in taken if isinstance(task, ItemTask)]
+    most = max(1, min(CORES, 2))
+    assert kinds == [True] * most + [False] * (4 - most)
+    made.close_routes(frozenset({0}))
+    first = taken[0]
+    assert first is not None
+    made.throttled(first)
+    made.file_ended()
+    made.task_ended(first, extracted=True)
+    another = made.take(0)
+    assert isinstance(another, ItemTask)
+    assert another.extracts
 
 
 def test_workers_above_the_limit_leave() -> None:

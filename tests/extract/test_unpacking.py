@@ -10,10 +10,12 @@ import subprocess
 import tarfile
 import threading
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from core.extract import ArchiveTrouble, Caps, Spot, Unpacked, folder_name, unpack
+from core.extract import ArchiveTrouble, Caps, Spot, Unpacked, folder_name, placing, unpack
+from core.extract.placing import FEW
 from tests.extract.making import BLOCK, END, header, member, pax, usual, written
 
 MIB = 1 << 20
@@ -272,3 +274,22 @@ def test_given_up_leaves_nothing(tmp_path: Path) -> None:
 def test_the_folder_of_a_name(name: str, folder: str) -> None:
     """The longest known suffix goes; what has nothing before it is no archive by its name."""
     assert folder_name(name) == folder
+
+
+@pytest.mark.parametrize("files", [1, FEW, FEW + 1, 50])
+def test_durable_before_it_has_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, files: int) -> None:
+    """Every file is synced, or the whole file system, before the folder is renamed, and the folder above it
+    after that."""
+    order: list[str] = []
+    for owner, name in ((os, "fsync"), (os, "rename"), (placing, "sync_file_system")):
+        real = getattr(owner, name)
+
+        def noted(*values: object, real: Any = real, name: str = name, **named: object) -> object:
+            order.append(name)
+            return real(*values, **named)
+
+        monkeypatch.setattr(owner, name, noted)
+    taken(usual(tmp_path / "t", {f"{n}": b"x" for n in range(files)}), tmp_path / "out")
+    assert order[-2:] == ["rename", "fsync"]
+    before = order[:-2]
+    assert before == ["sync_file_system"] if files > FEW else before == ["fsync"] * (files + 1)

@@ -4,7 +4,9 @@
    pending again. (Whether their content is still right is `verify`'s question: that reads everything.)
 2. Pending and failed items whose name is at the target with the right size are compared by digest with the
    source, as cheaply as content.py can; what is proven to be the same is completed with that proof.
-3. Local files are looked at one by one; of an S3 target one listing is taken into a table on disk.
+3. Of an archive that the job extracts the folder counts: completed without its archive it is right, and an
+   archive alone proves nothing.
+4. Local files are looked at one by one; of an S3 target one listing is taken into a table on disk.
 """
 
 from __future__ import annotations
@@ -13,16 +15,19 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
+from pathlib import Path
 
 import msgspec
 
 from core.engine.journal.journal import Journal
 from core.engine.journal.rows import Completion, ItemRow, JobRow
+from core.engine.moving.extracting import is_filled
 from core.engine.planning.route import Route
 from core.engine.planning.target_index import TargetIndex
 from core.engine.proving.content import same_content
 from core.engine.storebook import SourceStore, Store, StoreBook
 from core.errors import DiskTrouble, FatalTrouble, FileTrouble, HaulierError, NotFound, TransferError
+from core.extract import folder_name
 from core.model import Entry, Status, Tally
 from core.safe_text import safe_text
 from core.stores.base import Cancelled
@@ -82,7 +87,11 @@ class Repair:
             for row in rows:
                 self.checked += 1
                 there = look(route.target_key(row.name))
-                if not row.name.endswith("/") and (there is None or there.size != row.entry.size):
+                if self._is_to_be_extracted(route, row):
+                    right = self._is_extracted(route, row)
+                else:
+                    right = there is not None and there.size == row.entry.size
+                if not right and not row.name.endswith("/"):
                     gone.append(row)
             if gone:
                 self._journal.reopen_items(self._row.id, [row.id for row in gone])
@@ -99,6 +108,8 @@ class Repair:
                     self.checked += 1
                     there = look(route.target_key(row.name))
                     if there is None or there.size != row.entry.size or row.name.endswith("/"):
+                        continue
+                    if self._is_to_be_extracted(route, row) and not self._is_extracted(route, row):
                         continue
                     proof = self._prove(route, row, source, target, there)
                     if proof:
@@ -117,6 +128,16 @@ class Repair:
         finally:
             if isinstance(source, LocalFolder):
                 source.close()
+
+    def _is_to_be_extracted(self, route: Route, row: ItemRow) -> bool:
+        options = self._row.spec.options
+        local = route.target.kind == "local"
+        return options.extract and local and bool(folder_name(route.target_key(row.name, row.path)))
+
+    def _is_extracted(self, route: Route, row: ItemRow) -> bool:
+        if not self._is_to_be_extracted(route, row):
+            return False
+        return is_filled(Path(route.target_root, folder_name(route.target_key(row.name, row.path))))
 
     def _prove(self, route: Route, row: ItemRow, source: SourceStore, target: Store, there: Entry) -> str:
         """How the target's file was found to be the source's, empty when it was not."""
