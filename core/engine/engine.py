@@ -17,6 +17,7 @@ from core.connection_desk import ConnectionDesk
 from core.connections import ConnectionRegistry
 from core.engine.analysing import Analysing
 from core.engine.campaigns.desk import Campaigns
+from core.engine.campaigns.views import CampaignViews
 from core.engine.jobs import Jobs
 from core.engine.journal.journal import Journal
 from core.engine.looking import Looking, as_refusal
@@ -271,6 +272,7 @@ class Engine:
     def _make_handlers(self) -> dict[type, Callable[[Any], Awaitable[Any]]]:
         jobs, desk, looking = self._jobs, self._desk, self._looking
         uploads = Uploads(self._journal.uploads, self._stores)
+        campaigns = CampaignViews(self._journal)
         repositories = Repositories(RepoRegistry(self._paths.repos), self._stores)
         return {
             Ping: self._ping,
@@ -309,9 +311,9 @@ class Engine:
             TuneJob: jobs.tune,
             GetCampaign: self._campaigns.get,
             ContinueCampaign: self._campaigns.continue_batch,
-            ListBatchFiles: self._campaigns.files,
-            ListDisks: self._in_thread(self._campaigns.disks),
-            FindOnDisks: self._in_thread(self._campaigns.find),
+            ListBatchFiles: self._in_thread(campaigns.files),
+            ListDisks: self._in_thread(campaigns.disks),
+            FindOnDisks: self._in_thread(campaigns.find),
             ListJobs: jobs.list,
             GetJob: jobs.get,
             ListItems: jobs.items,

@@ -12,15 +12,17 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
 from core.engine.campaigns.asking import refuse_inside
 from core.engine.campaigns.batch_specs import check_spec, move_spec
 from core.engine.campaigns.offered import Disk, Offer, look_at_disk, refuse_shortage
-from core.engine.campaigns.packed import would_hold
 from core.engine.campaigns.settling import common_root, right_disk, settle
+from core.engine.campaigns.views import CampaignViews
 from core.engine.campaigns.words import damage_words, final_words, left_out_words, safe_words, state_words
 from core.engine.jobs import Jobs
 from core.engine.journal.campaign_rows import BatchRow
@@ -30,25 +32,18 @@ from core.errors import Code, HaulierError, TransferError
 from core.messages import (
     CancelJob,
     ContinueCampaign,
-    DiskFiles,
-    DiskList,
-    FindOnDisks,
     GetCampaign,
     GetJob,
-    ListBatchFiles,
-    ListDisks,
     PlanJob,
     ResumeJob,
     RetryJob,
 )
-from core.model import BatchState, BatchView, CampaignView, JobKind, JobSpec, JobState, JobView, Level, Tally
+from core.model import BatchState, CampaignView, JobKind, JobSpec, JobState, JobView, Level
 from core.safe_text import safe_text
 from core.stores.disk.marker import Held, Marker, new_id, read_marker, write_marker
 from core.stores.local import LocalFolder
 
-SHOWN = 100  # oversized files named in one reply
 EXAMPLES = 3  # files named in a sentence
-MOST = 2000  # rows of a page
 _AT_WORK = (JobState.PLANNING, JobState.RUNNING)
 _STOPPED = (JobState.PAUSED, JobState.BLOCKED, JobState.FAILED)
 _ENDED = (JobState.COMPLETED, JobState.PARTIAL)
@@ -62,73 +57,26 @@ class Campaigns:
     ) -> None:
         self._journal, self._jobs, self._notice, self._reserve = journal, jobs, notice, reserve
         self._rows = journal.campaigns
+        self._views = CampaignViews(journal)
         self._locks: dict[int, asyncio.Lock] = {}
+        self._showing: dict[int, asyncio.Lock] = {}
 
     async def open(self) -> None:
         """Take the steps that an engine which was killed has left."""
         for job, number in await asyncio.to_thread(self._rows.unfinished):
             await self._go_on(job, number)
 
-    # ------------------------------------------------------------ asking
-
     async def get(self, command: GetCampaign) -> CampaignView:
-        campaign = await self._campaign(command.job)
-        view = await self._jobs.get(GetJob(job=campaign.id))
-        return await asyncio.to_thread(self._view, campaign, view)
-
-    async def files(self, command: ListBatchFiles) -> DiskFiles:
-        campaign = await self._campaign(command.job)
-        found, after, matching = await asyncio.to_thread(
-            self._rows.files,
-            campaign.id,
-            command.batch,
-            command.contains,
-            _number(command.cursor),
-            max(1, min(command.limit, MOST)),
-        )
-        return DiskFiles(files=tuple(found), cursor=str(after) if after else "", matching=matching)
-
-    def disks(self, _command: ListDisks) -> DiskList:
-        return DiskList(disks=tuple(self._journal.catalogue.disks()))
-
-    def find(self, command: FindOnDisks) -> DiskFiles:
-        start, limit = _number(command.cursor), max(1, min(command.limit, MOST))
-        found, matching = self._journal.catalogue.find(command.contains, start, limit)
-        after = start + len(found)
-        return DiskFiles(
-            files=tuple(found), cursor=str(after) if found and after < matching else "", matching=matching
-        )
-
-    async def _campaign(self, job: int) -> JobRow:
-        """A campaign by its own number or that of one of its jobs. Raises HaulierError."""
-        row = await asyncio.to_thread(self._journal.job, job)
-        if row.spec.batch_of:
-            row = await asyncio.to_thread(self._journal.job, row.spec.batch_of)
-        if row.spec.batches is None:
-            raise HaulierError(
-                Code.USAGE, f"job {job} is not in batches", "`haulier batch start SRC DST` makes one that is"
-            )
-        return row
-
-    def _view(self, campaign: JobRow, view: JobView) -> CampaignView:
-        ask = campaign.spec.batches
-        assert ask is not None
-        oversized, total = self._rows.oversized(campaign.id, SHOWN)
-        return CampaignView(
-            job=view,
-            ask=ask,
-            batches=tuple(_batch_view(batch) for batch in self._rows.batches(campaign.id)),
-            oversized=oversized,
-            oversized_total=total,
-            unplaced=campaign.plan.cannot if campaign.plan is not None else Tally(),
-            would_hold=would_hold(ask, self._rows.largest(campaign.id)),
-        )
+        campaign = await asyncio.to_thread(self._views.campaign, command.job)
+        async with self._shown(campaign.id):
+            view = await self._jobs.get(GetJob(job=campaign.id))
+            return await asyncio.to_thread(self._views.view, campaign, view)
 
     # ------------------------------------------------------------ a batch is to be moved
 
     async def continue_batch(self, command: ContinueCampaign) -> JobView:
         """The job that does it. Raises HaulierError (refused) for a disk that is not the right one."""
-        campaign = await self._campaign(command.job)
+        campaign = await asyncio.to_thread(self._views.campaign, command.job)
         async with self._lock(campaign.id):
             campaign = await asyncio.to_thread(self._journal.job, campaign.id)
             batches = await asyncio.to_thread(self._rows.batches, campaign.id)
@@ -317,7 +265,9 @@ class Campaigns:
             examples = await asyncio.to_thread(self._rows.first_failures, batch.checker, batch.mover, EXAMPLES)
             words = damage_words(damaged, examples)
             await asyncio.to_thread(self._rows.reopen, campaign.id, batch.number)
-            batch = await self._update(campaign, batch, state=BatchState.MOVING, broken=1, trouble=words)
+            async with self._shown(campaign.id):
+                batch = await self._update(campaign, batch, state=BatchState.MOVING, broken=1, trouble=words)
+                await self._tell(campaign.id)
             self._notice(Level.WARNING, f"batch {batch.number} on disk {batch.disk}: {words}", campaign.id)
             return
         left_out = await asyncio.to_thread(self._rows.failed, batch.checker)
@@ -326,9 +276,11 @@ class Campaigns:
         if left_out:
             examples = await asyncio.to_thread(self._rows.first_failures, batch.mover, 0, EXAMPLES)
             trouble = left_out_words(left_out, examples)
-        batch = await self._update(
-            campaign, batch, state=BatchState.SAFE, done=time.time(), left_out=left_out, trouble=trouble
-        )
+        async with self._shown(campaign.id):
+            batch = await self._update(
+                campaign, batch, state=BatchState.SAFE, done=time.time(), left_out=left_out, trouble=trouble
+            )
+            await self._tell(campaign.id)
         self._notice(Level.WARNING if left_out else Level.INFO, safe_words(batch, of), campaign.id)
 
     def _note_verified(self, spec: JobSpec) -> None:
@@ -345,13 +297,18 @@ class Campaigns:
     # ------------------------------------------------------------ the campaign's own state
 
     async def _tell(self, job: int) -> None:
-        """Its state, counts and reason say what is going on."""
-        row = await asyncio.to_thread(self._journal.job, job)
-        batches = await asyncio.to_thread(self._rows.batches, job)
+        """Its state, counts and reason say what is going on. Nothing is changed while it is being cancelled."""
+        with suppress(HaulierError):
+            async with self._jobs.at_rest(job) as row:
+                changes = await asyncio.to_thread(self._state_of, row)
+                if changes:
+                    await self._jobs.change(job, **changes)
+
+    def _state_of(self, row: JobRow) -> dict[str, Any]:
+        batches = self._rows.batches(row.id)
         if not batches or row.state in (JobState.PLANNING, JobState.FAILED, JobState.CANCELLED):
-            return
-        done = await asyncio.to_thread(self._rows.tally_done, job)
-        failed = await asyncio.to_thread(self._rows.failed, job)
+            return {}
+        done, failed = self._rows.tally_done(row.id), self._rows.failed(row.id)
         counts = msgspec.structs.replace(
             row.counts, files_done=done.count, bytes_done=done.bytes, files_failed=failed
         )
@@ -360,16 +317,18 @@ class Campaigns:
             state, reason = JobState.PARTIAL if failed else JobState.COMPLETED, final_words(batches, failed)
         else:
             state = JobState.PLANNED if states == {BatchState.WAITING} else JobState.PAUSED
-            reason = state_words(job, batches)
-        changes = {"state": state, "reason": reason, "hint": "", "counts": counts}
+            reason = state_words(row.id, batches)
         finished = (row.finished or time.time()) if state.is_final else 0.0
-        async with self._jobs.at_rest(job):
-            await self._jobs.change(job, **changes, finished=finished)
+        return {"state": state, "reason": reason, "hint": "", "counts": counts, "finished": finished}
 
     # ------------------------------------------------------------ small things
 
     def _lock(self, job: int) -> asyncio.Lock:
         return self._locks.setdefault(job, asyncio.Lock())
+
+    def _shown(self, job: int) -> asyncio.Lock:
+        """Held while what is shown of a campaign would not agree with itself; never for long."""
+        return self._showing.setdefault(job, asyncio.Lock())
 
     async def _update(self, campaign: JobRow, batch: BatchRow, **changes: object) -> BatchRow:
         return await asyncio.to_thread(self._rows.update, campaign.id, batch.number, **changes)
@@ -419,26 +378,3 @@ def _folder(campaign: JobRow, batch: BatchRow, command: ContinueCampaign) -> str
             Code.REFUSED, f"{target}: batches go to disks of this machine", "name the folder of a disk"
         )
     return target.path.rstrip("/") or "/"
-
-
-def _batch_view(batch: BatchRow) -> BatchView:
-    return BatchView(
-        number=batch.number,
-        files=batch.files,
-        bytes=batch.bytes,
-        space=batch.space,
-        state=batch.state,
-        first=batch.first,
-        last=batch.last,
-        job=batch.checker if batch.state is BatchState.CHECKING else batch.mover,
-        disk=batch.disk,
-        target=batch.target,
-        done_at=batch.done,
-        trouble=batch.trouble,
-    )
-
-
-def _number(cursor: str) -> int:
-    if not (cursor or "0").isdecimal():
-        raise HaulierError(Code.USAGE, f"not a cursor: {cursor[:40]!r}")
-    return int(cursor or 0)
