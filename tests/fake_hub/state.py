@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from collections.abc import Mapping
@@ -34,6 +35,8 @@ class FakeHub:
         self.faults = Faults()
         self.log: list[Request] = []
         self.quota: dict[str, list[int]] = {}
+        self.windows: dict[str, tuple[int, float]] = {}  # quotas that come anew: requests, seconds
+        self.overdrawn = 0  # requests that were refused because a quota was used up
         self.page = 1000
         self.url_seconds = 3600
         self.renamed: dict[tuple[str, str], str] = {}  # (kind, old id) → new id
@@ -46,6 +49,7 @@ class FakeHub:
         self._generation = 0
         self._serial = 0
         self._refused: set[str] = set()
+        self._ends: dict[str, float] = {}  # of windows
         self._stored: dict[str, File] = {}
         self._lock = threading.Lock()
 
@@ -96,13 +100,25 @@ class FakeHub:
         with self._lock:
             return f"Signature=g{self._generation}-" in path and path not in self._refused
 
+    def _turn(self, name: str, window: tuple[int, float]) -> None:
+        """A quota that comes anew at the end of each of its windows."""
+        allowed, seconds = window
+        now = time.monotonic()
+        if now >= self._ends.get(name, 0.0):
+            self._ends[name] = now + seconds
+            self.quota[name] = [allowed, 0]
+        self.quota[name][1] = math.ceil(self._ends[name] - now)
+
     def charge(self, name: str) -> tuple[bool, list[tuple[str, str]]]:
         """One request more: whether it is allowed, and the headers that tell the quota."""
         with self._lock:
+            if window := self.windows.get(name):
+                self._turn(name, window)
             left = self.quota.get(name)
             if left is None:
                 return True, []
             allowed = left[0] > 0
+            self.overdrawn += not allowed
             left[0] = max(left[0] - 1, 0)
             return allowed, [
                 ("RateLimit", f'"{name}";r={left[0]};t={left[1]}'),

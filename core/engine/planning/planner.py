@@ -127,7 +127,10 @@ class Planner:
             self.routes = batch_routes(self._spec, self._journal)
             return self.routes
         resolver = Resolver(self._spec, self._stores)
-        self.routes = tuple(resolver.route(pair) for pair in self._spec.pairs)
+        tries = self._first_tries
+        self.routes = tuple(
+            self._patience.for_one(partial(resolver.route, pair), tries) for pair in self._spec.pairs
+        )
         return self.routes
 
     # ------------------------------------------------------------ comparing
@@ -201,6 +204,7 @@ class Planner:
             cannot=actions[Action.CANNOT].tally(),
             target_total=counts.target.tally(),
             creates_bucket=route.creates_bucket,
+            unsized=counts.unsized,
             source_count=counts.source,
             target_reach=counts.reach.tally(),
             versioning=versioning,
