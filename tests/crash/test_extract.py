@@ -129,10 +129,11 @@ async def test_what_somebody_else_took_away(moto_server: S3Server, bucket: str, 
     """Killed when the archive was recorded as fetched, or when its folder was: an archive that is gone then is
     fetched again, and so is one whose folder is gone with it."""
     put_all(moto_server, bucket, [("a.tar", packed("a.tar"))])
+    connection = connection_of(moto_server)
     for moment, gone in (("after fetched-recorded 1", "a.tar"), ("after archive-deleted 1", "a")):
         out = tmp_path / moment.replace(" ", "-")
         async with Haulier(tmp_path / f"h-{gone}", "tests.crash.doomed") as haulier:
-            await haulier.save(connection_of(moto_server))
+            await haulier.save(connection)
             await haulier.stop()
             (haulier.paths.config_dir / "doom").write_text(moment)
             await haulier.start()
