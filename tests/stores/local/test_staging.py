@@ -130,3 +130,17 @@ def test_a_folder_that_is_being_filled(root: Path) -> None:
     assert not below.exists()
     with pytest.raises(FileTrouble), mine.tree("a/.."):
         pass
+
+
+def test_what_a_tool_notes_shares_the_fate_of_its_partial_file(root: Path) -> None:
+    """Notes of another downloader beside a partial file stay as long as that is kept, and go with it."""
+    folder = LocalFolder(root, "mine")
+    kept, dead = folder.stage("kept", 1, Metadata()), folder.stage("dead", 1, Metadata())
+    for token in (kept, dead):
+        name = token.partition(":")[2]
+        (root / STAGING / f"{name}.aria2").write_bytes(b"notes")
+    folder.clear_staging({kept})
+    name = kept.partition(":")[2]
+    assert sorted(path.name for path in (root / STAGING).iterdir()) == [name, f"{name}.aria2"]
+    folder.abort("kept", kept)
+    assert list((root / STAGING).iterdir()) == []
