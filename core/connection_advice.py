@@ -182,8 +182,8 @@ def _unanswered(error: BaseException) -> Trouble:
     if isinstance(error, vendor.ProxyConnectionError):
         return Trouble(
             blame="reach",
-            detail="the proxy that the environment names does not answer",
-            advice="Check HTTP_PROXY and HTTPS_PROXY, or name the host in NO_PROXY.",
+            detail="the proxy does not answer, or refuses",
+            advice="Check the connection's proxy, or HTTP_PROXY and HTTPS_PROXY; NO_PROXY names exceptions.",
         )
     if isinstance(error, vendor.SSLError):
         return Trouble(

@@ -170,22 +170,23 @@ def test_the_connections_own_goes_first(
     assert ON_ITS_OWN in proxy.hosts()
 
 
+@pytest.mark.parametrize("scheme", ["http", "https"])
 def test_a_proxy_with_a_password(
-    kind: str, proxy: ForwardProxy, ask: Way, monkeypatch: pytest.MonkeyPatch
+    kind: str, proxy: ForwardProxy, ask: Way, scheme: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Of the environment, it is sent; in no log, neither as it is written, nor decoded, nor as it is sent; and
     an error of a proxy that refuses it does not tell it."""
     sent = base64.b64encode(b"me:open-sesame!").decode()
     proxy.wants = f"Basic {sent}"
-    monkeypatch.setenv("HTTP_PROXY", proxy.url.replace("://", f"://me:{PASSWORD}@"))
+    monkeypatch.setenv(f"{scheme.upper()}_PROXY", proxy.url.replace("://", f"://me:{PASSWORD}@"))
     keep_passwords_out_of_logs()
-    ask(to(f"http://{ON_ITS_OWN}", kind))
-    assert proxy.authorizations[0] == f"Basic {sent}"
+    ask(to(f"{scheme}://{ON_ITS_OWN}", kind))
+    assert set(proxy.authorizations) == {f"Basic {sent}"}
     for text in (PASSWORD, "open-sesame!", sent):
         assert text not in clean(f"it was {text} and nothing else")
     proxy.wants = "Basic other"
     with pytest.raises(TransferError) as failed:
-        ask(to(f"http://{ON_ITS_OWN}", kind))
+        ask(to(f"{scheme}://{ON_ITS_OWN}", kind))
     shown = f"{failed.value.message} {failed.value!r}"
     assert "sesame" not in shown
     assert sent not in shown

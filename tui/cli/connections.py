@@ -8,11 +8,8 @@ from __future__ import annotations
 import asyncio
 import os
 import secrets
-import sys
 import time
 from argparse import Namespace
-from getpass import getpass
-from pathlib import Path
 from typing import Literal
 
 import msgspec
@@ -31,7 +28,6 @@ from core.messages import (
     TestReport,
 )
 from core.model import (
-    HUB_TOKEN,
     AnonymousCredentials,
     ChainCredentials,
     Connection,
@@ -43,6 +39,7 @@ from core.model import (
 )
 from core.safe_text import safe_text
 from core.units import format_when
+from tui.cli.connection_keys import ca_file_of, credentials_of, read_keys
 from tui.cli.output import Output, iso
 from tui.cli.session import Session, open_session
 
@@ -131,7 +128,7 @@ def add(chosen: Namespace, output: Output) -> int:
 
 async def _add(chosen: Namespace, output: Output) -> int:
     kind: Literal["s3", "hub"] = "hub" if chosen.hub else "s3"
-    keys = _read_keys(chosen, kind, needed=True)
+    keys = read_keys(chosen, kind, needed=True)
     connection = Connection(
         name=chosen.name,
         kind=kind,
@@ -139,9 +136,9 @@ async def _add(chosen: Namespace, output: Output) -> int:
         endpoint=chosen.endpoint or "",
         region=chosen.region or "",
         addressing=chosen.addressing or "auto",
-        ca_file=_ca_file(chosen),
+        ca_file=ca_file_of(chosen),
         verify_tls=chosen.verify_tls is not False,
-        credentials=_credentials(chosen, keys) or ChainCredentials(),
+        credentials=credentials_of(chosen, keys) or ChainCredentials(),
     )
     async with open_session(chosen) as session:
         return await _test_and_save(session, output, chosen, connection, keys, replaces="")
@@ -158,16 +155,16 @@ async def _edit(chosen: Namespace, output: Output) -> int:
             raise HaulierError(
                 Code.USAGE, f"{safe_text(old.name)} is an S3 connection", "Add another one for a Hub."
             )
-        keys = _read_keys(chosen, old.kind, needed=False)
+        keys = read_keys(chosen, old.kind, needed=False)
         changes: dict[str, object] = {
             "name": chosen.rename,
             "endpoint": chosen.endpoint,
             "proxy": chosen.proxy,
             "region": chosen.region,
             "addressing": chosen.addressing,
-            "ca_file": _ca_file(chosen) if chosen.ca_file is not None else None,
+            "ca_file": ca_file_of(chosen) if chosen.ca_file is not None else None,
             "verify_tls": chosen.verify_tls,
-            "credentials": _credentials(chosen, keys),
+            "credentials": credentials_of(chosen, keys),
         }
         given = {name: value for name, value in changes.items() if value is not None}
         if not given:
@@ -350,75 +347,6 @@ async def _named(session: Session, name: str) -> Connection:
     raise HaulierError(
         Code.NOT_FOUND, f"There is no connection called {safe_text(name)!r}", "See: haulier connections list"
     )
-
-
-def _credentials(chosen: Namespace, keys: SecretKeys | None) -> Credentials | None:
-    if chosen.token_file is not None:
-        return TokenFileCredentials(path=str(Path(chosen.token_file).expanduser().absolute()))
-    if keys is not None:
-        return SessionCredentials(ref="typed")  # the engine says where the keys really went
-    if chosen.profile is not None:
-        return ProfileCredentials(profile=chosen.profile)
-    if chosen.anonymous:
-        return AnonymousCredentials()
-    return ChainCredentials() if chosen.chain else None
-
-
-def _read_keys(chosen: Namespace, kind: str, *, needed: bool) -> SecretKeys | None:
-    """The keys or the token as typed, or None when none are. Of a Hub a `needed` one is asked for where nothing
-    says another source. Raises HaulierError (usage)."""
-    if kind == "hub":
-        return _read_token(chosen, needed=needed)
-    if chosen.token or chosen.token_file is not None:
-        raise HaulierError(Code.USAGE, "A token is for Hubs", "Say --hub, or give access keys.")
-    if chosen.access_key_id is None:
-        if chosen.secret_stdin:
-            raise HaulierError(Code.USAGE, "--secret-stdin needs --access-key-id")
-        return None
-    token = ""
-    if chosen.secret_stdin:
-        secret = sys.stdin.readline().rstrip("\r\n")
-        token = sys.stdin.readline().rstrip("\r\n")
-    elif sys.stdin.isatty():
-        secret = getpass("Secret access key (not shown): ")
-    else:
-        raise HaulierError(
-            Code.USAGE, "There is no terminal to type the secret at", "Give it on stdin with --secret-stdin."
-        )
-    if not secret:
-        raise HaulierError(Code.USAGE, "The secret is empty")
-    return SecretKeys(access_key_id=chosen.access_key_id, secret_access_key=secret, session_token=token)
-
-
-def _read_token(chosen: Namespace, *, needed: bool) -> SecretKeys | None:
-    if chosen.access_key_id is not None or chosen.profile is not None or chosen.chain:
-        raise HaulierError(
-            Code.USAGE,
-            "Access keys, profiles and the AWS chain are not for Hubs",
-            "Use --token-file, --anonymous, or type a token.",
-        )
-    elsewhere = chosen.token_file is not None or chosen.anonymous
-    if elsewhere and chosen.secret_stdin:
-        raise HaulierError(Code.USAGE, "--secret-stdin gives a token, and another source was named, too")
-    if elsewhere or not (needed or chosen.token or chosen.secret_stdin):
-        return None
-    if chosen.secret_stdin:
-        token = sys.stdin.readline().strip()
-    elif sys.stdin.isatty():
-        token = getpass("Token (not shown): ")
-    else:
-        raise HaulierError(
-            Code.USAGE,
-            "There is no terminal to type the token at",
-            "Give it on stdin with --secret-stdin, or use --token-file or --anonymous.",
-        )
-    if not token:
-        raise HaulierError(Code.USAGE, "The token is empty", "Without one: --anonymous.")
-    return SecretKeys(access_key_id=HUB_TOKEN, secret_access_key=token)
-
-
-def _ca_file(chosen: Namespace) -> str:
-    return str(Path(chosen.ca_file).expanduser().absolute()) if chosen.ca_file else ""
 
 
 # ---------------------------------------------------------------- how it is shown
