@@ -25,9 +25,9 @@ FEW = 4  # files: synced one by one, which does not wait for what others write t
 _Step = Callable[[Spot, Spot], None]
 
 
-def make_durable(root: int, files: int) -> None:
+def make_durable(root: int, count: int) -> None:
     """Every one of so many files below an open folder, and every folder, on the disk. Raises OSError."""
-    if files > FEW and sync_file_system(root):
+    if count > FEW and sync_file_system(root):
         return
     for _, _, files, folder in os.fwalk(".", topdown=False, dir_fd=root):
         for name in files:

@@ -61,6 +61,10 @@ def fetched_again(tap: Tap, before: dict[str, tuple[str, str]]) -> list[str]:
     ]
 
 
+async def is_dead(pid: int) -> None:
+    await until(lambda: not Path(f"/proc/{pid}").exists(), "the engine's death")
+
+
 MOMENTS = [
     ("before", "fetched-recorded", 1),
     ("after", "fetched-recorded", 1),
@@ -104,7 +108,7 @@ async def test_killed_at(
             pid = haulier.client.hello.pid
             with contextlib.suppress(Exception):  # the answer may not come any more
                 await haulier.submit(at(moto_server, bucket), here(out), key="once", **options)
-            await until(lambda: not Path(f"/proc/{pid}").exists(), "the engine's death")
+            await is_dead(pid)
             await haulier.hang_up()
             for name in ARCHIVES:
                 folder = out / name.removesuffix(".tar")
@@ -142,7 +146,7 @@ async def test_what_somebody_else_took_away(moto_server: S3Server, bucket: str, 
                 await haulier.submit(
                     at(moto_server, bucket), here(out), key="once", extract=True, delete_tar=True
                 )
-            await until(lambda pid=pid: not Path(f"/proc/{pid}").exists(), "the engine's death")
+            await is_dead(pid)
             await haulier.hang_up()
             assert items(haulier)["a.tar"][0] == "pending"
             (out / gone).rename(tmp_path / f"taken-{gone}")
