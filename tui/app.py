@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
@@ -16,12 +16,13 @@ from textual.worker import Worker, WorkerState
 from core.build import build_name
 from core.errors import Code, HaulierError
 from core.messages import Command
-from core.model import JobState, JobView
+from core.model import ADHOC_HUB, Adhoc, JobState, JobView, Place
 from core.safe_text import safe_text
 from tui import themes
 from tui.actions import EVERYWHERE, bindings
 from tui.goodbye import goodbye
 from tui.line import Connector, EngineLine
+from tui.own_hub import OwnHub
 from tui.palette import Everything
 from tui.screens.board import BoardScreen
 from tui.screens.frame import HaulierScreen
@@ -31,7 +32,7 @@ from tui.screens.jobs import JobsScreen
 from tui.screens.log import LogScreen
 from tui.screens.too_small import TooSmallScreen, is_too_small
 from tui.soon import instead, soon
-from tui.state import Happening, ViewState, reduce_all, with_older
+from tui.state import Happening, Link, ViewState, reduce_all, with_older
 
 if TYPE_CHECKING:
     from core.client import EngineClient
@@ -52,9 +53,11 @@ class HaulierApp(App[None]):
 
     view: reactive[ViewState] = reactive(ViewState(), init=False, repaint=False)
 
-    def __init__(self, connector: Connector, build: str = "") -> None:
-        """`build` is what an engine must call itself to be of the same build as this screen."""
+    def __init__(self, connector: Connector, build: str = "", environ: Mapping[str, str] | None = None) -> None:
+        """`build` is what an engine must call itself to be of the same build as this screen. `environ` says
+        what `hf://` means here."""
         super().__init__()
+        self.own_hub = OwnHub(os.environ if environ is None else environ)
         self.build = build or build_name()
         self.line = EngineLine(connector, self._happened)
         for theme in themes.THEMES:
@@ -79,6 +82,10 @@ class HaulierApp(App[None]):
         except HaulierError as error:
             self.complain(error)
             return None
+
+    def adhoc_for(self, place: Place) -> Adhoc:
+        """What has to go along with a command about a place, so that the engine knows what `hf://` means."""
+        return self.own_hub.connection if place.connection == ADHOC_HUB else None
 
     def complain(self, error: HaulierError) -> None:
         """Show an error: what happened, and the way out."""
@@ -108,7 +115,9 @@ class HaulierApp(App[None]):
         """Open what fits the job's state: its plan, its board, or its results."""
         job = self.view.job(job_id)
         state = job.state if job is not None else JobState.COMPLETED
-        if state in (JobState.PLANNING, JobState.PLANNED):
+        if job is not None and job.spec.batches is not None:
+            self.open_campaign(job_id)
+        elif state in (JobState.PLANNING, JobState.PLANNED):
             from tui.screens.plan import PlanScreen
 
             self.push_screen(PlanScreen(job_id))
@@ -116,6 +125,12 @@ class HaulierApp(App[None]):
             self.open_details(job_id)
         else:
             self.open_board(job_id)
+
+    def open_campaign(self, job_id: int) -> None:
+        """The batches of a job that needs several disks."""
+        from tui.screens.campaign import CampaignScreen
+
+        self._go(CampaignScreen(job_id))
 
     def open_board(self, job_id: int) -> None:
         """Watch a job live."""
@@ -138,6 +153,20 @@ class HaulierApp(App[None]):
     def older_jobs(self, jobs: Sequence[JobView]) -> None:
         """Take finished jobs, older than those the engine told of by itself, into the list."""
         self.view = with_older(self.view, jobs)
+
+    def check_system(self, places: Sequence[Place] = (), size: int = 0) -> None:
+        """Whether this machine is fit for moving `size` bytes to the first of the places, and how the others
+        are; without any, how it is at home."""
+        from tui.screens.check import CheckScreen
+        from tui.screens.folder import home
+
+        self.push_screen(CheckScreen(places or (Place(kind="local", path=home()),), size))
+
+    def open_disks(self) -> None:
+        """The catalogue of disks."""
+        from tui.screens.disks import DisksScreen
+
+        self._go(DisksScreen())
 
     def start_new_job(self) -> None:
         """Begin the steps of a new job."""
@@ -201,6 +230,19 @@ class HaulierApp(App[None]):
 
     def watch_view(self) -> None:
         self._show_view()
+        client = self.client
+        if client is None or self.view.link is not Link.UP or not self.own_hub.is_news_to(client):
+            return
+        if any(_uses_own_hub(job) for job in self.view.active_jobs):
+            instead(self, self._introduce_own_hub, "hub")
+
+    async def _introduce_own_hub(self) -> None:
+        """A job that means this person's Hub needs the environment's token, also after the engine came back."""
+        if (client := self.client) is not None:
+            try:
+                await self.own_hub.introduce(client)
+            except HaulierError as error:
+                self.complain(error)
 
     def _show_view(self) -> None:
         """Give the state to the screens in sight: the top one, and those seen behind dialogs."""
@@ -222,3 +264,7 @@ class HaulierApp(App[None]):
         for open_ in reversed(stack[below + 1 :]):
             open_.dismiss()
         self.switch_screen(screen)
+
+
+def _uses_own_hub(job: JobView) -> bool:
+    return any(pair.source.connection == ADHOC_HUB for pair in job.spec.pairs)

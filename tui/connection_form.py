@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Literal, cast
 
-from core.connection_rules import check_endpoint, check_name
+from core.connection_rules import check_endpoint, check_name, check_proxy
 from core.errors import HaulierError
 from core.messages import ConnectionList
 from core.model import (
@@ -13,12 +13,14 @@ from core.model import (
     ChainCredentials,
     Connection,
     Credentials,
+    FileCredentials,
     KeyringCredentials,
     ProfileCredentials,
     SecretKeys,
     SessionCredentials,
 )
 from core.safe_text import safe_text
+from tui import hub_form
 from tui.widgets.form import Ask
 
 PROFILE, CHAIN, ANONYMOUS, TYPED = "profile", "chain", "anonymous", "typed"
@@ -34,6 +36,14 @@ def asks(connection: Connection, known: ConnectionList) -> list[Ask]:
     keys_mean = "empty: the stored ones stay" if stored else f"kept in: {safe_text(known.keeps_secrets_in)}"
     found = ", ".join(safe_text(name, 20) for name in known.profiles[:3])
     return [
+        Ask(
+            "service",
+            "service",
+            hub_form.SERVICE_MEANS[connection.kind],
+            connection.kind,
+            ((hub_form.S3, "S3"), (hub_form.HUB, "Hugging Face Hub")),
+            more="What is at the other end: an S3 service, or a Hub of models and datasets.",
+        ),
         Ask(
             "name",
             "name",
@@ -103,6 +113,7 @@ def asks(connection: Connection, known: ConnectionList) -> list[Ask]:
             placeholder=safe_text(known.profiles[0], 24) if known.profiles else "default",
             more="Read from the AWS files whenever it is needed, also when it was changed there.",
         ),
+        *hub_form.asks(connection, known),
         Ask(
             "key_id",
             "access key id",
@@ -130,6 +141,14 @@ def asks(connection: Connection, known: ConnectionList) -> list[Ask]:
             "no",
             (("no", "do not keep keys"), ("yes", "in memory only")),
             more=f"{safe_text(known.keeps_secrets_in)}. After its restart they are asked for again.",
+        ),
+        Ask(
+            "proxy",
+            "proxy",
+            "empty: as HTTPS_PROXY says",
+            connection.proxy,
+            placeholder="http://proxy:3128",
+            more="For this connection alone: http://host:port. none: no proxy, whatever the environment says.",
         ),
         Ask(
             "bucket",
@@ -163,7 +182,7 @@ def kind_of(credentials: Credentials) -> str:
             return PROFILE
         case AnonymousCredentials():
             return ANONYMOUS
-        case KeyringCredentials() | SessionCredentials():
+        case KeyringCredentials() | FileCredentials() | SessionCredentials():
             return TYPED
         case _:
             return CHAIN
@@ -171,7 +190,9 @@ def kind_of(credentials: Credentials) -> str:
 
 def fields_for(values: Mapping[str, str], known: ConnectionList) -> list[str]:
     """The fields that mean something for what is chosen."""
-    names = ["name", "endpoint", "region", "addressing"]
+    if values.get("service") == hub_form.HUB:
+        return hub_form.fields_for(values, known)
+    names = ["service", "name", "endpoint", "region", "addressing"]
     if not values["endpoint"].strip().lower().startswith("http://"):
         names += ["verify_tls", "ca_file"]
     names.append("kind")
@@ -180,7 +201,7 @@ def fields_for(values: Mapping[str, str], known: ConnectionList) -> list[str]:
     elif values["kind"] == TYPED:
         names += KEY_FIELDS
         names += [] if known.can_keep_secrets else ["in_memory"]
-    return [*names, "bucket", *(["write"] if values["bucket"].strip() else [])]
+    return [*names, "proxy", "bucket", *(["write"] if values["bucket"].strip() else [])]
 
 
 def meaning(name: str, value: str) -> tuple[str, str]:
@@ -189,6 +210,10 @@ def meaning(name: str, value: str) -> tuple[str, str]:
         return NO_TLS, "bad"
     if name == "kind":
         return KIND_MEANS[value], "quiet"
+    if name == "service":
+        return hub_form.SERVICE_MEANS[value], "quiet"
+    if name == "token_kind":
+        return hub_form.TOKEN_MEANS[value], "quiet"
     if name == "in_memory" and value == "yes":
         return "asked for again after a restart", "warn"
     return "", "quiet"
@@ -200,13 +225,15 @@ def problems(
     """What is wrong, by field name, in words that are safe to show."""
     wrong: dict[str, str] = {}
     name = values["name"].strip()
-    for field, check in (("name", check_name), ("endpoint", check_endpoint)):
+    for field, check in (("name", check_name), ("endpoint", check_endpoint), ("proxy", check_proxy)):
         try:
-            check(values[field].strip())
+            check(values.get(field, "").strip())
         except HaulierError as error:
             wrong[field] = safe_text(error.message)
     if name != replaces and any(one.name == name for one in known.connections):
         wrong["name"] = "this name is taken"
+    if values.get("service") == hub_form.HUB:
+        return wrong | hub_form.problems(values, known, old)
     if values["kind"] == PROFILE and not values["profile"].strip():
         wrong["profile"] = "which profile?"
     if values["kind"] == TYPED:
@@ -232,6 +259,8 @@ def _problems_of_keys(values: Mapping[str, str], known: ConnectionList, old: Con
 
 def connection_of(values: Mapping[str, str], old: Connection) -> Connection:
     """The connection as typed. Credentials of typed keys are those of `old`; the engine puts its own there."""
+    if values.get("service") == hub_form.HUB:
+        return _hub_of(values, old)
     kind = values["kind"]
     credentials: Credentials = ChainCredentials()
     if kind == PROFILE:
@@ -249,11 +278,27 @@ def connection_of(values: Mapping[str, str], old: Connection) -> Connection:
         ca_file="" if plain else values["ca_file"].strip(),
         verify_tls=plain or values["verify_tls"] == "yes",
         credentials=credentials,
+        proxy=values.get("proxy", "").strip(),
+    )
+
+
+def _hub_of(values: Mapping[str, str], old: Connection) -> Connection:
+    plain = values["endpoint"].strip().lower().startswith("http://")
+    return Connection(
+        name=values["name"].strip(),
+        kind="hub",
+        endpoint=values["endpoint"].strip().rstrip("/"),
+        ca_file="" if plain else values["ca_file"].strip(),
+        verify_tls=plain or values["verify_tls"] == "yes",
+        credentials=hub_form.credentials_of(values, old),
+        proxy=values["proxy"].strip(),
     )
 
 
 def keys_of(values: Mapping[str, str]) -> SecretKeys | None:
     """The keys as typed; None when none were."""
+    if values.get("service") == hub_form.HUB:
+        return hub_form.keys_of(values)
     if values["kind"] != TYPED or not values["secret"].strip():
         return None
     return SecretKeys(

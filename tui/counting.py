@@ -1,25 +1,47 @@
-"""Counting what lies in buckets while a person looks at the list: few at once, wanted ones first, stoppable."""
+"""Counting what lies in places while a person looks at the list: few at once, wanted ones first, stoppable."""
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Generic, TypeVar
 
 from core.errors import HaulierError
-from core.messages import Measure, Measured
-from core.model import Place
-from tui.widgets.bucket_list import Measurement
+from core.messages import Analyse, Measure, Measured
+from core.model import Analysis, Tally
 
 AT_ONCE = 2
 QUICK = 20.0  # seconds for a first answer
-THOROUGH = 300.0  # seconds for a marked bucket whose first answer was only a lower bound
+THOROUGH = 300.0  # seconds for a marked one whose first answer was only a lower bound
 WORDS_FOR_TROUBLE = 3
 
 
-class Counter:
-    """Decides which bucket is counted next and keeps the answers. The screen runs what `next_up` names."""
+@dataclass(frozen=True)
+class Measurement:
+    """What is known of a place's content."""
 
-    def __init__(self, connection: str) -> None:
-        self._connection = connection
+    total: Tally = field(default_factory=Tally)
+    complete: bool = False
+    trouble: str = ""  # why it could not be counted, in a word or two
+
+    @property
+    def known(self) -> bool:
+        """Whether there is a number to show, if only a lower bound."""
+        return not self.trouble and (self.complete or self.total.count > 0)
+
+
+Question = Measure | Analyse
+Q = TypeVar("Q", Measure, Question)
+A = TypeVar("A", Measured, Measured | Analysis)
+
+
+class Counter(Generic[Q, A]):
+    """Decides which of the names is counted next and keeps the answers. The screen runs what `next_up` names.
+
+    `question` makes the command that counts a name within so many seconds."""
+
+    def __init__(self, question: Callable[[str, float], Q]) -> None:
+        self._question: Callable[[str, float], Q] = question
         self.measured: dict[str, Measurement] = {}
         self.version = 0  # rises with every change that is worth drawing
         self._thorough: set[str] = set()
@@ -30,7 +52,7 @@ class Counter:
         return frozenset(self._running)
 
     def next_up(self, marked: Iterable[str], visible: Iterable[str]) -> str | None:
-        """The next bucket worth counting, taken; None when enough are under way or nothing is left."""
+        """The next one worth counting, taken; None when enough are under way or nothing is left."""
         if len(self._running) >= AT_ONCE:
             return None
         name = self._wanted(tuple(marked), visible)
@@ -50,14 +72,13 @@ class Counter:
                 return name
         return None
 
-    async def count(self, name: str, call: Callable[[Measure], Awaitable[Measured]]) -> None:
-        """Count one bucket that `next_up` gave. Never raises HaulierError: the trouble is an answer too."""
+    async def count(self, name: str, call: Callable[[Q], Awaitable[A]]) -> None:
+        """Count one that `next_up` gave. Never raises HaulierError: the trouble is an answer too."""
         again = name in self.measured
         if again:
             self._thorough.add(name)
-        place = Place(kind="s3", connection=self._connection, bucket=name)
         try:
-            answer = await call(Measure(place=place, seconds=THOROUGH if again else QUICK))
+            answer = await call(self._question(name, THOROUGH if again else QUICK))
             if answer.complete:
                 self._thorough.add(name)
             self.measured[name] = Measurement(answer.total, answer.complete)

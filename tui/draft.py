@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from urllib.parse import urlsplit
 
 from core.errors import Code, HaulierError
-from core.model import JobKind, JobOptions, JobSpec, Pair, Place
+from core.model import BatchAsk, JobKind, JobOptions, JobSpec, Pair, Place
 from core.safe_text import safe_text
 
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
@@ -30,6 +31,16 @@ class BucketPerBucket:
     pattern: str = ANY_BUCKET
 
 
+@dataclass(frozen=True)
+class Taken:
+    """What a picker hands on: places, and which of what lies there is meant (globs of `core.filters`)."""
+
+    places: tuple[Place, ...]
+    include: tuple[str, ...] = ()
+    exclude: tuple[str, ...] = ()
+    batches: BatchAsk | None = None  # already wished to be spread over several disks
+
+
 Destination = IntoPlace | BucketPerBucket
 
 
@@ -41,10 +52,12 @@ class Draft:
     destination: Destination | None = None
     kind: JobKind = JobKind.COPY
     options: JobOptions = field(default_factory=JobOptions)
+    batches: BatchAsk | None = None  # several disks, one after the other
 
     def spec(self) -> JobSpec:
         """The job to plan. Raises HaulierError (usage) when something is missing or contradicts itself."""
-        return JobSpec(kind=self.kind, pairs=pairs_of(self.sources, self.destination), options=self.options)
+        pairs = pairs_of(self.sources, self.destination)
+        return JobSpec(kind=self.kind, pairs=pairs, options=self.options, batches=self.batches)
 
 
 def pairs_of(sources: Sequence[Place], destination: Destination | None) -> tuple[Pair, ...]:
@@ -77,9 +90,9 @@ def pairs_of(sources: Sequence[Place], destination: Destination | None) -> tuple
 
 def bucket_for(source: Place, destination: BucketPerBucket) -> Place:
     """The target bucket of a source. Raises HaulierError (usage) for a name that no bucket can have."""
-    if not source.bucket:
+    if source.kind != "s3" or not source.bucket:
         raise HaulierError(
-            Code.USAGE, "A folder of this machine has no bucket name.", "Choose one bucket as target."
+            Code.USAGE, f"{safe_text(str(source), 60)} has no bucket name.", "Choose one bucket as target."
         )
     name = destination.pattern.replace(ANY_BUCKET, source.bucket)
     return Place(
@@ -111,7 +124,8 @@ def folder_names(sources: Sequence[Place]) -> list[str]:
 def last_name(source: Place) -> str:
     """What a person calls the source: its folder or its bucket."""
     folder = _folder(source).rstrip("/")
-    return folder.rpartition("/")[2] or source.bucket or "root"
+    name = folder.rpartition("/")[2] or source.bucket.rpartition("/")[2] or "root"
+    return name.rpartition(".")[0] or name if source.kind == "list" else name
 
 
 def as_prefix(text: str) -> str:
@@ -141,6 +155,8 @@ def place_words(place: Place) -> str:
 
 def _folder(source: Place) -> str:
     """The folder a source is, or the one its object lies in."""
+    if source.kind == "web":
+        return urlsplit(source.url).hostname or ""
     return source.path if source.is_folder else source.path.rpartition("/")[0]
 
 
@@ -159,6 +175,8 @@ def _below(place: Place, name: str) -> Place:
 
 
 def _inside(inner: Place, outer: Place) -> bool:
+    if inner.kind not in ("local", "s3"):
+        return False
     if (inner.kind, inner.connection, inner.bucket) != (outer.kind, outer.connection, outer.bucket):
         return False
     folder = outer.path if not outer.path or outer.path.endswith("/") else outer.path + "/"

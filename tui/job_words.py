@@ -43,6 +43,22 @@ def glyph_of(view: ViewState, job: JobView) -> Span:
     return GLYPHS[job.state]
 
 
+def name_of_kind(job: JobView) -> str:
+    """What kind of job it is: "copy", "batches", "batch 2 of job 12"."""
+    if job.spec.batches is not None:
+        return "batches"
+    return f"batch {job.spec.batch}" if job.spec.batch_of else str(job.spec.kind)
+
+
+def full_title(job: JobView) -> str:
+    """The job's title; a batch says of what it is one."""
+    if not job.spec.batch_of:
+        return job.title
+    return (
+        f"batch {job.spec.batch} of job {job.spec.batch_of}{ARROW}{job.title.partition(ARROW)[2] or job.title}"
+    )
+
+
 def title_of(title: str, width: int) -> str:
     """A job's title in `width` cells; short of room, both sides of the arrow keep a share."""
     source, arrow, target = title.partition(ARROW)
@@ -67,11 +83,11 @@ def files_of(counts: Counts, *, roomy: bool) -> str:
 def bytes_of(counts: Counts, *, roomy: bool) -> str:
     """ "812 GiB/≥31 TiB", "0.8/≥31 TiB" where room is short, or one number when all is moved."""
     if not counts.bytes_total and not counts.listing:
-        return "–"
+        return "?" if counts.files_unsized else "–"
     total = format_bytes(counts.bytes_total)
-    if counts.bytes_done >= counts.bytes_total and not counts.listing:
+    if counts.bytes_done >= counts.bytes_total and not counts.listing and not counts.files_unsized:
         return total
-    at_least = "≥" if counts.listing else ""
+    at_least = "≥" if counts.listing or counts.files_unsized else ""
     done = format_bytes(counts.bytes_done)
     number, _, unit = done.partition(" ")
     if total.endswith(f" {unit}") or not counts.bytes_done:
@@ -95,6 +111,8 @@ def eta_of(progress: JobProgress | None, counts: Counts, *, roomy: bool) -> str:
     if progress is None:
         return "–"
     low, high = progress.eta_low, progress.eta_high
+    if counts.files_unsized and not counts.listing:
+        return "unknown" if roomy else "?"
     if low < 0 and high < 0:
         return "listing" if counts.listing else "–"
     if counts.listing:
@@ -161,6 +179,23 @@ def why(view: ViewState, job: JobView, width: int) -> Line:
     reason = safe_text(job.reason, width)
     look = "bad" if job.state in (JobState.BLOCKED, JobState.FAILED) else "warn"
     return ((reason, look), ("  ", ""), (safe_text(job.hint), "quiet")) if job.hint else ((reason, look),)
+
+
+def hosts_line(view: ViewState, job: JobView, width: int) -> Line:
+    """Which hosts sent how much, where it is more than one; for one line."""
+    progress = view.live(job)
+    if progress is None or len(progress.hosts) < 2:
+        return ()
+    spans: list[Span] = [("from ", "quiet")]
+    used = 5
+    for position, (host, size) in enumerate(sorted(progress.hosts, key=lambda one: -one[1])):
+        name, amount = safe_text(host, 40), format_bytes(size)
+        used += cell_width(name) + len(amount) + 4
+        if used > width - 8:
+            spans.append((f" · {len(progress.hosts) - position} more", "quiet"))
+            break
+        spans += [(" · " if position else "", "rule"), (f"{name} ", ""), (amount, "lead")]
+    return tuple(spans)
 
 
 def proofs_of(job: JobView) -> str:

@@ -19,6 +19,7 @@ class Marks:
         self._chosen: frozenset[int] = frozenset()
         self._box = ""
         self._bad: tuple[BadToken, ...] = ()
+        self._typed = False
         self._changed = changed
 
     @property
@@ -40,6 +41,11 @@ class Marks:
         return self._bad
 
     @property
+    def is_typed(self) -> bool:
+        """Whether the box says what a person typed: `all` or `*.json` then mean names that come later, too."""
+        return self._typed and bool(self._box.strip())
+
+    @property
     def chosen_names(self) -> tuple[str, ...]:
         return tuple(self._names[position] for position in sorted(self._chosen))
 
@@ -47,6 +53,7 @@ class Marks:
         """The box was typed into: the marks follow, the text stays as it is."""
         selection = parse(box, self._names)
         self._box = box
+        self._typed = True
         self._bad = selection.bad
         self._chosen = frozenset(selection.chosen)
         self._changed()
@@ -57,6 +64,7 @@ class Marks:
         if wanted == self._chosen and not self._bad:
             return
         self._chosen = wanted
+        self._typed = False
         self._bad = ()
         self._box = write(wanted, self._names) if wanted else ""
         self._changed()
@@ -80,7 +88,17 @@ class Marks:
         """The list was read again: marks stay with their names, whatever their number is now."""
         kept = set(self.chosen_names)
         self._names = tuple(names)
+        self._typed = False
         self._bad = ()
         self._chosen = frozenset(at for at, name in enumerate(self._names) if name in kept)
         self._box = write(self._chosen, self._names) if self._chosen else ""
         self._changed()
+
+    def grow(self, names: Sequence[str]) -> None:
+        """The same list with more names at its end: dots stay where they are, a typed box means them too."""
+        self._names = tuple(names)
+        if self.is_typed:
+            self.type(self._box)
+        else:
+            self._box = write(self._chosen, self._names) if self._chosen else ""
+            self._changed()

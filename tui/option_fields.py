@@ -6,7 +6,7 @@ import shlex
 from collections.abc import Mapping
 from typing import Literal, cast
 
-from core.model import Compare, JobKind, JobOptions, Links
+from core.model import Compare, JobKind, JobOptions, Links, Tool
 from core.settings import RETRY_PRESETS
 from core.timetable import parse_limit
 from core.units import duration_text, format_bytes, parse_duration, parse_size
@@ -58,7 +58,7 @@ def asks(kind: JobKind, options: JobOptions) -> list[Ask]:
             "include",
             "only",
             "globs, spaces between; empty: all",
-            _words(options.include),
+            written_globs(options.include),
             placeholder="*.json logs/",
             more="Without /: names at any depth. With / at the end: a folder. Quotes keep spaces.",
         ),
@@ -66,7 +66,7 @@ def asks(kind: JobKind, options: JobOptions) -> list[Ask]:
             "exclude",
             "leave out",
             "globs; wins over the line above",
-            _words(options.exclude),
+            written_globs(options.exclude),
             placeholder="*.tmp .cache/",
             more="With sync, what is left out is not deleted at the target either.",
         ),
@@ -125,6 +125,30 @@ def asks(kind: JobKind, options: JobOptions) -> list[Ask]:
             options.timetable or _size(options.bandwidth),
             placeholder="50MiB/s",
             more='Or by the clock: "08:00,10MiB 19:00,off". Can be changed while the job runs, with c.',
+        ),
+        Ask(
+            "tool",
+            "fetched by",
+            _TOOL_MEANS[options.tool],
+            options.tool,
+            (("native", "haulier"), ("auto", "auto"), ("aria2c", "aria2c"), ("wget", "wget"), ("xet", "xet")),
+            more="All share progress, resume and proof. aria2c, wget and xet have to be installed here.",
+        ),
+        Ask(
+            "extract",
+            "archives",
+            "kept as they come",
+            "yes" if options.extract else "no",
+            (("no", "leave packed"), ("yes", "extract")),
+            more="Each tar or zip becomes a folder of its name: only files and folders, nothing outside it.",
+        ),
+        Ask(
+            "delete_tar",
+            "then the archive",
+            "stays beside its folder",
+            "yes" if options.delete_tar else "no",
+            (("no", "keep"), ("yes", "delete it")),
+            more="Deleted only when its folder is complete and on the disk for good.",
         ),
         Ask(
             "server_side",
@@ -191,6 +215,13 @@ _NAMES_MEAN = {
     "skip": "told, not copied",
     "escape": "as %XX; uploading undoes it",
 }
+_TOOL_MEANS: dict[str, str] = {
+    "native": "parts over many connections",
+    "auto": "haulier, unless there is a reason",
+    "aria2c": "if installed; over its own RPC",
+    "wget": "if installed; one stream a file",
+    "xet": "the Hub's own protocol, by hf_xet",
+}
 _RETRY_MEANS = {
     "patient": "5 s … 5 min, for up to 48 h a file",
     "quick": "5 tries: 2, 4, 8, 16, 32 s",
@@ -211,6 +242,12 @@ def meaning(name: str, value: str) -> str:
             return _LINKS_MEAN.get(value, "")
         case "names", _:
             return _NAMES_MEAN.get(value, "")
+        case "tool", _:
+            return _TOOL_MEANS.get(value, "")
+        case "extract", "yes":
+            return "into a folder of their name"
+        case "delete_tar", "yes":
+            return "once its folder is complete"
         case "server_side", "no":
             return "streamed through this machine"
         case "retry", _:
@@ -219,8 +256,11 @@ def meaning(name: str, value: str) -> str:
             return ""
 
 
-def fields_for(kind: JobKind, *, from_s3: bool, to_s3: bool, to_disk: bool) -> list[str]:
-    """The fields that mean something for a job of this kind between these ends."""
+def fields_for(
+    kind: JobKind, *, from_s3: bool, to_s3: bool, to_disk: bool, from_web: bool = False, extract: bool = False
+) -> list[str]:
+    """The fields that mean something for a job of this kind between these ends. `from_web`: from a Hub, a list
+    or a URL."""
     names = ["kind"]
     names += ["delete"] if kind is JobKind.SYNC else []
     names += [
@@ -233,8 +273,11 @@ def fields_for(kind: JobKind, *, from_s3: bool, to_s3: bool, to_disk: bool) -> l
         "part_size",
         "bandwidth",
     ]
-    names += [] if from_s3 else ["links"]
-    names += ["names"] if to_disk or not from_s3 else []
+    names += ["tool"] if from_web else []
+    names += ["extract"] if to_disk and (from_web or from_s3) else []
+    names += ["delete_tar"] if to_disk and extract else []
+    names += [] if from_s3 or from_web else ["links"]
+    names += ["names"] if to_disk or not (from_s3 or from_web) else []
     names += ["server_side"] if from_s3 and to_s3 else []
     names += ["storage_class", "on_unfinished"] if to_s3 else []
     names += ["retry", "file_seconds"]
@@ -307,13 +350,16 @@ def read(values: Mapping[str, str]) -> tuple[JobKind, JobOptions, dict[str, str]
         server_side=values.get("server_side", "yes") == "yes",
         delete=kind is JobKind.SYNC and values.get("delete") == "yes",
         retry=values.get("retry", "patient"),
+        tool=cast(Tool, values.get("tool", "native")),
+        extract=values.get("extract") == "yes",
+        delete_tar=values.get("extract") == "yes" and values.get("delete_tar") == "yes",
         reserve=size("reserve", empty=-1),
         file_seconds=duration("file_seconds"),
     )
     return kind, options, wrong
 
 
-def _words(patterns: tuple[str, ...]) -> str:
+def written_globs(patterns: tuple[str, ...]) -> str:
     """Globs as a person writes them: quoted only where there is a space, a quote or a backslash."""
     return " ".join(shlex.quote(one) if any(char in " \t'\"\\" for char in one) else one for one in patterns)
 

@@ -1,31 +1,33 @@
-"""A job's items as a sequence that fetches its pages only when somebody looks at them."""
+"""A long table as a sequence that fetches its pages only when somebody looks at them."""
 
 from __future__ import annotations
 
 from bisect import bisect_right
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
-from typing import overload
+from typing import Generic, TypeVar, overload
 
 from core.messages import ItemPage
 from core.model import ItemView
 
-KEPT_PAGES = 24  # of PAGE items each
+T = TypeVar("T")
+
+KEPT_PAGES = 24  # of PAGE rows each
 PAGE = 200
 
 
-class PagedItems(Sequence["ItemView | None"]):
+class PagedRows(Sequence["T | None"], Generic[T]):
     """Knows where each page starts and the cursor that fetches it; keeps the pages last looked at.
 
     `want` is called with the number of a page that is missing; whoever fetches it gives it to `put`.
-    An item whose page is not here reads as None.
+    A row whose page is not here reads as None.
     """
 
     def __init__(self, want: Callable[[int], None]) -> None:
         self._want = want
         self._cursors: list[str] = [""]  # of page 0, 1, …
         self._starts: list[int] = [0]  # the same, and one more entry for each page that was seen
-        self._pages: OrderedDict[int, tuple[ItemView, ...]] = OrderedDict()
+        self._pages: OrderedDict[int, tuple[T, ...]] = OrderedDict()
         self.matching = -1
         self.complete = False
 
@@ -41,10 +43,10 @@ class PagedItems(Sequence["ItemView | None"]):
         return self._cursors[page]
 
     @overload
-    def __getitem__(self, index: int) -> ItemView | None: ...
+    def __getitem__(self, index: int) -> T | None: ...
     @overload
-    def __getitem__(self, index: slice) -> Sequence[ItemView | None]: ...
-    def __getitem__(self, index: int | slice) -> ItemView | Sequence[ItemView | None] | None:
+    def __getitem__(self, index: slice) -> Sequence[T | None]: ...
+    def __getitem__(self, index: int | slice) -> T | Sequence[T | None] | None:
         if isinstance(index, slice):
             return [self[i] for i in range(*index.indices(len(self)))]
         if not 0 <= index < len(self):
@@ -58,20 +60,20 @@ class PagedItems(Sequence["ItemView | None"]):
         offset = index - self._starts[page]
         return items[offset] if offset < len(items) else None
 
-    def put(self, number: int, page: ItemPage) -> None:
+    def put_rows(self, number: int, rows: Sequence[T], cursor: str, matching: int) -> None:
         """Take a fetched page. A page fetched again may be shorter or longer only if it is the last."""
-        self._pages[number] = page.items
+        self._pages[number] = tuple(rows)
         self._pages.move_to_end(number)
         while len(self._pages) > KEPT_PAGES:
             self._pages.popitem(last=False)
-        if page.matching >= 0:
-            self.matching = page.matching
+        if matching >= 0:
+            self.matching = matching
         is_last = number == len(self._cursors) - 1
         if is_last:
-            end = self._starts[number] + len(page.items)
+            end = self._starts[number] + len(rows)
             self._starts[number + 1 :] = [end]
-            if page.cursor:
-                self._cursors.append(page.cursor)
+            if cursor:
+                self._cursors.append(cursor)
                 self.complete = False
             else:
                 self.complete = True
@@ -82,3 +84,11 @@ class PagedItems(Sequence["ItemView | None"]):
         low = min(most, max(0, bisect_right(self._starts, max(0, first)) - 1))
         high = min(most, max(0, bisect_right(self._starts, max(0, last)) - 1))
         return list(range(low, high + 1))
+
+
+class PagedItems(PagedRows[ItemView]):
+    """A job's items."""
+
+    def put(self, number: int, page: ItemPage) -> None:
+        """Take a fetched page."""
+        self.put_rows(number, page.items, page.cursor, page.matching)

@@ -11,17 +11,17 @@ from textual.pilot import Pilot
 
 from core.errors import Code, HaulierError
 from core.messages import BucketList, ListBuckets, ListEntries, Measure
-from core.model import Place
 from core.selection import parse
 from tests.app.driving import running, text_of, until
 from tests.app.recorded import RecordedClient
 from tests.app.recorded_path import NAMES, buckets, path_client
 from tui.app import HaulierApp
+from tui.draft import Taken
 from tui.screens.browse import BrowseScreen
 from tui.screens.buckets import BucketPicker
 from tui.screens.name import NameScreen
 
-Chosen = list[tuple[Place, ...]]
+Chosen = list[Taken]
 _ROW = re.compile(r"^[▌ ]([● ]) +(\d+) +\S", re.MULTILINE)
 
 
@@ -62,7 +62,7 @@ async def test_a_bad_token_is_named_and_the_rest_is_kept() -> None:
         assert 'unknown: "17" (the list ends at 14)' in text_of(app)
         assert picker.marks.chosen == {1}
         await pilot.press("enter")
-        assert [place.bucket for place in chosen[0]] == ["archive-2024"]
+        assert [place.bucket for place in chosen[0].places] == ["archive-2024"]
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -172,7 +172,7 @@ async def test_where_buckets_cannot_be_listed_a_name_can_be_typed() -> None:
         assert isinstance(app.screen, NameScreen)
         assert "cannot be a bucket's name" in text_of(app)
         await pilot.press("ctrl+u", *"mine", "enter", "enter")
-        assert [place.bucket for place in chosen[0]] == ["mine"]
+        assert [place.bucket for place in chosen[0].places] == ["mine"]
 
 
 async def test_no_buckets_says_what_to_do() -> None:
@@ -199,8 +199,9 @@ async def test_looking_inside_reads_pages_only_as_far_as_one_goes() -> None:
         await until(pilot, lambda: "archive-2023/2026-02/" in text_of(app))
         await pilot.press("space", "left")
         await until(pilot, lambda: "1 marked" in text_of(app))
-        await pilot.press("space", "enter")
-        assert [place.path for place in chosen[0]] == ["2026-02/2026-01/", "2026-02/"]
+        await pilot.press("down", "space", "enter")
+        assert [place.path for place in chosen[0].places] == [""]
+        assert set(chosen[0].include) == {"/2026-02/2026-01/", "/2026-03/"}
 
 
 def _pages(client: RecordedClient) -> list[str]:

@@ -6,7 +6,7 @@ import asyncio
 
 from core.errors import HaulierError
 from core.messages import ListItems, PauseJob
-from core.model import ItemView, JobState, JobView, Status
+from core.model import UNSIZED, ItemView, JobState, JobView, Status
 from core.safe_text import safe_text
 from tui.cli import job_lines
 from tui.cli.follow import follow
@@ -119,7 +119,7 @@ def item_fields(item: ItemView) -> dict[str, object]:
         "url": item.url,
         "target": item.target,
         "action": str(item.action),
-        "expected_size": item.expected_size,
+        "expected_size": item.expected_size if item.expected_size != UNSIZED else None,
         "actual_size": item.actual_size,
         "status": str(item.status),
         "attempts": item.attempts,

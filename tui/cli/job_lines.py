@@ -68,15 +68,21 @@ def files(counts: Counts) -> str:
 
 
 def moved(counts: Counts) -> str:
-    return f"{format_bytes(counts.bytes_done)}/{_at_least(counts)}{format_bytes(counts.bytes_total)}"
+    """ "1.0 GiB/4.0 GiB", with ≥ where more may come, and of how many files nobody knows how much."""
+    more = "≥" if counts.listing or counts.files_unsized else ""
+    text = f"{format_bytes(counts.bytes_done)}/{more}{format_bytes(counts.bytes_total)}"
+    return text + (f" ({format_count(counts.files_unsized)} of unknown size)" if counts.files_unsized else "")
 
 
 def worker_line(worker: WorkerView, width: int) -> str:
     """One worker in at most `width` cells: what, which part, bar, rate, tries."""
-    share = min(1.0, worker.done / worker.size) if worker.size else 0.0
+    share = min(1.0, worker.done / worker.size) if worker.size > 0 else 0.0
     bar = "█" * int(share * _BAR)
     part = f"{worker.part}/{worker.parts}" if worker.part else ""
-    facts = f"{part:>9} {bar:·<{_BAR}} {share:>4.0%} {format_rate(worker.rate):>10}"
+    far = f"{bar:·<{_BAR}} {share:>4.0%}"
+    if worker.size < 0:  # nobody knows of how much: what came, and no share
+        far = f"{format_bytes(worker.done):>{_BAR + 5}}"
+    facts = f"{part:>9} {far} {format_rate(worker.rate):>10}"
     if worker.attempt > 1:
         facts += f" try {worker.attempt}"
     if worker.phase not in ("moving", "idle"):
@@ -85,7 +91,7 @@ def worker_line(worker: WorkerView, width: int) -> str:
         facts += f" {safe_text(worker.note, 40)}"
     room = width - cell_width(facts) - 6
     if room < 8:  # too narrow for everything: the name and the share
-        facts, room = f"{share:>4.0%}", width - 11
+        facts, room = f"{share:>4.0%}" if worker.size >= 0 else "   ?", width - 11
     name = safe_text(worker.key, max(1, room))
     return f"{worker.index + 1:>3}  {name}{' ' * max(0, room - cell_width(name))} {facts}"
 
@@ -208,7 +214,10 @@ def _drift(counts: Counts) -> dict[str, object]:
 
 def _to_do(counts: Counts) -> str:
     more = "≥ " if counts.listing else ""
-    return f"{more}{format_count(counts.files_total)} files, {more}{format_bytes(counts.bytes_total)}"
+    size = f"{'≥ ' if counts.files_unsized else more}{format_bytes(counts.bytes_total)}"
+    if counts.files_unsized and not counts.bytes_total:
+        size = "size not known beforehand"
+    return f"{more}{format_count(counts.files_total)} files, {size}"
 
 
 def _at_least(counts: Counts) -> str:
@@ -219,7 +228,7 @@ def _time_left(progress: JobProgress, counts: Counts) -> list[str]:
     low, high = progress.eta_low, progress.eta_high
     if max(low, high) < 0:
         return ["listing"] if counts.listing else []
-    if counts.listing:
+    if counts.listing or counts.files_unsized:
         return [f"≥ {format_eta(max(low, 0))} left"]
     if low < 0 or high < 0 or format_eta(low) == format_eta(high):
         return [f"{format_eta(max(low, high))} left"]

@@ -21,7 +21,7 @@ from core.messages import (
 )
 from core.model import ItemView, JobState, JobView, Status
 from core.safe_text import safe_text
-from core.units import format_bytes, format_count, format_duration, format_when
+from core.units import format_bytes, format_count, format_duration, format_size, format_when
 from tui.cli import job_lines
 from tui.cli.ending import finish, is_over, item_fields
 from tui.cli.follow import follow
@@ -130,7 +130,7 @@ async def _print_items(session: Session, output: Output, job: JobView, status: S
 
 
 def _item_line(item: ItemView) -> str:
-    size = format_bytes(item.expected_size)
+    size = format_size(item.expected_size)
     facts = f"{item.status:<11}  {item.action:<9}  {size:>10}  {safe_text(item.filename)}"
     return facts + (f"  — {safe_text(item.error)}" if item.error else "")
 

@@ -10,9 +10,9 @@ from datetime import datetime
 import msgspec
 
 from core.messages import ListBuckets, ListEntries
-from core.model import Adhoc, Entry, Place
+from core.model import UNSIZED, Adhoc, Entry, Place, shown_url
 from core.safe_text import safe_text
-from core.units import format_bytes
+from core.units import format_size
 from tui.cli.looking import look_at
 from tui.cli.output import Output, iso
 from tui.cli.session import Session, open_session
@@ -69,8 +69,20 @@ def _print(output: Output, entries: Iterable[Entry], under: str) -> None:
     for entry in entries:
         key = under + entry.key
         if output.json:
-            output.record("entry", key=key, size=entry.size, etag=entry.etag, modified=iso(entry.modified))
+            output.record("entry", **_fields(entry, key))
             continue
-        size = "" if entry.is_folder else format_bytes(entry.size)
+        size = "" if entry.is_folder else format_size(entry.size)
         when = datetime.fromtimestamp(entry.modified).strftime("%Y-%m-%d %H:%M") if entry.modified else ""
-        output.line(f"{size:>10}  {when:<16}  {safe_text(key)}")
+        where = f"  {safe_text(shown_url(entry.url))}" if entry.url else ""
+        output.line(f"{size:>10}  {when:<16}  {safe_text(key)}{where}")
+
+
+def _fields(entry: Entry, key: str) -> dict[str, object]:
+    """`size` is null where nobody tells it; `url` is there where it is not made of place and key."""
+    fields: dict[str, object] = {
+        "key": key,
+        "size": entry.size if entry.size != UNSIZED else None,
+        "etag": entry.etag,
+        "modified": iso(entry.modified),
+    }
+    return fields | ({"url": shown_url(entry.url)} if entry.url else {})

@@ -75,6 +75,10 @@ def _command(words: list[str], parser: ArgumentParser) -> tuple[int, ArgumentPar
     commands = next(each for each in parser._actions if isinstance(each, _SubParsersAction)).choices
     for at, word in enumerate(words):
         if word in commands:
+            actions = commands[word]._actions
+            below = next((each for each in actions if isinstance(each, _SubParsersAction)), None)
+            if below is not None and at + 1 < len(words) and words[at + 1] in below.choices:
+                return at + 2, below.choices[words[at + 1]]
             return at + 1, commands[word]
     return len(words), None
 

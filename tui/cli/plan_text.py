@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from core.model import Action, ItemView, JobView, PairPlan, PlanSummary, Tally
+from core.model import UNSIZED, Action, ItemView, JobView, PairPlan, PlanSummary, Tally
 from core.safe_text import safe_text
-from core.units import format_bytes, format_count
+from core.units import format_bytes, format_count, format_size
 from tui.deletion_words import share_of_target, shares_of_target, undo_words
 
 _SIGNS = {
@@ -39,13 +39,16 @@ def plan_lines(job: JobView, examples: list[ItemView]) -> list[str]:
 
 
 def plan_fields(job: JobView) -> dict[str, object]:
-    """The fields of the JSON plan: `copy`, `overwrite`, `skip`, `delete`, each {count, bytes}, and `hash`."""
+    """The fields of the JSON plan: `copy`, `overwrite`, `skip`, `delete`, each {count, bytes}, and `hash`; and
+    `unsized` where the bytes are not all, because there are files whose size nobody tells."""
     plan = job.plan or PlanSummary()
     tallies = {"copy": plan.copy, "overwrite": plan.overwrite, "skip": plan.skip, "delete": plan.delete}
-    return {
-        **{name: {"count": tally.count, "bytes": tally.bytes} for name, tally in tallies.items()},
-        "hash": plan.hash,
+    fields: dict[str, object] = {
+        name: {"count": tally.count, "bytes": tally.bytes} for name, tally in tallies.items()
     }
+    if plan.unsized:
+        fields["unsized"] = plan.unsized
+    return {**fields, "hash": plan.hash}
 
 
 def share_deleted(plan: PlanSummary) -> str:
@@ -90,20 +93,28 @@ def deletion_fields(job: JobView) -> dict[str, object] | None:
 
 def _tallies(plan: PlanSummary | PairPlan) -> list[str]:
     named = (
-        ("copy", plan.copy),
-        ("overwrite", plan.overwrite),
-        ("delete", plan.delete),
-        ("skip", plan.skip),
-        ("cannot", plan.cannot),
+        ("copy", plan.copy, plan.unsized),
+        ("overwrite", plan.overwrite, plan.unsized),
+        ("delete", plan.delete, 0),
+        ("skip", plan.skip, 0),
+        ("cannot", plan.cannot, 0),
     )
-    lines = [f"{name:<10}{_tally(tally)}" for name, tally in named if tally.count]
+    lines = [f"{name:<10}{_tally(tally, unsized)}" for name, tally, unsized in named if tally.count]
     return lines or ["nothing to do"]
 
 
-def _tally(tally: Tally) -> str:
-    return f"{format_count(tally.count)} ({format_bytes(tally.bytes)})"
+def _tally(tally: Tally, unsized: int) -> str:
+    """`unsized`: some may be of a size that nobody tells before they are read."""
+    if unsized and not tally.bytes:
+        return f"{format_count(tally.count)} (size not known beforehand)"
+    return f"{format_count(tally.count)} ({'≥ ' if unsized else ''}{format_bytes(tally.bytes)})"
 
 
 def _example(item: ItemView) -> str:
-    why = f"  {safe_text(item.error)}" if item.error else ""
-    return f"{_SIGNS[item.action]} {safe_text(item.filename)}  {format_bytes(item.expected_size)}{why}"
+    """What is not called at the source as it is at the target shows where it comes from."""
+    sign, name = _SIGNS[item.action], safe_text(item.filename)
+    if item.error:
+        size = f"  {format_bytes(item.expected_size)}" if item.expected_size > 0 else ""
+        return f"{sign} {name}{size}  {safe_text(item.error)}"
+    where = f"  {safe_text(item.url)}" if item.expected_size == UNSIZED else ""
+    return f"{sign} {name}  {format_size(item.expected_size)}{where}"

@@ -97,7 +97,8 @@ class JsonShowing(QuietShowing):
             skipped=counts.files_skipped,
             total=counts.files_total,
             bytes_done=counts.bytes_done,
-            bytes_total=counts.bytes_total,
+            bytes_total=counts.bytes_total,  # at least, while `listing` or where there are `unsized` files
+            unsized=counts.files_unsized,
             rate=round(mine.rate),
             eta=round(max(mine.eta_low, mine.eta_high), 1),
             waiting=mine.waiting,

@@ -86,13 +86,17 @@ def _run(chosen: Namespace, output: Output, way: _Way, kind: JobKind) -> int:
 
 async def _carry_out(chosen: Namespace, output: Output, way: _Way, kind: JobKind) -> int:
     async with open_session(chosen) as session:
-        options = _options(chosen, session.settings, kind)
-        words = [*chosen.sources, chosen.target]
-        places = session.read_places(words)
-        adhoc = session.adhoc_for(places)
-        places = described(await session.check_places(words, places), chosen)
-        spec = await _spec(session, kind, places, options, adhoc)
-        return await way(session, output, chosen, spec)
+        return await way(session, output, chosen, await read_spec(session, chosen, kind))
+
+
+async def read_spec(session: Session, chosen: Namespace, kind: JobKind) -> JobSpec:
+    """What the command line asks for, of `sources` and `target`. Raises HaulierError."""
+    options = _options(chosen, session.settings, kind)
+    words = [*chosen.sources, chosen.target]
+    places = session.read_places(words)
+    adhoc = session.adhoc_for(places)
+    places = described(await session.check_places(words, places), chosen)
+    return await _spec(session, kind, places, options, adhoc)
 
 
 async def _verify_job(chosen: Namespace, output: Output, number: int) -> int:
@@ -175,14 +179,14 @@ async def _spec(
 
 
 async def _resolved(session: Session, source: Place, adhoc: Adhoc) -> Place:
-    """A source as folder or object. What is not there is told at once; a store that cannot be asked now is the
-    job's trouble, which waits and tries again."""
-    if not source.bucket:  # this machine's files, a connection's root, lists and URLs
+    """A source as folder or object. What is not there is told at once, and a list whose first rows cannot be
+    read; a store that cannot be asked now is the job's trouble, which waits and tries again."""
+    if not source.bucket and source.kind != "list":  # this machine's files, a connection's root, URLs
         return source
     try:
         return (await look_at(session, source, adhoc))[0]
     except HaulierError as error:
-        if error.code is Code.NOT_FOUND:
+        if error.code in (Code.NOT_FOUND, Code.USAGE):
             raise
         return source
 

@@ -13,7 +13,7 @@ from core.model import JobState, JobView, Status
 from tui import clock
 from tui.actions import bindings
 from tui.failures import failure_line
-from tui.job_words import why
+from tui.job_words import hosts_line, why
 from tui.screens.job_actions import JobActions
 from tui.soon import instead
 from tui.state import ViewState
@@ -46,6 +46,7 @@ class BoardScreen(JobActions):
     def body(self) -> ComposeResult:
         yield JobHead(self.job_id)
         yield Saying(id="why")
+        yield Saying(id="hosts")
         yield Rule()
         yield WorkerTable()
         with VerticalScroll(id="results"):
@@ -81,6 +82,7 @@ class BoardScreen(JobActions):
             table.show(self._crew.rows(view.workers, self.job_id, clock.monotonic()))
         width = self.size.width
         self.query_one("#why", Saying).say(why(view, job, width - 6))
+        self.query_one("#hosts", Saying).say(hosts_line(view, job, width - 2))
         self.query_one("#settings", Saying).say(() if ended else tuple(settings_line(view, job)))
         self.query_one(Notices).show(tuple(n for n in view.notices if n.job in (0, self.job_id)))
         self._forget_tuned(view)

@@ -2,55 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 from textual.app import ComposeResult
-from textual.containers import Horizontal
-from textual.events import Key
 from textual.timer import Timer
-from textual.widgets import Input
 
 from core.errors import HaulierError
-from core.messages import ListBuckets
+from core.messages import ListBuckets, Measure, Measured
 from core.model import BucketInfo, Connection, Place
 from core.safe_text import safe_text
 from core.units import format_bytes, format_count
 from tui.actions import bindings
 from tui.counting import Counter
-from tui.draft import check_bucket_name
+from tui.draft import Taken, check_bucket_name
 from tui.marks import Marks
-from tui.screens.frame import HaulierScreen
+from tui.screens.marking import MARKING, MarkingScreen, passing
 from tui.state import Link, ViewState
 from tui.widgets.bucket_list import BucketList
 from tui.widgets.connection_table import endpoint_words
 from tui.widgets.filter_bar import FilterBar
-from tui.widgets.heading import Heading, Words, wrapped
-from tui.widgets.selection_box import SelectionBox, trouble
+from tui.widgets.heading import Heading, wrapped
 from tui.widgets.spans import Line, Span
 
-Chosen = Callable[[tuple[Place, ...]], None]
-ROWS_ACTIONS = frozenset({"toggle_mark", "mark_up", "mark_down", "sticky_range", "mark_all", "invert_marks",
-                          "look_inside", "type_selection", "filter"})  # fmt: skip
+Chosen = Callable[[Taken], None]
 
 
-class _List(BucketList):
-    message: Sequence[Line] = ()
-
-    def nothing(self) -> Sequence[Line]:
-        return self.message
-
-
-class BucketPicker(HaulierScreen):
+class BucketPicker(MarkingScreen):
     """Choose buckets of a connection. `chosen` gets the places; without it a new job starts with them."""
 
     NAME = "buckets"
     CRUMB = "buckets"
     BINDINGS = bindings("buckets")
-    DEFAULT_CSS = """
-    BucketPicker #select { height: 1; }
-    BucketPicker #select > Words { width: auto; }
-    BucketPicker #trouble { max-width: 60%; text-align: right; }
-    """
 
     def __init__(
         self,
@@ -67,32 +49,22 @@ class BucketPicker(HaulierScreen):
         self._buckets: tuple[BucketInfo, ...] = ()
         self._loaded = False
         self._named: list[str] = []  # buckets that a person typed because they are not listed
-        self.marks = Marks((), self._marks_changed)
-        self._counter = Counter(connection_name)
+        self.marks = Marks((), self.marks_changed)
+        self._counter = Counter[Measure, Measured](self._question)
         self._drawn = -1  # the counter's version that is on the screen
-        self._anchor: int | None = None  # the row where a range began
-        self._before_range: frozenset[int] = frozenset()
-        self._sticky = False
         self._tick: Timer | None = None
 
     # ------------------------------------------------------------ what is on the screen
 
     def body(self) -> ComposeResult:
         yield Heading()
-        with Horizontal(id="select"):
-            yield Words(((" select ", "quiet"), ("▸ ", "key")))
-            yield SelectionBox(id="box")
-            yield Words((), id="trouble")
-        yield _List(id="buckets")
+        yield from self.selection_line()
+        yield BucketList(id="buckets")
         yield FilterBar()
 
     @property
-    def table(self) -> _List:
-        return self.query_one(_List)
-
-    @property
-    def box(self) -> SelectionBox:
-        return self.query_one(SelectionBox)
+    def table(self) -> BucketList:
+        return self.query_one(BucketList)
 
     @property
     def connection(self) -> Connection | None:
@@ -100,7 +72,7 @@ class BucketPicker(HaulierScreen):
 
     def on_mount(self) -> None:
         self.table.focus()
-        self._say_where()
+        self.say_state()
         if not self._is_loading:
             self._load()
         self._tick = self.set_interval(0.4, self._count_more)
@@ -118,7 +90,7 @@ class BucketPicker(HaulierScreen):
         if self._tick is not None:
             self._tick.resume()
 
-    def _say_where(self) -> None:
+    def say_state(self) -> None:
         title: list[Span] = [(safe_text(self._connection, 30), "lead")]
         if self.connection is not None:
             title.append((f"  {safe_text(endpoint_words(self.connection), 40)}", "quiet"))
@@ -129,7 +101,7 @@ class BucketPicker(HaulierScreen):
             return []
         chosen = self.marks.chosen_names
         state: list[Span] = []
-        if self._sticky:
+        if self.in_range:
             state.append(("range  ", "warn"))
         state.append(
             (f"{len(chosen)} of {format_count(len(self._buckets))} marked", "lead" if chosen else "quiet")
@@ -190,7 +162,7 @@ class BucketPicker(HaulierScreen):
 
     def _take(self, buckets: tuple[BucketInfo, ...]) -> None:
         self._buckets = buckets
-        self.table.show_buckets(buckets, self._passing())
+        self.show_rows()
         self.marks.rename([bucket.name for bucket in buckets])
         if again := set(self._remembered.pop(self._connection, ())):
             self.marks.add({at for at, bucket in enumerate(buckets) if bucket.name in again})
@@ -201,9 +173,8 @@ class BucketPicker(HaulierScreen):
         self.table.message = ((), *lines)
         self.table.refresh()
 
-    def _passing(self) -> Sequence[int]:
-        wanted = self.query_one(FilterBar).text.casefold()
-        return tuple(at for at, bucket in enumerate(self._buckets) if wanted in bucket.name.casefold())
+    def show_rows(self) -> None:
+        self.table.show_buckets(self._buckets, passing([bucket.name for bucket in self._buckets], self.wanted))
 
     # ------------------------------------------------------------ counting
 
@@ -220,116 +191,18 @@ class BucketPicker(HaulierScreen):
             self._drawn = self._counter.version
             self.table.show_measured(self._counter.measured, self._counter.running)
 
+    def _question(self, name: str, seconds: float) -> Measure:
+        return Measure(place=Place(kind="s3", connection=self._connection, bucket=name), seconds=seconds)
+
     async def _count(self, name: str) -> None:
         client = self.haulier.client
         if client is None:
             return
         await self._counter.count(name, client.call)
         self._count_more()
-        self._say_where()
+        self.say_state()
 
-    # ------------------------------------------------------------ marks and box
-
-    def _marks_changed(self) -> None:
-        if not self.is_mounted:
-            return
-        self.box.say(self.marks.box, self.marks.bad)
-        self.table.show_chosen(self.marks.chosen)
-        self.query_one("#trouble", Words).say(((trouble(self.marks.bad), "bad"),))
-        self._say_where()
-
-    def on_key(self, event: Key) -> None:
-        """A digit in the list begins a selection in the box: nobody should have to look for it first."""
-        character = event.character or ""
-        if self.focused is self.table and character and character in "0123456789^" and self._buckets:
-            event.stop()
-            event.prevent_default()
-            self.set_focus(self.box)
-            self.box.begin(character)
-        elif self.focused is self.box and event.is_printable:
-            # The rest of a quick `1-5` was on its way to the list already when the box took over.
-            event.stop()
-            event.prevent_default()
-            self.box.append(character)
-
-    def on_input_changed(self, event: Input.Changed) -> None:
-        if event.input is self.box:
-            self._end_range()
-            self.marks.type(event.value)
-
-    def on_input_submitted(self, event: Input.Submitted) -> None:
-        if event.input is self.box:
-            self.action_next_step()
-
-    def on_line_table_moved(self) -> None:
-        if self._sticky and self._anchor is not None:
-            self.marks.set(self._before_range | self.table.between(self._anchor, self.table.cursor))
-
-    def on_bucket_list_dot_clicked(self, event: BucketList.DotClicked) -> None:
-        self.marks.toggle(event.position)
-
-    def action_focus_list(self) -> None:
-        self.table.focus()
-
-    def action_type_selection(self) -> None:
-        self.box.focus()
-
-    def action_toggle_mark(self) -> None:
-        self._end_range()
-        position = self.table.current
-        if position is not None:
-            self.marks.toggle(position)
-
-    def action_mark_up(self) -> None:
-        self._extend(-1)
-
-    def action_mark_down(self) -> None:
-        self._extend(1)
-
-    def _extend(self, by: int) -> None:
-        """Shift and an arrow: the row left and the row reached are marked; going back unmarks again."""
-        if self._sticky or not self.table.rows:
-            self.table.action_move(by)
-            return
-        if self._anchor is None or self._shifted_to != self.table.cursor:
-            self._anchor = self.table.cursor
-            self._before_range = self.marks.chosen
-        self.table.action_move(by)
-        self._shifted_to = self.table.cursor
-        self.marks.set(self._before_range | self.table.between(self._anchor, self.table.cursor))
-
-    _shifted_to = -1
-
-    def action_sticky_range(self) -> None:
-        if self._sticky:
-            self._end_range()
-        elif self.table.rows:
-            self._sticky, self._anchor, self._before_range = True, self.table.cursor, self.marks.chosen
-            self.marks.add(self.table.between(self.table.cursor, self.table.cursor))
-        self._say_where()
-
-    def _end_range(self) -> None:
-        self._sticky, self._anchor, self._shifted_to = False, None, -1
-
-    def action_mark_all(self) -> None:
-        self._end_range()
-        self.marks.toggle_all(self.table.rows)
-
-    def action_invert_marks(self) -> None:
-        self._end_range()
-        self.marks.invert(self.table.rows)
-
-    # ------------------------------------------------------------ filter, reload, typing a name
-
-    def action_filter(self) -> None:
-        self.query_one(FilterBar).open()
-
-    def on_filter_bar_changed(self) -> None:
-        self._end_range()
-        self.table.show_buckets(self._buckets, self._passing())
-
-    def on_filter_bar_closed(self) -> None:
-        self.table.focus()
+    # ------------------------------------------------------------ reload, typing a name
 
     def action_reload(self) -> None:
         self._counter.forget()
@@ -357,7 +230,7 @@ class BucketPicker(HaulierScreen):
     # ------------------------------------------------------------ on and back
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        if action in ROWS_ACTIONS and (not self._buckets or (self.is_mounted and self.box.has_focus)):
+        if action in MARKING and not self._buckets:
             return False
         if action == "next_step" and not self._buckets:
             return False
@@ -385,17 +258,13 @@ class BucketPicker(HaulierScreen):
                 f"Not understood, and left out: {', '.join(token.text for token in self.marks.bad)}"
             )
         places = tuple(Place(kind="s3", connection=self._connection, bucket=name) for name in names)
-        (self._then or self._start_job)(places)
+        (self._then or self._start_job)(Taken(places))
 
-    def _start_job(self, places: tuple[Place, ...]) -> None:
+    def _start_job(self, taken: Taken) -> None:
         from tui.screens.new_job import NewJob
 
-        NewJob(self.haulier).sources_chosen(places)
+        NewJob(self.haulier).taken(taken)
 
-    def action_back(self) -> None:
-        if self._sticky:
-            self._end_range()
-            self._say_where()
-            return
+    def leave(self) -> None:
         self._remembered[self._connection] = self.marks.chosen_names
         self.dismiss()

@@ -10,7 +10,7 @@ from core.errors import Code, HaulierError
 from core.messages import ConnectionList, ListConnections, SaveConnection, TestConnection, TestReport
 from core.model import Connection, SecretKeys
 from core.safe_text import safe_text
-from tui import connection_form
+from tui import connection_form, hub_form
 from tui.actions import bindings
 from tui.screens.ask import QuestionScreen
 from tui.screens.connections import report_lines
@@ -71,10 +71,19 @@ class ConnectionEditScreen(HaulierScreen):
     def on_mount(self) -> None:
         self._show_fields()
         self._say_meaning("verify_tls")
-        self.form.focus_first()
+        self.form.field("name").control.focus()  # what most change the service for is S3: it stands above
 
     def _show_fields(self) -> None:
         self.form.show_only(connection_form.fields_for(self._values, self._known))
+        self.refresh_bindings()
+        for name, words in hub_form.MEANS.items():
+            field = self.form.field(name)
+            if not field.error:
+                field.say(words if self._is_hub else "")
+
+    @property
+    def _is_hub(self) -> bool:
+        return self.form["service"] == hub_form.HUB
 
     def label_of(self, action: str) -> str:
         return "next field" if action == "next_step" else ""
@@ -86,7 +95,7 @@ class ConnectionEditScreen(HaulierScreen):
         if field.value == field.ask.value and event.name not in self._touched:
             return  # a field tells its first value too
         self._touched.add(event.name)
-        if event.name in ("kind", "endpoint", "bucket"):
+        if event.name in ("service", "kind", "token_kind", "endpoint", "bucket"):
             self._show_fields()
         self._say_meaning(event.name)
         self._say_problems(self._touched)
@@ -98,7 +107,8 @@ class ConnectionEditScreen(HaulierScreen):
 
     def _say_more(self, field: Field) -> None:
         """Below the form, what the field with the focus means, or in full what is wrong with it."""
-        words = (f" {field.error}", "bad") if field.error else (f" {field.ask.more}", "quiet")
+        more = hub_form.MORE.get(field.ask.name, field.ask.more) if self._is_hub else field.ask.more
+        words = (f" {field.error}", "bad") if field.error else (f" {more}", "quiet")
         self.query_one("#more", Words).say((words,))
 
     def on_form_submitted(self) -> None:
@@ -121,6 +131,19 @@ class ConnectionEditScreen(HaulierScreen):
                 field.say("")
                 self._say_meaning(name)
         return not wrong
+
+    # ------------------------------------------------------------ the mirror
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        if action == "use_mirror":
+            return self.is_mounted and self._is_hub
+        return super().check_action(action, parameters)
+
+    def action_use_mirror(self) -> None:
+        """The Hub's mirror as the endpoint; pressed again, the official Hub."""
+        field = self.form.field("endpoint")
+        field.value = "" if field.value.strip() == hub_form.MIRROR else hub_form.MIRROR
+        field.control.focus()
 
     # ------------------------------------------------------------ test and save
 

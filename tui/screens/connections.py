@@ -152,9 +152,9 @@ class ConnectionsScreen(HaulierScreen):
         if self.current is None:
             self.action_import_profiles()
             return
-        from tui.screens.buckets import BucketPicker
+        from tui.screens.new_job import look_into
 
-        self.app.push_screen(BucketPicker(self.current.name))
+        look_into(self.haulier, self.current)
 
     def on_line_table_opened(self) -> None:
         self.action_open_connection()

@@ -36,7 +36,7 @@ class _PathInput(Input):
     ]
 
 
-class _Folders(LineTable[Entry]):
+class Folders(LineTable[Entry]):
     COLUMNS = (Column("name", "folders", 20, grow=1),)
     message: Sequence[Line] = ()
 
@@ -54,6 +54,7 @@ class FolderScreen(HaulierScreen):
     """`chosen` gets the place. With `must_exist` (a source) the folder has to be there; a target is made."""
 
     NAME = "folder"
+    SORT: ClassVar[str] = "folder"
     BINDINGS = bindings("folder")
     DEFAULT_CSS = """
     FolderScreen #path-line { height: 1; }
@@ -69,18 +70,18 @@ class FolderScreen(HaulierScreen):
         self._question = question
         self._start = start
         self._must_exist = must_exist
-        self._then = chosen
+        self.then = chosen
         self._listed = ""  # the folder whose entries are known
-        self._entries: tuple[Entry, ...] = ()
+        self.entries: tuple[Entry, ...] = ()
         self._files = 0
-        self._missing = ""  # why the listed folder could not be listed
+        self.missing = ""  # why the listed folder could not be listed
 
     def body(self) -> ComposeResult:
         yield Heading((self._question, "lead"))
         with Horizontal(id="path-line"):
-            yield Words(((" folder ", "quiet"), ("▸ ", "key")))
+            yield Words(((f" {self.SORT} ", "quiet"), ("▸ ", "key")))
             yield _PathInput(self._start, compact=True, select_on_focus=False, id="path")
-        yield _Folders()
+        yield Folders()
         yield Words((("", ""),), id="said")
 
     def on_mount(self) -> None:
@@ -90,6 +91,10 @@ class FolderScreen(HaulierScreen):
         path.cursor_position = len(self._start)
         self._look()
 
+    def lists(self, entry: Entry) -> bool:
+        """Whether an entry of the folder is shown."""
+        return entry.is_folder
+
     # ------------------------------------------------------------ what is typed
 
     @property
@@ -97,7 +102,7 @@ class FolderScreen(HaulierScreen):
         """What is in the field, with `~` and the user's home spelled out."""
         return os.path.expanduser(self.query_one(_PathInput).value)  # noqa: PTH111 - keeps the trailing slash
 
-    def _split(self) -> tuple[str, str]:
+    def split(self) -> tuple[str, str]:
         """The folder above what is being typed, with its slash, and the beginning of a name."""
         head, slash, tail = self.typed.rpartition("/")
         return head + slash, tail
@@ -106,7 +111,7 @@ class FolderScreen(HaulierScreen):
         self._look()
 
     def _look(self) -> None:
-        folder, _ = self._split()
+        folder, _ = self.split()
         if folder.startswith("/") and folder != self._listed and self.haulier.client is not None:
             self._listed = folder
             self.run_worker(self._list(folder), group="list", exclusive=True, exit_on_error=False)
@@ -118,27 +123,27 @@ class FolderScreen(HaulierScreen):
         if client is None:
             return
         found: list[Entry] = []
-        cursor, self._missing, self._files = "", "", 0
+        cursor, self.missing, self._files = "", "", 0
         try:
             for _ in range(MOST_PAGES):
                 command = ListEntries(place=Place(kind="local", path=folder), cursor=cursor, limit=PAGE)
                 page = await client.call(command)
-                found.extend(entry for entry in page.entries if entry.is_folder)
+                found.extend(entry for entry in page.entries if self.lists(entry))
                 self._files += sum(1 for entry in page.entries if not entry.is_folder)
                 cursor = page.cursor
                 if not cursor:
                     break
         except HaulierError as error:
-            self._missing = error.message
-        self._entries = tuple(found)
+            self.missing = error.message
+        self.entries = tuple(found)
         self._show()
 
     def _show(self) -> None:
-        _, beginning = self._split()
-        table = self.query_one(_Folders)
+        _, beginning = self.split()
+        table = self.query_one(Folders)
         shown = tuple(
             entry
-            for entry in self._entries
+            for entry in self.entries
             if entry.key.startswith(beginning) and (beginning.startswith(".") or not entry.key.startswith("."))
         )
         if not self.typed.startswith("/"):
@@ -148,24 +153,24 @@ class FolderScreen(HaulierScreen):
         table.refresh()
         files = f"{format_count(self._files)} files in {safe_text(self._listed, 40)}" if self._files else ""
         self.query_one(Heading).say(state=[(files, "quiet")])
-        self.query_one("#said", Words).say(self._said())
+        self.query_one("#said", Words).say(self.said())
 
     def _nothing(self, beginning: str) -> Sequence[Line]:
         if not self.typed.startswith("/"):
             return ((), (("  A path begins with / or ~/", "warn"),))
-        if self._missing and self._must_exist:
-            return ((), ((f"  {safe_text(self._missing)}", "warn"),))
-        if beginning or self._missing:
+        if self.missing and self._must_exist:
+            return ((), ((f"  {safe_text(self.missing)}", "warn"),))
+        if beginning or self.missing:
             return ()
         return ((), (("  no folders in here", "quiet"),))
 
-    def _said(self) -> Line:
+    def said(self) -> Line:
         """What Enter would do."""
         typed = self.typed
         if not typed.startswith("/"):
             return ()
-        _, name = self._split()
-        there = not self._missing and (not name or any(entry.key == f"{name}/" for entry in self._entries))
+        _, name = self.split()
+        there = not self.missing and (not name or any(entry.key == f"{name}/" for entry in self.entries))
         shown = safe_text(typed.rstrip("/") or "/", max(20, self.size.width - 30))
         if there:
             return ((" ⏎ ", "key"), ("takes ", "quiet"), (shown, "lead"))
@@ -176,31 +181,31 @@ class FolderScreen(HaulierScreen):
     # ------------------------------------------------------------ keys
 
     def action_move(self, by: int) -> None:
-        self.query_one(_Folders).action_move(by)
+        self.query_one(Folders).action_move(by)
 
     def action_complete(self) -> None:
         """Take the folder under the cursor, or as much as all that are left have in common."""
-        table = self.query_one(_Folders)
-        folder, beginning = self._split()
+        table = self.query_one(Folders)
+        folder, beginning = self.split()
         names = [entry.key for entry in table.rows]
         common = _in_common(names)
         chosen = table.current
         if chosen is not None and (len(names) == 1 or table.cursor > 0 or len(common) <= len(beginning)):
             common = chosen.key
         if common:
-            self._put(folder + common)
+            self.put(folder + common)
 
     def on_line_table_opened(self) -> None:
-        chosen = self.query_one(_Folders).current
+        chosen = self.query_one(Folders).current
         if chosen is not None:
-            self._put(self._split()[0] + chosen.key)
+            self.put(self.split()[0] + chosen.key)
 
-    def _put(self, path: str) -> None:
+    def put(self, path: str) -> None:
         field = self.query_one(_PathInput)
         field.value = path
         field.cursor_position = len(path)
         field.focus()
-        self.query_one(_Folders).cursor = 0
+        self.query_one(Folders).cursor = 0
 
     def on_input_submitted(self) -> None:
         self.action_next_step()
@@ -210,15 +215,15 @@ class FolderScreen(HaulierScreen):
         if not typed.startswith("/"):
             self.haulier.tell("A path begins with / or ~/.")
             return
-        _, name = self._split()
-        missing = bool(self._missing) or (name and not any(entry.key == f"{name}/" for entry in self._entries))
+        _, name = self.split()
+        missing = bool(self.missing) or (name and not any(entry.key == f"{name}/" for entry in self.entries))
         if missing and self._must_exist:
             self.haulier.complain(
                 HaulierError(Code.NOT_FOUND, f"{typed} is not a folder here.", "tab completes names.")
             )
             return
         path = os.path.normpath(typed)
-        self._then(Place(kind="local", path=path if path == "/" else f"{path}/"))
+        self.then(Place(kind="local", path=path if path == "/" else f"{path}/"))
 
 
 def _in_common(names: Sequence[str]) -> str:

@@ -127,6 +127,12 @@ class JobsScreen(JobActions):
     def action_new_job(self) -> None:
         self.haulier.start_new_job()
 
+    def action_check_system(self) -> None:
+        self.haulier.check_system()
+
+    def action_show_disks(self) -> None:
+        self.haulier.open_disks()
+
     def action_show_connections(self) -> None:
         self.haulier.action_show_connections()
 

@@ -7,17 +7,21 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from msgspec import structs
+
 from core.errors import HaulierError
 from core.messages import PlanJob
-from core.model import JobKind, JobOptions, JobSpec, JobView, Place
+from core.model import ADHOC_HUB, BatchAsk, Connection, JobKind, JobOptions, JobSpec, JobView, Place
 from core.safe_text import safe_text
-from tui.draft import Destination, Draft, IntoPlace, summary
+from tui.draft import Destination, Draft, IntoPlace, Taken, summary
 from tui.screens.buckets import BucketPicker
 from tui.screens.folder import FolderScreen, home
 from tui.screens.options import OptionsScreen
-from tui.screens.places import PlacesScreen
+from tui.screens.places import LIST, URL, PlacesScreen
 from tui.screens.plan import PlanScreen
+from tui.screens.repos import RepoPicker
 from tui.screens.target import TargetScreen
+from tui.screens.urls import UrlsScreen
 from tui.widgets.spans import Line
 
 if TYPE_CHECKING:
@@ -27,6 +31,14 @@ if TYPE_CHECKING:
 def start_new_job(app: HaulierApp) -> None:
     """Begin at the first question."""
     NewJob(app).begin()
+
+
+def look_into(app: HaulierApp, connection: Connection) -> None:
+    """What is at a connection; a job can start there."""
+    then = NewJob(app).taken
+    app.push_screen(
+        RepoPicker(connection.name, then) if connection.kind == "hub" else BucketPicker(connection.name, then)
+    )
 
 
 async def plan(app: HaulierApp, spec: JobSpec) -> JobView | None:
@@ -43,11 +55,18 @@ class NewJob:
         self._marked: dict[str, tuple[str, ...]] = {}
 
     def begin(self) -> None:
-        self._app.push_screen(PlacesScreen("new job  ›  source", "From where?", self._source_side))
+        self._app.push_screen(
+            PlacesScreen("new job  ›  source", "From where?", self._source_side, sources=True)
+        )
 
-    def _source_side(self, connection: str) -> None:
-        if connection:
-            self._app.push_screen(BucketPicker(connection, self.sources_chosen, self._marked))
+    def _source_side(self, chosen: str) -> None:
+        known = next((one for one in self._app.view.connections if one.name == chosen), None)
+        if chosen == ADHOC_HUB or (known is not None and known.kind == "hub"):
+            self._app.push_screen(RepoPicker(chosen, self.taken))
+        elif chosen in (LIST, URL):
+            self._app.push_screen(UrlsScreen("new job  ›  source", chosen == URL, self._urls_chosen))
+        elif chosen:
+            self._app.push_screen(BucketPicker(chosen, self.taken, self._marked))
         else:
             self._app.push_screen(
                 FolderScreen(
@@ -55,6 +74,17 @@ class NewJob:
                     must_exist=True, chosen=lambda place: self.sources_chosen((place,)),
                 )
             )  # fmt: skip
+
+    def taken(self, taken: Taken) -> None:
+        """Sources, and which of their files are meant."""
+        options = structs.replace(self._draft.options, include=taken.include, exclude=taken.exclude)
+        self._draft = replace(self._draft, options=options, batches=taken.batches)
+        self.sources_chosen(taken.places)
+
+    def _urls_chosen(self, place: Place, options: JobOptions) -> None:
+        """A list or a URL, with the options that were chosen beside it."""
+        self._draft = replace(self._draft, options=options)
+        self.sources_chosen((place,))
 
     def sources_chosen(self, sources: Sequence[Place]) -> None:
         self._draft = replace(self._draft, sources=tuple(sources))
@@ -83,11 +113,16 @@ class NewJob:
             return
         self._app.push_screen(OptionsScreen("new job  ›  options", self._draft, self._options_chosen))
 
-    def _options_chosen(self, kind: JobKind, options: JobOptions) -> None:
-        self._draft = replace(self._draft, kind=kind, options=options)
+    def _options_chosen(self, kind: JobKind, options: JobOptions, batches: BatchAsk | None) -> None:
+        self._draft = replace(self._draft, kind=kind, options=options, batches=batches)
         self._app.run_worker(self._plan(), group="plan", exclusive=True, exit_on_error=False)
 
     async def _plan(self) -> None:
-        job = await plan(self._app, self._draft.spec())
-        if job is not None:
+        spec = self._draft.spec()
+        if any(source.connection == ADHOC_HUB for source in self._draft.sources):
+            spec = structs.replace(spec, adhoc=self._app.own_hub.connection)
+        job = await plan(self._app, spec)
+        if job is not None and spec.batches is not None:
+            self._app.open_campaign(job.id)
+        elif job is not None:
             self._app.push_screen(PlanScreen(job.id, self, job))

@@ -7,9 +7,9 @@ from collections.abc import Callable
 from textual.app import ComposeResult
 
 from core.errors import HaulierError
-from core.model import JobKind, JobOptions
+from core.model import BatchAsk, JobKind, JobOptions
 from core.safe_text import safe_text
-from tui import option_fields
+from tui import batch_fields, option_fields
 from tui.actions import bindings
 from tui.draft import Draft, pairs_of, place_words, summary
 from tui.screens.frame import HaulierScreen
@@ -19,7 +19,8 @@ from tui.widgets.rule import Rule
 
 
 class OptionsScreen(HaulierScreen):
-    """`chosen` gets the kind and the options; Enter, in any field, makes the plan."""
+    """`chosen` gets the kind, the options, and how they are spread over several disks, if so. Enter, in any
+    field, makes the plan."""
 
     NAME = "options"
     BINDINGS = bindings("options")
@@ -27,7 +28,9 @@ class OptionsScreen(HaulierScreen):
     OptionsScreen Form { margin-top: 1; }
     """
 
-    def __init__(self, crumb: str, draft: Draft, chosen: Callable[[JobKind, JobOptions], None]) -> None:
+    def __init__(
+        self, crumb: str, draft: Draft, chosen: Callable[[JobKind, JobOptions, BatchAsk | None], None]
+    ) -> None:
         super().__init__()
         self._crumb = crumb
         self._draft = draft
@@ -35,7 +38,8 @@ class OptionsScreen(HaulierScreen):
 
     def body(self) -> ComposeResult:
         yield Heading()
-        yield Form(option_fields.asks(self._draft.kind, self._draft.options))
+        draft = self._draft
+        yield Form([*option_fields.asks(draft.kind, draft.options), *batch_fields.asks(draft.batches)])
         yield Rule()
         yield Words((("", ""),), id="more")
 
@@ -50,6 +54,7 @@ class OptionsScreen(HaulierScreen):
         except HaulierError:  # said where it was chosen
             pairs = ()
         self._from_s3 = any(pair.source.kind == "s3" for pair in pairs)
+        self._from_web = any(pair.source.kind in ("hub", "web", "list") for pair in pairs)
         self._to_s3 = any(pair.target.kind == "s3" for pair in pairs)
         self._to_disk = any(pair.target.kind == "local" for pair in pairs)
         target = place_words(pairs[0].target) if len(pairs) == 1 else summary(pair.target for pair in pairs)
@@ -66,16 +71,25 @@ class OptionsScreen(HaulierScreen):
 
     def _show_fields(self) -> None:
         kind = JobKind(self.form["kind"])
-        self.form.show_only(
-            option_fields.fields_for(kind, from_s3=self._from_s3, to_s3=self._to_s3, to_disk=self._to_disk)
+        names = option_fields.fields_for(
+            kind,
+            from_s3=self._from_s3,
+            to_s3=self._to_s3,
+            to_disk=self._to_disk,
+            from_web=self._from_web,
+            extract=self.form["extract"] == "yes",
         )
+        if self._to_disk and kind is JobKind.COPY:
+            names += batch_fields.fields_for({"disks": self.form["disks"]})
+        self.form.show_only(names)
 
     def on_form_changed(self, event: Form.Changed) -> None:
         name = event.name
-        if name == "kind":
+        if name in ("kind", "extract", "disks"):
             self._show_fields()
-        words = option_fields.meaning(name, self.form[name])
-        look = "bad" if (name, self.form[name]) == ("delete", "yes") else "quiet"
+        value = self.form[name]
+        words = option_fields.meaning(name, value) or batch_fields.meaning(name, value)
+        look = {("delete", "yes"): "bad", ("delete_tar", "yes"): "warn"}.get((name, value), "quiet")
         self.form.field(name).say(words, look)
         self._check()
         self._say_more(self.form.field(name))
@@ -91,15 +105,18 @@ class OptionsScreen(HaulierScreen):
     def _values(self) -> dict[str, str]:
         return {field.ask.name: field.value for field in self.form.fields if field.display}
 
-    def _check(self) -> tuple[JobKind, JobOptions] | None:
+    def _check(self) -> tuple[JobKind, JobOptions, BatchAsk | None] | None:
         """Say what is wrong beside the fields; the options when nothing is."""
-        kind, options, wrong = option_fields.read(self._values())
+        values = self._values()
+        kind, options, wrong = option_fields.read(values)
+        batches, wrong_too = batch_fields.read(values)
+        wrong |= wrong_too
         for field in self.form.fields:
             if field.ask.name in wrong:
                 field.complain(wrong[field.ask.name])
             elif field.error and not field.ask.choices:
                 field.say("")
-        return None if wrong else (kind, options)
+        return None if wrong else (kind, options, batches)
 
     def label_of(self, action: str) -> str:
         return "make the plan" if action == "next_step" else ""

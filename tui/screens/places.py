@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from textual.app import ComposeResult
 
 from core.messages import ListConnections
-from core.model import Connection
+from core.model import ADHOC_HUB, Connection
 from core.safe_text import safe_text
 from tui.actions import bindings
+from tui.own_hub import OFFICIAL, hub_words, token_words
 from tui.screens.frame import HaulierScreen
 from tui.state import ViewState
 from tui.widgets.connection_table import credentials_words, endpoint_words
@@ -18,11 +19,39 @@ from tui.widgets.heading import Heading, Words
 from tui.widgets.spans import Line, Span
 from tui.widgets.table import Column, LineTable
 
+HERE = ""  # what `chosen` gets for this machine; the others cannot be names of connections
+LIST, URL = "list", "http"
+
 
 @dataclass(frozen=True)
 class _Row:
-    connection: Connection | None  # None: this machine
+    connection: Connection | None  # None: no connection of the list
     locked: bool = False  # its keys were in an engine's memory that is gone
+    kind: str = HERE
+    name: str = "this machine"
+    what: str = "a folder here"
+    note: str = ""
+
+    @property
+    def key(self) -> str:
+        return self.connection.name if self.connection is not None else self.kind
+
+
+def _web_rows(own: Connection) -> tuple[_Row, ...]:
+    """Where else things can come from; `own` is what `hf://` means here."""
+    where = hub_words(own)
+    hub = "Hugging Face Hub" if where == OFFICIAL else f"Hub at {where}"
+    return (
+        _Row(
+            None,
+            kind=ADHOC_HUB,
+            name="hf://",
+            what=f"the {hub}: models, datasets, spaces",
+            note=token_words(own),
+        ),
+        _Row(None, kind=LIST, name="a list", what="a file of URLs, or a CSV with a wnid column"),
+        _Row(None, kind=URL, name="one URL", what="a file at an http:// or https:// address"),
+    )
 
 
 class _Table(LineTable[_Row]):
@@ -34,11 +63,15 @@ class _Table(LineTable[_Row]):
     HAS_HEAD = False
 
     def key_of(self, row: _Row) -> Hashable:
-        return row.connection.name if row.connection else ""
+        return row.key
 
     def cells(self, row: _Row, widths: Mapping[str, int]) -> Mapping[str, Line]:
         if row.connection is None:
-            return {"name": (("this machine", "lead"),), "what": (("a folder here", "quiet"),)}
+            return {
+                "name": ((row.name, "lead"),),
+                "what": ((safe_text(row.what, widths["what"]), "quiet"),),
+                "credentials": ((row.note, "quiet"),),
+            }
         one = row.connection
         return {
             "name": ((safe_text(one.name, widths["name"]), "lead"),),
@@ -55,23 +88,32 @@ def _state(row: _Row) -> Span:
         return ("keys needed again", "warn")
     if not row.connection.tested_at:
         return ("never tested", "warn")
+    if row.connection.kind == "hub":
+        return (token_words(row.connection), "quiet")
     return (credentials_words(row.connection.credentials), "quiet")
 
 
 class PlacesScreen(HaulierScreen):
-    """`chosen` gets the connection's name, empty for this machine."""
+    """`chosen` gets the connection's name, empty for this machine. As a source also Hubs, lists and URLs can be
+    chosen: then `chosen` may get "hf", "list" or "http"."""
 
     NAME = "places"
     BINDINGS = bindings("places")
 
     def __init__(
-        self, crumb: str, question: str, chosen: Callable[[str], None], so_far: Sequence[Line] = ()
+        self,
+        crumb: str,
+        question: str,
+        chosen: Callable[[str], None],
+        so_far: Sequence[Line] = (),
+        sources: bool = False,
     ) -> None:
         super().__init__()
         self._crumb = crumb
         self._question = question
         self._then = chosen
         self._so_far = so_far
+        self._sources = sources
         self._locked: frozenset[str] = frozenset()
 
     def body(self) -> ComposeResult:
@@ -95,14 +137,16 @@ class PlacesScreen(HaulierScreen):
     def view_changed(self, view: ViewState) -> None:
         table = self.query_one(_Table)
         first = not table.rows
-        table.show((*(_Row(one, one.name in self._locked) for one in view.connections), _Row(None)))
+        shown = [one for one in view.connections if self._sources or one.kind == "s3"]
+        more = _web_rows(self.haulier.own_hub.connection) if self._sources else ()
+        table.show((*(_Row(one, one.name in self._locked) for one in shown), _Row(None), *more))
         if first:
             table.cursor = 0
 
     def action_next_step(self) -> None:
         row = self.query_one(_Table).current
         if row is not None:
-            self._then(row.connection.name if row.connection is not None else "")
+            self._then(row.key)
 
     def on_line_table_opened(self) -> None:
         self.action_next_step()

@@ -204,7 +204,7 @@ class PlanScreen(HaulierScreen):
                 return True if can else None
             case "look_at_deletions":
                 return plan is not None and plan.delete.count > 0
-            case "look_at_row":
+            case "look_at_row" | "check_system":
                 return plan is not None
             case "plan_again":
                 if self.view.link is Link.AWAY:
@@ -235,6 +235,15 @@ class PlanScreen(HaulierScreen):
         job = self.job
         if job is not None and job.plan is not None:
             self.app.push_screen(PlanItemsScreen(self.job_id, Action.DELETE, job.plan.delete.count))
+
+    def action_check_system(self) -> None:
+        """Before a start: the target with what the plan would bring there, and the source."""
+        job = self.job
+        if job is None or job.plan is None:
+            return
+        pair = job.spec.pairs[0]
+        moved = job.plan.copy.bytes + job.plan.overwrite.bytes
+        self.haulier.check_system((pair.target, pair.source), moved)
 
     def action_start_job(self) -> None:
         if not self._busy and self._is_ready:

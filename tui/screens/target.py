@@ -96,7 +96,7 @@ class TargetScreen(HaulierScreen):
         yield Words(id="preview")
 
     def _asks(self) -> list[Ask]:
-        buckets = {source.bucket for source in self._sources if source.bucket}
+        buckets = {source.bucket for source in self._sources if source.kind == "s3" and source.bucket}
         several = len(self._sources) > 1
         asks: list[Ask] = []
         if buckets:

@@ -11,9 +11,11 @@ from core.model import (
     Check,
     Connection,
     Credentials,
+    FileCredentials,
     KeyringCredentials,
     ProfileCredentials,
     SessionCredentials,
+    TokenFileCredentials,
 )
 from core.safe_text import safe_text
 from tui.widgets.spans import Line, Span
@@ -29,14 +31,20 @@ def credentials_words(credentials: Credentials) -> str:
             return "anonymous"
         case KeyringCredentials():
             return "keys in keyring"
+        case FileCredentials():
+            return "keys in file"
         case SessionCredentials():
             return "keys in memory"
+        case TokenFileCredentials():
+            return "token file"
         case _:
             return "AWS chain"
 
 
 def endpoint_words(connection: Connection) -> str:
     """Where it goes. Safe to show."""
+    if connection.kind == "hub":
+        return f"Hub {safe_text(connection.endpoint.removeprefix('https://')) or 'huggingface.co'}"
     return safe_text(connection.endpoint.removeprefix("https://")) if connection.endpoint else "AWS"
 
 

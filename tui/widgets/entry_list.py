@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
 from textual.binding import Binding, BindingType
 
-from core.model import Entry
+from core.model import UNSIZED, Entry
 from core.safe_text import safe_text
 from core.units import format_bytes
+from tui.counting import Measurement
+from tui.widgets.numbered_list import DOT_WIDTH, NumberedList
 from tui.widgets.spans import Line
-from tui.widgets.table import Column, LineTable
+from tui.widgets.table import Column
 
 
-class EntryList(LineTable[Entry]):
-    """Rows are entries; names are shown below the folder one is in."""
+class EntryList(NumberedList):
+    """Rows are positions in the entries of one folder; names are shown below the folder one is in."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("right", "screen.look_inside", "in", key_display="→"),
@@ -24,34 +26,53 @@ class EntryList(LineTable[Entry]):
     ]
 
     COLUMNS = (
-        Column("dot", "", 1),
+        Column("dot", "", DOT_WIDTH),
+        Column("number", "#", 6, right=True),
         Column("name", "name", 20, grow=1),
-        Column("size", "bytes", 9, right=True),
-        Column("modified", "modified", 16, from_width=56),
+        Column("size", "bytes", 10, right=True),
+        Column("modified", "modified", 16, from_width=62),
         Column("class", "class", 12, from_width=100),
     )
 
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
-        self.marked: frozenset[str] = frozenset()
-        self.message: Sequence[Line] = ()
+        self.entries: Sequence[Entry] = ()
+        self.left_out: frozenset[int] = frozenset()  # what the patterns do not let in
+        self._measured: Mapping[str, Measurement] = {}
+        self._counting: frozenset[str] = frozenset()
 
-    def key_of(self, row: Entry) -> Hashable:
-        return row.key
+    def show_entries(self, entries: Sequence[Entry], shown: Sequence[int]) -> None:
+        """These entries from now on, of which `shown` pass the filter."""
+        self.entries = entries
+        self.show(shown)
+        self.refresh()
 
-    def nothing(self) -> Sequence[Line]:
-        return self.message
+    def show_measured(self, measured: Mapping[str, Measurement], counting: frozenset[str]) -> None:
+        """What is known of folders, by their key in this level."""
+        self._measured, self._counting = measured, counting
+        self.refresh()
 
-    def cells(self, row: Entry, widths: Mapping[str, int]) -> Mapping[str, Line]:
-        marked = row.key in self.marked
-        name = safe_text(row.key, widths["name"]) or "(empty name)"
+    def cells(self, row: int, widths: Mapping[str, int]) -> Mapping[str, Line]:
+        entry = self.entries[row]
+        name = safe_text(entry.key, widths["name"]) or "(empty name)"
+        look = "lead" if self.is_marked(row) else "key" if entry.is_folder else ""
         return {
-            "dot": (("●", "key"),) if marked else (),
-            "name": ((name, "lead" if marked else "key" if row.is_folder else ""),),
-            "size": () if row.is_folder else ((format_bytes(row.size), ""),),
-            "modified": ((_moment(row.modified), "quiet"),),
-            "class": ((safe_text(row.storage_class, 12), "quiet"),),
+            **self.mark_cells(row),
+            "name": ((name, "rule" if row in self.left_out else look),),
+            "size": self._bytes_of(entry),
+            "modified": ((_moment(entry.modified), "quiet"),),
+            "class": ((safe_text(entry.storage_class, 12), "quiet"),),
         }
+
+    def _bytes_of(self, entry: Entry) -> Line:
+        if not entry.is_folder:
+            return ((format_bytes(entry.size), ""),) if entry.size != UNSIZED else (("unknown", "quiet"),)
+        known = self._measured.get(entry.key)
+        if known is not None and known.trouble:
+            return ((safe_text(known.trouble, 10), "warn"),)
+        if known is not None and known.known:
+            return ((("" if known.complete else "≥ ") + format_bytes(known.total.bytes), "lead"),)
+        return (("counting…", "quiet"),) if entry.key in self._counting else ()
 
 
 def _moment(at: float) -> str:

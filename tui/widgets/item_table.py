@@ -7,7 +7,7 @@ from collections.abc import Hashable, Mapping
 
 from core.model import AttemptView, ItemView, Status
 from core.safe_text import safe_text
-from core.units import format_bytes, format_eta, format_when
+from core.units import format_bytes, format_eta, format_size, format_when
 from tui import clock
 from tui.names import short_name
 from tui.widgets.spans import Line, Span
@@ -49,7 +49,7 @@ class ItemTable(LineTable["ItemView | None"]):
             "filename": ((short_name(row.filename, widths["filename"]), look),),
             "status": ((str(row.status), STATUS_SIGNS[row.status][1]),),
             "action": ((str(row.action), "quiet"),),
-            "size": ((format_bytes(row.expected_size), look),),
+            "size": ((format_size(row.expected_size), look),),
             "actual": ((format_bytes(row.actual_size) if row.actual_size else "", "quiet"),),
             "attempts": ((str(row.attempts) if row.attempts else "", "warn" if row.attempts > 1 else "quiet"),),
             "completed": ((format_when(row.completed_at, clock.now()) if row.completed_at else "", "quiet"),),

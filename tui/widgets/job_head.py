@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 
 from core.model import Counts, JobKind, JobState, JobView, Priority
-from core.units import format_bytes, format_count, format_duration, format_rate
+from core.units import format_bytes, format_count, format_duration, format_rate, short_count
 from tui import clock
 from tui.job_words import bytes_of, eta_of, state_words, title_of
 from tui.state import ViewState
@@ -64,6 +64,8 @@ def progress_line(view: ViewState, job: JobView, width: int) -> list[Span]:
     if counts.to_delete and _is_deleting(job, counts):
         return deletion_line(counts, width)
     right: list[Span] = [("  ", ""), (bytes_of(counts, roomy=True), ""), ("   ", "")]
+    if counts.files_unsized:
+        right[-1:] = [(f", {short_count(counts.files_unsized)} of unknown size  ", "warn")]
     left_over = max(0, counts.files_total - counts.files_done - counts.files_failed)
     done = " equal  " if job.spec.kind is JobKind.VERIFY else " done  "
     right += [(format_count(counts.files_done), ""), (done, "quiet")]
@@ -80,7 +82,9 @@ def progress_line(view: ViewState, job: JobView, width: int) -> list[Span]:
         ]
     room = max(8, width - width_of(right) - 1)
     filled, rest = bar(counts.bytes_done, counts.bytes_total, room)
-    if counts.listing:
+    if counts.files_unsized:
+        filled, rest = "", "┈" * room  # a share of an unknown whole is none
+    elif counts.listing:
         rest = "┈" * len(rest)
     look = "good" if job.state is JobState.COMPLETED else "bar"
     return [(" ", ""), (filled, look), (rest, "rest"), *right]

@@ -7,7 +7,17 @@ from typing import NamedTuple
 
 from core.model import JobState
 from core.units import format_when
-from tui.job_words import bytes_of, eta_of, files_of, glyph_of, rate_or_word, title_of, when_of
+from tui.job_words import (
+    bytes_of,
+    eta_of,
+    files_of,
+    full_title,
+    glyph_of,
+    name_of_kind,
+    rate_or_word,
+    title_of,
+    when_of,
+)
 from tui.state import Link, ViewState
 from tui.widgets.spans import Line, Span
 from tui.widgets.table import Column, LineTable
@@ -40,6 +50,8 @@ def row_of(view: ViewState, job_id: int, now: float, *, roomy: bool) -> JobRow:
         last = eta_of(view.live(job), counts, roomy=roomy)
     elif job.state is JobState.PARTIAL:
         last = "R retry"
+    elif job.spec.batches is not None and not job.state.is_final:
+        last = "⏎ disks"
     elif job.state is JobState.PLANNED:
         last = "⏎ look"
     elif job.state in (JobState.PAUSED, JobState.BLOCKED):
@@ -49,12 +61,12 @@ def row_of(view: ViewState, job_id: int, now: float, *, roomy: bool) -> JobRow:
     return JobRow(
         id=job.id,
         glyph=glyph_of(view, job),
-        title=job.title,
+        title=full_title(job),
         files=files_of(counts, roomy=roomy),
         bytes=bytes_of(counts, roomy=roomy),
         rate=rate_or_word(view, job),
         last=last,
-        kind=str(job.spec.kind),
+        kind=name_of_kind(job).partition(" ")[0],
         failed=str(counts.files_failed or ""),
         began=format_when(job.started or job.created, now),
     )
@@ -64,7 +76,7 @@ class JobTable(LineTable[JobRow]):
     COLUMNS = (
         Column("state", "", 1),
         Column("id", "#", 3, right=True),
-        Column("kind", "kind", 6, from_width=118),
+        Column("kind", "kind", 7, from_width=118),
         Column("job", "job", 17, grow=1),
         Column("files", "files", 10, right=True, wide=19),
         Column("bytes", "bytes", 13, right=True, wide=18),
@@ -98,5 +110,5 @@ def rows_of(view: ViewState, now: float, wanted: str, *, roomy: bool) -> Sequenc
     return tuple(
         row_of(view, job.id, now, roomy=roomy)
         for job in view.jobs
-        if not needle or needle in f"{job.id} {job.title} {job.state} {job.spec.kind}".casefold()
+        if not needle or needle in f"{job.id} {full_title(job)} {job.state} {name_of_kind(job)}".casefold()
     )

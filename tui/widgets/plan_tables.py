@@ -6,7 +6,7 @@ from collections.abc import Hashable, Mapping, Sequence
 
 from core.model import ItemView, PairPlan, Tally
 from core.safe_text import safe_text
-from core.units import format_bytes, format_count
+from core.units import format_bytes, format_count, format_size
 from tui.draft import place_words
 from tui.plan_words import PlanRow
 from tui.widgets.spans import Line
@@ -90,6 +90,6 @@ class PlanItemTable(LineTable["ItemView | None"]):
         where = (row.error, "warn") if row.error else (row.target, "quiet")
         return {
             "filename": ((safe_text(row.filename, widths["filename"]), ""),),
-            "size": ((format_bytes(row.expected_size), ""),),
+            "size": ((format_size(row.expected_size), ""),),
             "where": ((safe_text(where[0], widths["where"]), where[1]),),
         }

@@ -21,6 +21,7 @@ _PHASES = {
     "finishing": "finishing",
     "copying": "server side",
     "deleting": "deleting",
+    "extracting": "extracting",
 }
 
 
@@ -112,7 +113,9 @@ class WorkerTable(LineTable[WorkerRow]):
                 ),
             }
         filled, rest = bar(row.done, row.size, widths.get("done", BAR + 6) - 6)
-        percent = f"{100 * row.done // row.size:>4} %" if row.size else ""
+        if row.size < 0:  # nobody knows how much is to come: what came is said instead
+            filled, rest = "", f"{format_bytes(row.done):<{BAR}}"
+        percent = f"{100 * row.done // row.size:>4} %" if row.size > 0 else ""
         return {
             "index": number,
             "key": (
@@ -121,7 +124,7 @@ class WorkerTable(LineTable[WorkerRow]):
             ),
             "part": ((row.part, "quiet"),),
             "done": ((filled, "bar"), (rest, "rest"), (percent, "")),
-            "bytes": ((f"{format_bytes(row.done)} of {format_bytes(row.size)}", "quiet"),),
+            "bytes": ((_amount(row), "quiet"),),
             "rate": ((row.rate, "" if row.rate.endswith("/s") else "key"),),
             "seconds": ((f"{row.seconds} s", "quiet"),),
             "try": self._try(row),
@@ -129,3 +132,8 @@ class WorkerTable(LineTable[WorkerRow]):
 
     def _try(self, row: WorkerRow) -> Line:
         return ((f"{row.attempt} ⟳", "warn"),) if row.attempt > 1 else ((str(row.attempt), "quiet"),)
+
+
+def _amount(row: WorkerRow) -> str:
+    done = format_bytes(row.done)
+    return f"{done} of {format_bytes(row.size)}" if row.size > 0 else f"{done} of an unknown size"

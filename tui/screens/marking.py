@@ -1,0 +1,204 @@
+"""What all pickers with numbered rows share: marks by keys, by mouse and by the selection box, a filter."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from textual.app import ComposeResult
+from textual.containers import Horizontal
+from textual.events import Key
+from textual.widgets import Input
+
+from tui.marks import Marks
+from tui.screens.frame import HaulierScreen
+from tui.widgets.filter_bar import FilterBar
+from tui.widgets.heading import Words
+from tui.widgets.numbered_list import NumberedList
+from tui.widgets.selection_box import SelectionBox, trouble
+
+MARKING = frozenset({"toggle_mark", "mark_up", "mark_down", "sticky_range", "mark_all", "invert_marks",
+                     "look_inside", "type_selection", "filter"})  # fmt: skip
+
+
+class MarkingScreen(HaulierScreen):
+    """A list of numbered rows, a selection box and a filter bar. Dots and box always say the same.
+
+    A subclass yields `selection_line()`, its `NumberedList` and a `FilterBar`, keeps `marks`, and says what
+    changed in `say_state`."""
+
+    DEFAULT_CSS = """
+    MarkingScreen #select { height: 1; }
+    MarkingScreen #select > Words { width: auto; }
+    MarkingScreen #trouble { max-width: 60%; text-align: right; }
+    """
+    marks: Marks
+    _anchor: int | None = None  # the row where a range began
+    _before_range: frozenset[int] = frozenset()
+    _sticky = False
+    _shifted_to = -1
+
+    # ------------------------------------------------------------ what a subclass says
+
+    @property
+    def table(self) -> NumberedList:
+        """The rows."""
+        return self.query_one(NumberedList)
+
+    def say_state(self) -> None:
+        """The marks changed, or a range began or ended: say what holds now."""
+
+    def show_rows(self) -> None:
+        """The filter changed: show the rows that pass it."""
+
+    # ------------------------------------------------------------ what it yields
+
+    def selection_line(self) -> ComposeResult:
+        with Horizontal(id="select"):
+            yield Words(((" select ", "quiet"), ("▸ ", "key")))
+            yield SelectionBox(id="box")
+            yield Words((), id="trouble")
+
+    @property
+    def box(self) -> SelectionBox:
+        return self.query_one(SelectionBox)
+
+    @property
+    def wanted(self) -> str:
+        """What stands in the filter, for a comparison without case."""
+        return self.query_one(FilterBar).text.casefold()
+
+    # ------------------------------------------------------------ marks and box
+
+    def marks_changed(self) -> None:
+        """Bring dots and box in line with the marks."""
+        if not self.is_mounted:
+            return
+        self.box.say(self.marks.box, self.marks.bad)
+        self.table.show_chosen(self.marks.chosen)
+        self.query_one("#trouble", Words).say(((trouble(self.marks.bad), "bad"),))
+        self.say_state()
+
+    def on_key(self, event: Key) -> None:
+        """A digit in the list begins a selection in the box: nobody should have to look for it first."""
+        character = event.character or ""
+        if self.focused is self.table and character and character in "0123456789^" and len(self.table.rows):
+            event.stop()
+            event.prevent_default()
+            self.set_focus(self.box)
+            self.box.begin(character)
+        elif self.focused is self.box and event.is_printable:
+            # The rest of a quick `1-5` was on its way to the list already when the box took over.
+            event.stop()
+            event.prevent_default()
+            self.box.append(character)
+
+    def on_input_changed(self, event: Input.Changed) -> None:
+        if event.input is self.box:
+            self.end_range()
+            self.marks.type(event.value)
+
+    def on_input_submitted(self, event: Input.Submitted) -> None:
+        if event.input is self.box:
+            self.action_next_step()
+
+    def on_line_table_moved(self) -> None:
+        if self._sticky and self._anchor is not None:
+            self.marks.set(self._before_range | self.table.between(self._anchor, self.table.cursor))
+
+    def on_numbered_list_dot_clicked(self, event: NumberedList.DotClicked) -> None:
+        self.marks.toggle(event.position)
+
+    def action_focus_list(self) -> None:
+        self.table.focus()
+
+    def action_type_selection(self) -> None:
+        self.box.focus()
+
+    def action_toggle_mark(self) -> None:
+        self.end_range()
+        position = self.table.current
+        if position is not None:
+            self.marks.toggle(position)
+
+    def action_mark_up(self) -> None:
+        self._extend(-1)
+
+    def action_mark_down(self) -> None:
+        self._extend(1)
+
+    def _extend(self, by: int) -> None:
+        """Shift and an arrow: the row left and the row reached are marked; going back unmarks again."""
+        if self._sticky or not len(self.table.rows):
+            self.table.action_move(by)
+            return
+        if self._anchor is None or self._shifted_to != self.table.cursor:
+            self._anchor = self.table.cursor
+            self._before_range = self.marks.chosen
+        self.table.action_move(by)
+        self._shifted_to = self.table.cursor
+        self.marks.set(self._before_range | self.table.between(self._anchor, self.table.cursor))
+
+    def action_sticky_range(self) -> None:
+        if self._sticky:
+            self.end_range()
+        elif len(self.table.rows):
+            self._sticky, self._anchor, self._before_range = True, self.table.cursor, self.marks.chosen
+            self.marks.add(self.table.between(self.table.cursor, self.table.cursor))
+        self.say_state()
+
+    def end_range(self) -> bool:
+        """End a range that is under way; whether one was that follows the cursor."""
+        was_sticky = self._sticky
+        self._sticky, self._anchor, self._shifted_to = False, None, -1
+        return was_sticky
+
+    @property
+    def in_range(self) -> bool:
+        return self._sticky
+
+    def action_mark_all(self) -> None:
+        self.end_range()
+        self.marks.toggle_all(self.table.rows)
+
+    def action_invert_marks(self) -> None:
+        self.end_range()
+        self.marks.invert(self.table.rows)
+
+    # ------------------------------------------------------------ filter, back
+
+    def action_filter(self) -> None:
+        self.query_one(FilterBar).open()
+
+    def on_filter_bar_changed(self) -> None:
+        self.end_range()
+        self.show_rows()
+
+    def on_filter_bar_closed(self) -> None:
+        self.table.focus()
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        if action in MARKING and self.is_mounted and self.box.has_focus:
+            return False
+        return super().check_action(action, parameters)
+
+    def action_look_inside(self) -> None:
+        """Look at what is inside the row under the cursor."""
+
+    def action_next_step(self) -> None:
+        """Go on with what is marked."""
+
+    def action_back(self) -> None:
+        if self.end_range():
+            self.say_state()
+        else:
+            self.leave()
+
+    def leave(self) -> None:
+        self.dismiss()
+
+
+def passing(names: Sequence[str], wanted: str) -> Sequence[int]:
+    """The positions of the names that hold `wanted`, a folded text; all of them when it is empty."""
+    if not wanted:
+        return range(len(names))
+    return tuple(at for at, name in enumerate(names) if wanted in name.casefold())
