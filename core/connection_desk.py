@@ -41,16 +41,19 @@ from core.messages import (
 from core.model import (
     RESERVED_NAMES,
     Connection,
+    Credentials,
+    FileCredentials,
     KeyringCredentials,
     ProfileCredentials,
     SecretKeys,
+    SecretStore,
     SessionCredentials,
 )
 from core.safe_text import safe_text
 from core.secrets import SecretVault
 
 _log = logging.getLogger(__name__)
-_Typed = KeyringCredentials | SessionCredentials
+_Typed = KeyringCredentials | FileCredentials | SessionCredentials
 
 
 class ConnectionDesk:
@@ -95,6 +98,7 @@ class ConnectionDesk:
             profiles_trouble=trouble,
             keeps_secrets_in=self._vault.where(),
             can_keep_secrets=self._vault.can_keep,
+            secret_places=self._vault.places(),
             locked=tuple(each.name for each in connections if not self._vault.knows(each.credentials)),
             cards={each.name: card for each in connections if (card := self.cards.get(each)) is not None},
         )
@@ -128,10 +132,12 @@ class ConnectionDesk:
         with self._saving:
             connection = check_connection(command.connection)
             old = self._registry.get(command.replaces) if command.replaces else None
-            if old is None and (same := self._already(connection, command.keys)) is not None:
+            if old is None and (same := self._already(connection, command)) is not None:
                 return same
             self._refuse_moving_under(jobs, old, connection)
             keys = command.keys if command.keys is not None else self._keys_to_copy(connection, old)
+            if keys is None and command.store not in (None, _store_of(connection.credentials)):
+                keys = self._keys_to_move(connection)
             tested_at = max(
                 self._tested_at(connection, keys, old), self._tested_at(connection, command.keys, old)
             )
@@ -144,7 +150,7 @@ class ConnectionDesk:
             self._refuse_taken(connection, command.replaces)
             tested = self._fingerprint(connection, command.keys)
             if keys is not None:
-                kept_as = self._vault.keep(connection.name, keys, command.keys_in_memory)
+                kept_as = self._vault.keep(connection.name, keys, command.keys_in_memory, command.store)
                 connection = msgspec.structs.replace(connection, credentials=kept_as)
             try:
                 saved = self._registry.put(
@@ -220,10 +226,13 @@ class ConnectionDesk:
             )
         )
 
-    def _already(self, connection: Connection, keys: SecretKeys | None) -> Connection | None:
+    def _already(self, connection: Connection, command: SaveConnection) -> Connection | None:
         """The saved connection, when this very one is asked to be added again (its reply was lost)."""
+        keys = command.keys
         for each in self._registry.list():
             if each.name != connection.name or _settings(each) != _settings(connection):
+                continue
+            if command.store not in (None, _store_of(each.credentials)):
                 continue
             if keys is None and each.credentials == connection.credentials:
                 return each
@@ -273,6 +282,19 @@ class ConnectionDesk:
                 f"The keys of the connection {connection.name} are missing.",
                 "Type them, or name a profile.",
             )
+        return self._keys_of(credentials)
+
+    def _keys_to_move(self, connection: Connection) -> SecretKeys:
+        """The keys that a connection has, which are to be kept elsewhere."""
+        if not isinstance(connection.credentials, _Typed):
+            raise HaulierError(
+                Code.USAGE,
+                f"The connection {connection.name} has no typed keys that could be kept elsewhere.",
+                "What it refers to stays where it is.",
+            )
+        return self._keys_of(connection.credentials)
+
+    def _keys_of(self, credentials: _Typed) -> SecretKeys:
         try:
             return self._vault.keys(credentials.ref)
         except BadCredentials as error:
@@ -332,6 +354,17 @@ class ConnectionDesk:
 def _fields_tested(connection: Connection) -> Connection:
     """The connection without what a test says nothing about."""
     return msgspec.structs.replace(connection, name="", tested_at=0.0)
+
+
+def _store_of(credentials: Credentials) -> SecretStore | None:
+    match credentials:
+        case KeyringCredentials():
+            return "keyring"
+        case FileCredentials():
+            return "file"
+        case SessionCredentials():
+            return "memory"
+    return None
 
 
 def _service(connection: Connection) -> tuple[str, str]:

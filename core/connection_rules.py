@@ -15,6 +15,7 @@ from core.model import (
     RESERVED_NAMES,
     AnonymousCredentials,
     Connection,
+    FileCredentials,
     KeyringCredentials,
     ProfileCredentials,
     SessionCredentials,
@@ -162,7 +163,7 @@ def _check_hub(connection: Connection) -> None:
                     f"The token file {safe_text(path, 200) or '(no name)'} is not a full path.",
                     "Begin it with “/”.",
                 )
-        case KeyringCredentials() | SessionCredentials() | AnonymousCredentials():
+        case KeyringCredentials() | FileCredentials() | SessionCredentials() | AnonymousCredentials():
             pass
         case _:
             raise HaulierError(

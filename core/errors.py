@@ -135,6 +135,10 @@ class BadCredentials(FatalTrouble):
     """Missing, wrong or expired credentials."""
 
 
+class SecretsLocked(BadCredentials):
+    """The credentials are in the encrypted file, and nobody has opened it."""
+
+
 class DiskTrouble(FatalTrouble):
     """ENOSPC, EDQUOT, EROFS, EIO on the target file system.
 

@@ -44,12 +44,15 @@ from core.model import (
     KnownDisk,
     Level,
     Notice,
+    Passphrase,
     Place,
     Priority,
     Probe,
     RepoInfo,
     RepoKind,
     SecretKeys,
+    SecretPlace,
+    SecretStore,
     Status,
     Tally,
     Value,
@@ -146,15 +149,17 @@ class TestConnection(Command["TestReport"], frozen=True, kw_only=True, tag="test
 
 
 class SaveConnection(Command[Connection], frozen=True, kw_only=True, tag="save_connection"):
-    """Add a connection, or change the one called `replaces`. `keys`, when given, go into the secret store
-    (the OS keyring, or memory when there is none and `keys_in_memory` says that is understood), and the
-    reply's credentials say where they went. Untested connections need `untested_ok`."""
+    """Add a connection, or change the one called `replaces`. `keys`, when given, go into `store`, or where that
+    is empty into the first one that is ready: the OS keyring, the encrypted file, or memory when
+    `keys_in_memory` says that is understood. The reply's credentials say where they went. A `store` without
+    `keys` moves those that the connection has. Untested connections need `untested_ok`."""
 
     connection: Connection
     keys: SecretKeys | None = None
     replaces: str = ""
     untested_ok: bool = False
     keys_in_memory: bool = False
+    store: SecretStore | None = None
 
 
 class RemoveConnection(Command[Done], frozen=True, kw_only=True, tag="remove_connection"):
@@ -175,6 +180,29 @@ class ProvideKeys(Command[Done], frozen=True, kw_only=True, tag="provide_keys"):
 
     ref: str
     keys: SecretKeys
+
+
+class SecretsState(Command["SecretsView"], frozen=True, kw_only=True, tag="secrets_state"):
+    """Where typed keys can be kept, and how each place is."""
+
+
+class UnlockSecrets(Command["SecretsView"], frozen=True, kw_only=True, tag="unlock_secrets"):
+    """Open the encrypted file until the engine stops; with `create` make it, with this passphrase. Jobs that
+    wait for keys in it go on. Refused: a wrong passphrase, and for a growing while after one any other."""
+
+    passphrase: Passphrase
+    create: bool = False
+
+
+class LockSecrets(Command["SecretsView"], frozen=True, kw_only=True, tag="lock_secrets"):
+    """Close the encrypted file. Jobs that need its keys stop and wait at their next request."""
+
+
+class ChangePassphrase(Command["SecretsView"], frozen=True, kw_only=True, tag="change_passphrase"):
+    """Close the encrypted file with another passphrase, and leave it open."""
+
+    old: Passphrase
+    new: Passphrase
 
 
 # ---------------------------------------------------------------- looking around
@@ -518,6 +546,10 @@ AnyCommand = (
     | RemoveConnection
     | ImportProfiles
     | ProvideKeys
+    | SecretsState
+    | UnlockSecrets
+    | LockSecrets
+    | ChangePassphrase
     | ListBuckets
     | Measure
     | ListEntries
@@ -553,8 +585,15 @@ class ConnectionList(Value, frozen=True, kw_only=True):
     profiles_trouble: str = ""  # why the AWS files could not be read; names file and line
     keeps_secrets_in: str = ""  # "Secret Service (login keyring)", "memory only: no keyring service …"
     can_keep_secrets: bool = False  # False: memory only
-    locked: tuple[str, ...] = ()  # connections whose session keys are not known to this engine
+    secret_places: tuple[SecretPlace, ...] = ()  # in the order in which they are tried
+    locked: tuple[str, ...] = ()  # connections whose keys are gone with a memory, or in the locked file
     cards: Mapping[str, CapabilityCard] = {}  # by the connection's name; absent: never looked at
+
+
+class SecretsView(Value, frozen=True, kw_only=True):
+    places: tuple[SecretPlace, ...]
+    waiting: tuple[str, ...] = ()  # connections whose keys are in the encrypted file while that is locked
+    file: str = ""  # where the encrypted file is, or would be
 
 
 class TestReport(Value, frozen=True, kw_only=True):

@@ -93,6 +93,12 @@ class KeyringCredentials(Value, frozen=True, kw_only=True, tag="keyring"):
     ref: str
 
 
+class FileCredentials(Value, frozen=True, kw_only=True, tag="file"):
+    """Typed keys, in the encrypted file of core/secret_file.py. `ref` is the account there."""
+
+    ref: str
+
+
 class SessionCredentials(Value, frozen=True, kw_only=True, tag="session"):
     """Typed or environment keys, in the engine's memory only, gone when it stops."""
 
@@ -110,9 +116,13 @@ Credentials = (
     | ChainCredentials
     | AnonymousCredentials
     | KeyringCredentials
+    | FileCredentials
     | SessionCredentials
     | TokenFileCredentials
 )
+
+SecretStore = Literal["keyring", "file", "memory"]
+"""Where typed keys can be kept, in the order in which they are tried."""
 
 
 class Connection(Value, frozen=True, kw_only=True):
@@ -154,6 +164,25 @@ class SecretKeys(msgspec.Struct, frozen=True, kw_only=True):
         return "SecretKeys(…)"
 
     __str__ = __repr__
+
+
+class Passphrase(msgspec.Struct, frozen=True, kw_only=True):
+    """What opens the encrypted file, as typed. Crosses the socket once, never a log: its repr hides it."""
+
+    text: str
+
+    def __repr__(self) -> str:
+        return "Passphrase(…)"
+
+    __str__ = __repr__
+
+
+class SecretPlace(Value, frozen=True, kw_only=True):
+    """One place where typed keys can be kept. `words` name it, or say why it cannot be used now."""
+
+    store: SecretStore
+    state: Literal["ready", "locked", "none", "unusable"]  # none: can be made; locked: opened by a passphrase
+    words: str
 
 
 class Check(Value, frozen=True, kw_only=True):
@@ -260,7 +289,8 @@ class Pair(Value, frozen=True, kw_only=True):
 
 
 Tool = Literal["native", "aria2c", "wget", "xet", "auto"]
-"""Who fetches what comes over HTTP; `xet` is the Hub's own storage protocol, by its library."""
+"""Who fetches what comes over HTTP; `xet` is the Hub's own storage protocol, by its library. `auto` is native:
+with as many connections no other tool was quicker in anything that was measured."""
 
 
 class JobOptions(Value, frozen=True, kw_only=True):
@@ -379,6 +409,7 @@ class PairPlan(Value, frozen=True, kw_only=True):
     cannot: Tally = Tally()
     target_total: Tally = Tally()  # what the target holds now, for the share of a deletion
     creates_bucket: bool = False
+    unsized: int = 0  # of those to move, entries whose size is not known before they are read
     source_count: int = 0  # objects that the source has, of what the filters let in
     target_reach: Tally = Tally()  # of what the target holds, that which the filters let in
     versioning: Literal["", "enabled", "suspended", "off", "unknown"] = ""  # of a bucket that deletions are in

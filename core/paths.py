@@ -69,6 +69,10 @@ class Paths(msgspec.Struct, frozen=True, kw_only=True):
         return self.config_dir / "connections.json"
 
     @property
+    def secrets(self) -> Path:
+        return self.config_dir / "secrets.enc"
+
+    @property
     def repos(self) -> Path:
         return self.config_dir / "repos.json"
 

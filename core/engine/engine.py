@@ -40,6 +40,7 @@ from core.messages import (
     PROTOCOL,
     Analyse,
     CancelJob,
+    ChangePassphrase,
     CheckSystem,
     CleanUp,
     CleanUploads,
@@ -69,6 +70,7 @@ from core.messages import (
     ListJobs,
     ListRepos,
     ListUploads,
+    LockSecrets,
     LogPage,
     LookAtRepo,
     Measure,
@@ -85,18 +87,23 @@ from core.messages import (
     RetryJob,
     SaveConnection,
     SearchRepos,
+    SecretsState,
+    SecretsView,
     SetLimit,
     Snapshot,
     StartJob,
     TestConnection,
     TuneJob,
     UndeleteJob,
+    UnlockSecrets,
 )
-from core.model import EngineStatus, Level, Notice
+from core.model import EngineStatus, FileCredentials, Level, Notice
 from core.paths import Paths
 from core.proxies import keep_passwords_out_of_logs
 from core.repos import RepoRegistry
 from core.safe_text import safe_text
+from core.secret_desk import SecretDesk
+from core.secret_file import SecretFile
 from core.secrets import SecretVault
 from core.settings import Settings
 from core.timetable import limit_words
@@ -118,9 +125,10 @@ class Engine:
         self._hub = EventHub()
         self._boot_id = secrets.token_hex(8)
         self._started = time.time()
-        self._vault = SecretVault()
+        self._vault = SecretVault(file=SecretFile(paths.secrets))
         self._registry = ConnectionRegistry(paths.connections)
         self._desk = ConnectionDesk(self._registry, self._vault)
+        self._secrets = SecretDesk(self._registry, self._vault)
         self._stores = StoreBook(
             self._registry.get, self._vault.keys, settings.stall_timeout, self._told_from_a_thread
         )
@@ -285,6 +293,10 @@ class Engine:
             RemoveConnection: self._remove_connection,
             ImportProfiles: self._import_profiles,
             ProvideKeys: self._provide_keys,
+            SecretsState: self._in_thread(self._secrets.state),
+            UnlockSecrets: self._unlock_secrets,
+            LockSecrets: self._lock_secrets,
+            ChangePassphrase: self._change_passphrase,
             ListBuckets: self._in_thread(looking.buckets),
             ListRepos: self._in_thread(repositories.list),
             KeepRepo: self._in_thread(repositories.keep),
@@ -378,6 +390,31 @@ class Engine:
         )
         self._spawn(asyncio.to_thread(self._leftovers.try_all))
         return done
+
+    async def _unlock_secrets(self, command: UnlockSecrets) -> SecretsView:
+        view = await asyncio.to_thread(self._secrets.unlock, command)
+        self.notice(Level.INFO, "the encrypted file of secrets is open until the engine stops")
+        await self._go_on_with_file()
+        return view
+
+    async def _lock_secrets(self, command: LockSecrets) -> SecretsView:
+        view = await asyncio.to_thread(self._secrets.lock, command)
+        self.notice(Level.INFO, "the encrypted file of secrets is locked")
+        self._connections_changed()
+        return view
+
+    async def _change_passphrase(self, command: ChangePassphrase) -> SecretsView:
+        view = await asyncio.to_thread(self._secrets.change, command)
+        self.notice(Level.INFO, "the encrypted file of secrets has another passphrase")
+        await self._go_on_with_file()
+        return view
+
+    async def _go_on_with_file(self) -> None:
+        self._connections_changed()
+        await self._jobs.go_on_with_keys(
+            lambda connection: isinstance(connection.credentials, FileCredentials)
+        )
+        self._spawn(asyncio.to_thread(self._leftovers.try_all))
 
     async def _remove_leftovers(self) -> None:
         """Uploads that could not be removed: all of them now, then each when it is due."""

@@ -13,6 +13,7 @@ from core.errors import (
     NoPermission,
     NoRoom,
     OtherDisk,
+    SecretsLocked,
     TargetRefused,
 )
 from core.model import Counts, JobKind, JobState, Level, PlanSummary
@@ -49,6 +50,7 @@ class Reports(NamedTuple):
 
 _WAYS_OUT = {
     BadCredentials: ("credentials", "mend the connection's credentials; the job then goes on"),
+    SecretsLocked: ("credentials", "`haulier secrets unlock` opens the file; the job then goes on by itself"),
     DiskTrouble: ("disk", "free space or mend the disk; the job then goes on by itself"),
     NoRoom: ("disk", "free space, and the job goes on by itself; how much stays free is said with --reserve"),
     OtherDisk: (

@@ -12,6 +12,7 @@ from core.model import (
     AnonymousCredentials,
     Connection,
     Credentials,
+    FileCredentials,
     KeyringCredentials,
     SecretKeys,
     SessionCredentials,
@@ -53,7 +54,7 @@ def token_finder(credentials: Credentials, keys: Keys) -> Callable[[], Token | N
             return no_token
         case TokenFileCredentials(path=path):
             return lambda: _kept_out_of_logs(token_in(Path(path)))
-        case KeyringCredentials(ref=ref) | SessionCredentials(ref=ref):
+        case KeyringCredentials(ref=ref) | FileCredentials(ref=ref) | SessionCredentials(ref=ref):
             return lambda: _kept_out_of_logs(Token(keys(ref).secret_access_key))
     raise FatalTrouble("a Hub takes a token, a token file, or none; these are credentials of an S3 service")
 

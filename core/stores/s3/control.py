@@ -35,6 +35,7 @@ from core.model import (
     BucketInfo,
     ChainCredentials,
     Connection,
+    FileCredentials,
     KeyringCredentials,
     ProfileCredentials,
     SecretKeys,
@@ -158,7 +159,7 @@ class Control:
                 return boto3.Session()
             case AnonymousCredentials():
                 return boto3.Session(botocore_session=_session_without_profile())
-            case KeyringCredentials(ref=ref) | SessionCredentials(ref=ref):
+            case KeyringCredentials(ref=ref) | FileCredentials(ref=ref) | SessionCredentials(ref=ref):
                 keys = self._keys(ref)
                 return boto3.Session(
                     botocore_session=_session_without_profile(),
