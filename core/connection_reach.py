@@ -115,9 +115,10 @@ def _answer(data: bytes, where: str, connected: float) -> Contact:
             advice="Another kind of server listens there. Check the port.",
         )
     head, _, body = data.partition(b"\r\n\r\n")
+    took = connected * 1000
     return Contact(
         ok=True,
-        detail=f"{where} answers in {connected * 1000:.0f} ms",
+        detail=f"{where} answers in {took:.{0 if took >= 10 else 1}f} ms",
         skew=_skew(head),
         web_page=bool(re.search(rb"(?im)^content-type:\s*text/html", head))
         or body.lstrip()[:14].lower().startswith((b"<!doctype html", b"<html")),

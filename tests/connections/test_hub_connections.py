@@ -157,7 +157,8 @@ def test_a_strangers_token_is_cut_out() -> None:
     """What is written like a Hub's token never reaches a log, although nobody registered it; names do."""
     token = "hf_" + "aB3" * 12
     assert token not in clean(f"GET /x?token={token}&y=1")
-    assert "hf_transfer_of_a_rather_long_name_1234567890" in clean("hf_transfer_of_a_rather_long_name_1234567890")
+    name = "hf_transfer_of_a_rather_long_name_1234567890"
+    assert clean(name) == name
 
 
 def test_a_token_file_that_is_something_else(hub: FakeHub, tmp_path: Path) -> None:
