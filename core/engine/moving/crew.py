@@ -35,6 +35,7 @@ from core.engine.moving.tuning import Tuning
 from core.engine.moving.twins import Twins
 from core.engine.moving.unsized import meet
 from core.engine.moving.workqueue import ItemTask, PartTask, Task, WorkQueue
+from core.engine.planning.detours import server_of
 from core.engine.planning.route import Route
 from core.engine.proving.content import same_content
 from core.engine.proving.proof import DELETED
@@ -255,7 +256,7 @@ class Crew:
         watch.enter(UNUSED)
         while (task := queue.take(slot.index, watch)) is not None:
             watch.enter(OTHER)
-            slot.route = task.item.route
+            slot.route, slot.server = task.item.route, server_of(task.item)
             extracts = isinstance(task, ItemTask) and task.extracts
             try:
                 if isinstance(task, PartTask):

@@ -53,6 +53,7 @@ class Slot:
 
     index: int
     route: int = 0
+    server: str = ""  # that its item is read from, where it is not that of the route (lists)
     moved: int = 0  # bytes since it began, never goes back
     item: int = 0
     key: str = ""

@@ -118,6 +118,7 @@ class JobRun:
             self.job, journal, self.totals, self._unsettled, self._block, self._recorded, self._fetched
         )
         self._remotes = stores.remotes(self._spec)
+        self._known_hosts: dict[int, tuple[str, str]] = {}
         self._gate = Gate(shared.network, lambda: self._remotes, self._routes_closed)
         self._detours = Detours(journal, stores, self._spec, self._cancelled, reports.notice)
         self._remedies = Remedies(
@@ -143,7 +144,7 @@ class JobRun:
             self.bandwidth,
             shared.memory,
             self._cancelled,
-            ToolDesk(self._options, partial(reports.notice, Level.INFO), stores.stall_timeout),
+            ToolDesk(self._options, partial(reports.notice, Level.INFO), stores.stall_timeout, self._drain),
         )
         self.slowness = Slowness(
             self.job,
@@ -243,6 +244,9 @@ class JobRun:
             files = size = listed = skipped = to_delete = cannot = 0
         moved = self.totals.bytes + self._crew.bytes_open
         size += self._crew.learnt_bytes
+        unsized = max(0, unsized - self._crew.learnt)
+        if unsized:  # what comes of them is in no sum before they are whole
+            size = max(size, moved)
         return Counts(
             listing=listing,
             listed=listed,
@@ -251,7 +255,7 @@ class JobRun:
             files_done=self.totals.done,
             files_failed=self.totals.failed + cannot,
             files_skipped=skipped,
-            files_unsized=max(0, unsized - self._crew.learnt),
+            files_unsized=unsized,
             bytes_total=size,
             bytes_done=moved if listing else min(moved, size),
             deleted=self.totals.deleted,
@@ -439,11 +443,18 @@ class JobRun:
         self._trouble.look(now)
 
     def _hosts(self, route: int) -> tuple[str, str]:
+        """Of source and target; looked up once known, because this is asked for every worker twice a second."""
         site = self._site
         if route >= len(site.targets):
             return "", ""
-        ends = (site.sources[route], site.targets[route])
-        return tuple(end.host if isinstance(end, Remote) else "" for end in ends)  # type: ignore[return-value]
+        known = self._known_hosts.get(route)
+        if known is None:
+            ends = (site.sources[route], site.targets[route])
+            one, other = (end.host if isinstance(end, Remote) else None for end in ends)
+            known = (one or "", other or "")
+            if one != "" and other != "":
+                self._known_hosts[route] = known
+        return known
 
     def _routes_closed(self, closed: frozenset[int]) -> None:
         self._crew.close_routes(closed)

@@ -68,10 +68,10 @@ class Detours:
     # ------------------------------------------------------------ which way
 
     def download(self, row: ItemRow) -> type[LargeDownload]:
-        return WholeDownload if _server(row) in self._unranged else LargeDownload
+        return WholeDownload if (row.route, server_of(row)) in self._unranged else LargeDownload
 
     def upload(self, row: ItemRow) -> type[LargeUpload]:
-        return WholeRelay if _server(row) in self._unranged else LargeUpload
+        return WholeRelay if (row.route, server_of(row)) in self._unranged else LargeUpload
 
     def has_unfinished(self, route: int, target: Store, key: str) -> bool:
         """Whether the target holds an unknown unfinished upload of this key. Raises TransferError."""
@@ -106,9 +106,9 @@ class Detours:
 
     def no_ranges(self, row: ItemRow, error: TransferError) -> bool:
         """The source of an item ignores ranges. False when that was known: then it is another trouble."""
-        if _server(row) in self._unranged or not self._routes:
+        if (row.route, server_of(row)) in self._unranged or not self._routes:
             return False
-        self._unranged.add(_server(row))
+        self._unranged.add((row.route, server_of(row)))
         self._learn(self._routes[row.route].source, ranges="ignored")
         self._notice(
             Level.WARNING,
@@ -148,6 +148,6 @@ class Detours:
         )
 
 
-def _server(row: ItemRow) -> tuple[int, str]:
-    """Whose abilities an item's source has: those of its route, or of one of the hosts that a list names."""
-    return row.route, urlsplit(row.entry.url).netloc if row.entry.url else ""
+def server_of(row: ItemRow) -> str:
+    """The host of an item that a list names; "" for the one of its route."""
+    return urlsplit(row.entry.url).netloc if row.entry.url else ""

@@ -82,6 +82,7 @@ class Trouble:
             if not slot.item or phase not in _READING | _WRITING:
                 continue
             source, target = self._hosts(slot.route)
+            source = slot.server or source
             host = (target or source) if phase in _WRITING else (source or target)
             of[host] += 1
             seconds = self._silence_of(slot, now)
