@@ -12,6 +12,7 @@ Kind = Literal[
     "stall",  # sends `after` bytes of the body, then nothing until the server stops
     "trickle",  # a byte now and then
     "cut",  # closes the connection after `after` bytes of the body
+    "reset",  # the same with a TCP reset
     "ignore range",  # 200 with the whole file
     "wrong start",  # 206 with bytes from elsewhere, told truly
     "wrong total",  # 206 that tells another length of the file
@@ -30,7 +31,8 @@ Kind = Literal[
 
 @dataclass
 class Fault:
-    """Strikes at requests of `port` whose path contains `where`: after `skip` of them, `times` times."""
+    """Strikes at requests of `port` whose path contains `where`: after `skip` of them, `times` times. With
+    `every` it strikes at each so many of them, for ever."""
 
     port: Literal["hub", "cdn"]
     kind: Kind
@@ -41,6 +43,9 @@ class Fault:
     status: int = 503
     headers: Mapping[str, str] = field(default_factory=dict)
     location: str = ""
+    every: int = 0
+    seen: int = 0
+    struck: int = 0
 
 
 class Faults:
@@ -63,10 +68,17 @@ class Faults:
             for fault in self._faults:
                 if fault.port != port or fault.where not in path:
                     continue
+                fault.seen += 1
+                if fault.every:
+                    if fault.seen % fault.every:
+                        continue
+                    fault.struck += 1
+                    return fault
                 if fault.skip > 0:
                     fault.skip -= 1
                     continue
                 if fault.times > 0:
                     fault.times -= 1
+                    fault.struck += 1
                     return fault
         return None

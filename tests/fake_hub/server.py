@@ -5,6 +5,8 @@ from __future__ import annotations
 import gzip
 import json
 import re
+import socket
+import struct
 import threading
 import time
 from collections.abc import Iterator, Mapping
@@ -125,9 +127,13 @@ class Handler(BaseHTTPRequestHandler):
             self._send(body, fault)
 
     def _send(self, body: bytes, fault: Fault) -> None:
-        if fault.kind in {"stall", "cut", "later 403"}:
+        if fault.kind in {"stall", "cut", "reset", "later 403"}:
             self.wfile.write(body[: fault.after])
             self.wfile.flush()
+            self.hub.sent[self.port] += min(len(body), fault.after)
+            if fault.kind == "reset":  # RFC 9293 section 3.10.7: what is under way is thrown away, too
+                self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+                self.connection.close()
             if fault.kind == "stall":
                 self.hub.stopped.wait(60)
             if fault.kind == "later 403":
@@ -141,7 +147,9 @@ class Handler(BaseHTTPRequestHandler):
                 if self.hub.stopped.wait(0.05):
                     return
         for at in range(0, len(body), PIECE):
-            self.wfile.write(body[at : at + PIECE])
+            piece = body[at : at + PIECE]
+            self.wfile.write(piece)
+            self.hub.sent[self.port] += len(piece)
 
 
 class HubHandler(Handler):

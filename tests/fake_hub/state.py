@@ -36,6 +36,7 @@ class FakeHub:
         self.log: list[Request] = []
         self.quota: dict[str, list[int]] = {}
         self.windows: dict[str, tuple[int, float]] = {}  # quotas that come anew: requests, seconds
+        self.sent: dict[Port, int] = {"hub": 0, "cdn": 0}  # bytes of files
         self.overdrawn = 0  # requests that were refused because a quota was used up
         self.page = 1000
         self.url_seconds = 3600
