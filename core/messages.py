@@ -195,7 +195,7 @@ class UnlockSecrets(Command["SecretsView"], frozen=True, kw_only=True, tag="unlo
 
 
 class LockSecrets(Command["SecretsView"], frozen=True, kw_only=True, tag="lock_secrets"):
-    """Close the encrypted file. Jobs that need its keys stop and wait at their next request."""
+    """Close the encrypted file. Jobs that need its keys stop within seconds, and wait."""
 
 
 class ChangePassphrase(Command["SecretsView"], frozen=True, kw_only=True, tag="change_passphrase"):

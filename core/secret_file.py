@@ -145,7 +145,7 @@ class SecretFile:
     def _accounts(self) -> tuple[dict[str, str], OpenKey]:
         sealed = self._sealed()
         if sealed is None:
-            raise SecretFileTrouble(f"{self.path} is gone")
+            raise SecretFileTrouble(f"there is no {self.path}")
         if self._key is None or self._key.salt != sealed.salt:
             raise SecretFileTrouble(f"{self.path} is locked")
         try:

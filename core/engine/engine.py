@@ -399,6 +399,7 @@ class Engine:
 
     async def _lock_secrets(self, command: LockSecrets) -> SecretsView:
         view = await asyncio.to_thread(self._secrets.lock, command)
+        self._stores.forget_keys()
         self.notice(Level.INFO, "the encrypted file of secrets is locked")
         self._connections_changed()
         return view

@@ -107,6 +107,15 @@ class StoreBook:
             self._services.clear()
             self._hubs.clear()
 
+    def forget_keys(self) -> None:
+        """Keys were locked away: services in use look for theirs again at the next request but a few."""
+        with self._lock:
+            services, hubs = list(self._services.values()), list(self._hubs.values())
+        for service in services:
+            service.control.forget_credentials()
+        for hub in hubs:
+            hub.forget_token()
+
     # ------------------------------------------------------------ what is known of the services
 
     def card(self, place: Place, adhoc: Adhoc) -> CapabilityCard | None:

@@ -268,7 +268,7 @@ def test_a_file_that_is_gone_is_not_made_anew_behind_the_back(file: SecretFile, 
     """Removed under an open engine: reading and writing say so."""
     path.unlink()
     assert file.state()[0] == "none"
-    with pytest.raises(SecretFileTrouble, match="gone"):
+    with pytest.raises(SecretFileTrouble, match="there is no"):
         file.write("prod@02", "x")
     assert not path.exists()
     with pytest.raises(HaulierError) as refused:
