@@ -18,6 +18,7 @@ import threading
 from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
@@ -73,8 +74,12 @@ class ToolDesk:
     """The other downloader of a job, if it has one. Called from many threads; `close` it when no worker is
     left. `notice` hears once, at the end, what this program moved itself, and why."""
 
-    def __init__(self, options: JobOptions, notice: Callable[[str], None], stall: float) -> None:
-        """`stall`: seconds of silence that are network trouble."""
+    def __init__(
+        self, options: JobOptions, notice: Callable[[str], None], stall: float, drain: CancelFlag
+    ) -> None:
+        """`stall`: seconds of silence that are network trouble. `drain`: nothing new is begun any more; a fetch
+        can take as long as a file, and loses nothing by being interrupted."""
+        self._drain = drain
         self._tool = options.tool if options.tool in FETCHERS else ""
         self._connections = options.connections or CONNECTIONS
         self._notice, self._stall = notice, stall
@@ -108,7 +113,7 @@ class ToolDesk:
                 self.went_native(why_not)
             return None
         made = ToolDownload(row, entry, source, target, key, attempt)
-        made.employ(self.fetcher, self._lanes, self._connections, self._stall, handed)
+        made.employ(self.fetcher, self._lanes, self._connections, self._stall, handed, self._drain)
         return made
 
     def went_native(self, why: str) -> None:
@@ -139,9 +144,17 @@ class ToolDesk:
 class ToolDownload(LargeDownload):
     """One part that is everything, brought by a tool."""
 
-    def employ(self, fetcher: Fetcher, lanes: Lanes, connections: int, stall: float, handed: Handed) -> None:
+    def employ(
+        self,
+        fetcher: Fetcher,
+        lanes: Lanes,
+        connections: int,
+        stall: float,
+        handed: Handed,
+        drain: CancelFlag,
+    ) -> None:
         """What it works with; called before `begin`."""
-        self._fetcher, self._lanes = fetcher, lanes
+        self._fetcher, self._lanes, self._drain = fetcher, lanes, drain
         self._connections, self._stall = connections, stall
         self._handed: Handed | None = handed
         self._record: Callable[[TransferRow], None] = lambda _: None
@@ -205,6 +218,7 @@ class ToolDownload(LargeDownload):
 
     def fetch(self, means: Means) -> PartReceipt:
         """Bring the file and read it back. Raises TransferError, Cancelled."""
+        means = replace(means, cancelled=_Either(means.cancelled, self._drain))
         if not self._fetched:
             self._bring(means)
             self._check_unchanged()
@@ -312,6 +326,16 @@ class ToolDownload(LargeDownload):
         proof = prove(self.proof.evidence, size, digests, where, self.key)
         self.close()
         return self.target.commit(self.key, self.token, self.ordered_receipts(), size), proof
+
+
+class _Either:
+    """A flag that is set when one of two is."""
+
+    def __init__(self, one: CancelFlag, other: CancelFlag) -> None:
+        self._one, self._other = one, other
+
+    def is_set(self) -> bool:
+        return self._one.is_set() or self._other.is_set()
 
 
 class _Seen:
