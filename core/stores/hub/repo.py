@@ -241,6 +241,8 @@ class HubRepo:
         info = self.known(entry)
         if self._reading.own_way:
             return Handed("", info, "through a connection with a proxy or certificates of its own")
+        if entry.etag.startswith("git-sha1:"):  # in git, not at the storage: spares the question
+            return Handed("", info, "served by the Hub itself")
         url = self._reading.storage_url(self._first_byte(entry), cancelled)
         return Handed(url, info, "" if url else "served by the Hub itself")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 
+import msgspec
 import pytest
 
 from core.errors import NotFound, SourceChanged
@@ -51,11 +52,15 @@ def test_a_refused_url_is_signed_anew(hub: FakeHub, repo: HubRepo) -> None:
     assert repo.hand_over(entry, cancelled=NEVER).url != first
 
 
-def test_what_the_hub_serves_is_not_handed_over(repo: HubRepo) -> None:
-    """A file in git has no URL that works without the Hub."""
-    handed = repo.hand_over(entry_of(repo, "data/one.csv"), cancelled=NEVER)
-    assert handed.url == ""
-    assert handed.why_not == "served by the Hub itself"
+def test_what_the_hub_serves_is_not_handed_over(hub: FakeHub, repo: HubRepo) -> None:
+    """A file in git has no URL that works without the Hub: known from the listing, else found out."""
+    entry = entry_of(repo, "data/one.csv")
+    handed = repo.hand_over(entry, cancelled=NEVER)
+    assert (handed.url, handed.why_not) == ("", "served by the Hub itself")
+    assert hub.asked("hub", "/resolve/") == []
+    handed = repo.hand_over(msgspec.structs.replace(entry, etag=""), cancelled=NEVER)
+    assert (handed.url, handed.why_not) == ("", "served by the Hub itself")
+    assert len(hub.asked("hub", "/resolve/")) == 1
 
 
 def test_a_way_of_its_own_is_not_handed_over(hub: FakeHub) -> None:
