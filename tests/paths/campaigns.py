@@ -119,7 +119,7 @@ async def rests(haulier: Haulier, job: int, number: int, seconds: float = SECOND
 async def moved(haulier: Haulier, job: int, number: int, target: Path, **words: bool) -> BatchView:
     """A batch moved to a disk, and safe there."""
     await begin(haulier, job, number, target, **words)
-    batch = await rests(haulier, job, number)
+    batch = await rests(haulier, job, number, 600)
     assert batch.state is BatchState.SAFE, batch
     return batch
 

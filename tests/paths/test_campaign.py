@@ -257,6 +257,22 @@ async def test_a_disk_that_is_pulled_before_it_was_read_back(haulier: Haulier, t
         assert data(disks.folder) == files
 
 
+async def test_killed_while_it_is_read_back(haulier: Haulier, tmp_path: Path) -> None:
+    """The engine dies after the last file was copied and before the batch is called safe: the next one draws
+    the conclusions, and nothing is copied twice."""
+    files = parcels(60 * MIB, seed=8)
+    source = written(tmp_path / "source", files)
+    job = (await campaign(haulier, here(source), tmp_path / "disk", BatchAsk(space=128 * MIB))).job.id
+    mover = await begin(haulier, job, 1, tmp_path / "disk")
+    while (await batch_of(haulier, job, 1)).state is BatchState.MOVING:
+        pass
+    await haulier.restart_after_kill()
+    batch = await rests(haulier, job, 1)
+    assert (batch.state, batch.job) == (BatchState.SAFE, mover.id)
+    assert data(tmp_path / "disk") == files
+    assert (await verified_alone(haulier, tmp_path / "disk")).counts.files_done == len(files)
+
+
 async def test_forgetting_keeps_the_catalogue(haulier: Haulier, tmp_path: Path) -> None:
     """Cancelling a campaign cancels what it has under way; forgetting it forgets its jobs, and not what is on
     which disk."""

@@ -117,8 +117,9 @@ def _refuse_another(job: int, token: str, batch: BatchRow, marker: Marker | None
 def refuse_shortage(campaign: JobRow, batch: BatchRow, disk: Disk, journal: Journal, reserve: int) -> None:
     """Raises HaulierError (refused) when what of the batch is not on the disk yet does not fit there."""
     room = disk.room
-    taken = journal.campaigns.taken(campaign.id, batch.number, room.block)
-    space = taken + batch.folders * room.block + batch.files * RECORD
+    space = journal.campaigns.taken(campaign.id, batch.number, room.block)
+    if disk.marker is None or disk.marker.id != batch.disk:  # its own disk has folders and records already
+        space += batch.folders * room.block + batch.files * RECORD
     inodes = batch.files + batch.folders + INODES_SPARE
     if not _shortage(room, space, inodes, reserve):
         return

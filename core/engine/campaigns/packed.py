@@ -38,12 +38,13 @@ def pack_campaign(row: JobRow, ask: BatchAsk, plan: PlanSummary, journal: Journa
     """Packs a planned job, unless it was packed before. Blocks; raises DiskTrouble of the journal."""
     campaigns = journal.campaigns
     if not campaigns.token(row.id):
+        campaigns.leave_out_unsized(row.id, "its server does not tell how large it is")
         packing = pack(_files(campaigns.to_pack(row.id)), capacity_of(ask))
         batches = _place(row.id, packing, ask, campaigns)
         largest = max((file.size for file in packing.oversized), default=0)
         campaigns.packed(row.id, _token(row), largest, batches)
     batches = campaigns.batches(row.id)
-    left_out = campaigns.oversized(row.id, 0)[1].count + plan.cannot.count
+    left_out = campaigns.failed(row.id)
     if batches:
         what = f"{format_count(len(batches))} batches of up to {format_bytes(ask.space)}"
         return RunEnd(JobState.PLANNED, f"{what}; {next_step(row.id, batches)}", plan=plan)

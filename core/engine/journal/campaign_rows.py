@@ -82,13 +82,22 @@ class CampaignRows:
         return int(rows[0][0]) if rows else 0
 
     def to_pack(self, job: int) -> Iterator[PackedItem]:
-        """Items that are to be moved, in the order of their names; any number of them."""
+        """Items to be moved whose size is known, in the order of their names; any number of them."""
         rows = self._db.stream(
             "SELECT id, route, name, path, size FROM items "
-            "WHERE job = ? AND action IN ('copy', 'overwrite') ORDER BY route, name",
+            "WHERE job = ? AND action IN ('copy', 'overwrite') AND size >= 0 ORDER BY route, name",
             (job,),
         )
         yield from (PackedItem(*row) for row in rows)
+
+    def leave_out_unsized(self, job: int, why: str) -> int:
+        """Items whose size nobody knows are in no batch; returns how many there are."""
+        with self._db.write() as db:
+            return db.execute(
+                "UPDATE items SET batch = ?, state = 'failed', error = ? "
+                "WHERE job = ? AND action IN ('copy', 'overwrite') AND size < 0",
+                (OVERSIZED, why, job),
+            ).rowcount
 
     def put_into(self, job: int, placed: Sequence[tuple[int, int]], why_not: str) -> None:
         """(item, batch); with OVERSIZED the item fails, for the reason `why_not`."""
@@ -164,11 +173,13 @@ class CampaignRows:
     def oversized(self, job: int, limit: int) -> tuple[tuple[tuple[str, int], ...], Tally]:
         """(name, bytes) of what no such disk holds, the largest first; and how much that is in all."""
         rows = self._db.rows(
-            "SELECT name, size FROM items WHERE job = ? AND batch = ? ORDER BY size DESC, name LIMIT ?",
+            "SELECT name, size FROM items WHERE job = ? AND batch = ? AND size >= 0 "
+            "ORDER BY size DESC, name LIMIT ?",
             (job, OVERSIZED, limit),
         )
         count, size = self._db.rows(
-            "SELECT count(*), coalesce(sum(size), 0) FROM items WHERE job = ? AND batch = ?", (job, OVERSIZED)
+            "SELECT count(*), coalesce(sum(size), 0) FROM items WHERE job = ? AND batch = ? AND size >= 0",
+            (job, OVERSIZED),
         )[0]
         return tuple((name, size) for name, size in rows), Tally(count=count, bytes=size)
 

@@ -99,4 +99,5 @@ class ResultBook:
 def _listing_of(spec: JobSpec) -> tuple[object, ...]:
     """What decides how many entries a listing gives."""
     options = spec.options
-    return tuple(pair.source for pair in spec.pairs), options.include, options.exclude, spec.adhoc
+    which = spec.batch_of, spec.batch  # a batch is a part of what its sources list
+    return tuple(pair.source for pair in spec.pairs), options.include, options.exclude, spec.adhoc, which
