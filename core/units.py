@@ -32,6 +32,11 @@ def format_bytes(n: int) -> str:
     return f"{value:.{digits}f} {_BINARY[unit]}"
 
 
+def format_size(n: int) -> str:
+    """The size of an entry, or "unknown" where nobody tells (UNSIZED)."""
+    return format_bytes(n) if n >= 0 else "unknown"
+
+
 def format_rate(r: float) -> str:
     """Bytes a second as "412 MiB/s"."""
     return f"{format_bytes(max(0, round(r)))}/s"

@@ -62,7 +62,7 @@ class Program:
     def command(self, *words: str) -> list[str]:
         return [sys.executable, "-m", "tui", *words]
 
-    def __call__(self, *words: str, stdin: str = "") -> Finished:
+    def __call__(self, *words: str, stdin: str = "", seconds: float = SECONDS) -> Finished:
         """Run to the end."""
         done = subprocess.run(
             self.command(*words),
@@ -70,7 +70,7 @@ class Program:
             env=self.environment,
             input=stdin.encode(),
             capture_output=True,
-            timeout=SECONDS,
+            timeout=seconds,
             check=False,
         )
         return Finished(done.returncode, done.stdout.decode(), done.stderr.decode())

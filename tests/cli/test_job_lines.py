@@ -77,6 +77,20 @@ def test_progress_says_what_is_known() -> None:
     )
 
 
+def test_sizes_that_nobody_knows() -> None:
+    """Of a list: bytes are at least, no end is promised, and a worker shows what came without a share."""
+    counts = Counts(files_done=2, files_total=5, bytes_done=2048, bytes_total=2048, files_unsized=3)
+    progress = JobProgress(job=7, state=JobState.RUNNING, counts=counts, eta_low=30)
+    line = progress_line(job(JobState.RUNNING, counts), progress)
+    assert line == "job 7 running: 2/5 files · 2.0 KiB/≥2.0 KiB (3 of unknown size) · 0 B/s · ≥ 30 s left"
+    planning = job(JobState.PLANNING, Counts(files_total=5, files_unsized=5))
+    assert progress_line(planning, None).endswith("5 files, size not known beforehand to do")
+    worker = worker_line(WorkerView(index=0, key="n01.tar", done=2048, size=-1), 80)
+    assert "2.0 KiB" in worker
+    assert "%" not in worker
+    assert "%" not in worker_line(WorkerView(index=0, key="n01.tar", done=2048, size=-1), 24)
+
+
 def test_summary() -> None:
     """The summary block in one line, with deletions and proofs where there are any."""
     counts = Counts(files_done=5012, files_skipped=3, files_total=5012, bytes_done=1288490189)

@@ -18,7 +18,8 @@ from core.engine.records.ledger import Ledger
 from core.errors import Code, HaulierError
 from core.failed_line import id_of
 from core.messages import ForgetJob, ReadLog, RetryJob, StartJob, TuneJob
-from core.model import Action, Entry, JobKind, JobState, JobView, Status
+from core.model import Action, Entry, JobKind, JobState, JobView, Place, Status
+from core.stores.web.lists import written_in_list
 from tests.engine.asking import spec_of
 from tests.paths.disks import tmpfs
 from tests.paths.driving import Haulier, at, connection_of, here, keys, many, put_all, until
@@ -272,3 +273,15 @@ def test_a_line_of_the_failed_log_gives_its_id_back() -> None:
     assert id_of(line) == "prod:b/a - b.bin"
     assert failed_line("two\nlines", "no") == b"two\\nlines - no\n"
     assert id_of("n01440764\n") == "n01440764"
+
+
+def test_ids_of_a_list_in_its_failed_log() -> None:
+    """Rows with and without a URL give what stands in the list; a sum of rows is no id and gives no line."""
+    ids = Place(kind="list", path="/l", url="https://host/sets/{id}/x.tar.gz")
+    assert written_in_list(ids, "n01.tar.gz", "https://host/sets/n01/x.tar.gz") == "n01"
+    assert written_in_list(ids, "n01.tar.gz", "") == "n01"
+    assert written_in_list(ids, "line 7: ../x", "") == "../x"
+    assert written_in_list(ids, "12 more rows", "") == ""
+    urls = Place(kind="list", path="/l")
+    assert written_in_list(urls, "x.tar", "https://host/x.tar?a=1") == "https://host/x.tar?a=1"
+    assert written_in_list(urls, "line 2: ftp://host/x", "") == "ftp://host/x"

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from core.model import UNSIZED, Action, Tally
 
+_MOVED = (Action.COPY, Action.OVERWRITE, Action.VERIFY)
+
 
 class Counting:
     """Count and bytes, growing. `unsized` of the count have a size that nobody knows yet."""
@@ -54,3 +56,8 @@ class PairCount:
         self.target = Counting()
         self.reach = Counting()  # of the target, what the filters let in
         self.source = 0
+
+    @property
+    def unsized(self) -> int:
+        """Of the items to move, those of unknown size."""
+        return sum(self.actions[action].unsized for action in _MOVED)

@@ -13,18 +13,19 @@ from collections.abc import Iterable, Iterator, Sequence
 from core.engine.planning.route import Route
 from core.failed_line import SEPARATOR
 from core.safe_text import safe_text
-from core.stores.web.templates import Template
+from core.stores.web.lists import written_in_list
 
 
 def failed_lines(failed: Iterable[tuple[int, str, str, str, str]], routes: Sequence[Route]) -> Iterator[bytes]:
     """From (route, name, path, error, url)."""
     for number, name, path, error, url in failed:
         route = routes[number]
-        if route.source.kind == "list" and route.source.url:
-            item = Template(route.source.url).id_of(url)
+        if route.source.kind == "list":
+            item = written_in_list(route.source, name, url)
         else:
             item = route.source_url(name, path, url)
-        yield failed_line(item, error)
+        if item:
+            yield failed_line(item, error)
 
 
 def failed_line(item: str, error: str) -> bytes:

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import codecs
 import csv
+import re
 import stat
 from collections.abc import Iterator
 from itertools import chain
@@ -36,6 +37,8 @@ EXAMPLES = 20
 NAMED = 5  # duplicates that are called by their names
 SHOWN = 80  # cells of a row that is quoted
 LEFT_OUT = "?…"  # how a URL's query is written where nobody may see it
+UNNAMED = re.compile(r"\d+ more rows")  # what rows that are only counted are called together
+_LABEL = re.compile(r"line \d+: (.*)", re.DOTALL)  # BadRow.label
 _WIDE = (codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE, codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 
@@ -61,6 +64,18 @@ class BadRow(NamedTuple):
     def label(self) -> str:
         """For a report: no two rows have the same, and it is no name of a file."""
         return f"line {self.line}: {safe_text(self.text, SHOWN)}"
+
+
+def written_in_list(place: Place, name: str, url: str) -> str:
+    """How an item of a job stands in the list it is from: an id or a URL. `name` and `url` are those of its
+    entry; a row that could not be had has no URL. Empty for the sum of all rows that are not named."""
+    if url:
+        return Template(place.url).id_of(url) if place.url else url
+    if found := _LABEL.fullmatch(name):
+        return found[1]
+    if UNNAMED.fullmatch(name):
+        return ""
+    return Template(place.url).id_of_name(name) if place.url else name
 
 
 class ListReader:

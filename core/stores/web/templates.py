@@ -44,6 +44,12 @@ class Template:
         found = re.fullmatch(first + "([^/]+?)" + r"\1".join(rest), url)
         return unquote(found[1]) if found else url
 
+    def id_of_name(self, name: str) -> str:
+        """The id whose file is called so; the name itself where none is."""
+        before, _, behind = self._name.partition(ID)
+        is_one = name.startswith(before) and name.endswith(behind) and len(name) > len(before) + len(behind)
+        return name[len(before) : len(name) - len(behind)] if is_one and ID not in behind else name
+
     def name(self, name: str) -> str:
         """The file's name: the last segment; where that has no id in it, the id and its suffixes."""
         return self._name.replace(ID, name)
