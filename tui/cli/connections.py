@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import secrets
 import time
 from argparse import Namespace
 from typing import Literal
@@ -21,7 +20,6 @@ from core.messages import (
     ConnectionList,
     ImportProfiles,
     ListConnections,
-    ProvideKeys,
     RemoveConnection,
     SaveConnection,
     TestConnection,
@@ -32,6 +30,7 @@ from core.model import (
     ChainCredentials,
     Connection,
     Credentials,
+    FileCredentials,
     ProfileCredentials,
     SecretKeys,
     SessionCredentials,
@@ -41,6 +40,7 @@ from core.safe_text import safe_text
 from core.units import format_when
 from tui.cli.connection_keys import ca_file_of, credentials_of, read_keys
 from tui.cli.output import Output, iso
+from tui.cli.secret_stores import choose_store
 from tui.cli.session import Session, open_session
 
 FAILED_TEST = 4  # what the test found can be mended outside
@@ -167,7 +167,7 @@ async def _edit(chosen: Namespace, output: Output) -> int:
             "credentials": credentials_of(chosen, keys),
         }
         given = {name: value for name, value in changes.items() if value is not None}
-        if not given:
+        if not given and chosen.store is None:
             raise HaulierError(
                 Code.USAGE, "Nothing to change was given", "See: haulier connections edit --help"
             )
@@ -184,15 +184,9 @@ async def _test_and_save(
     *,
     replaces: str,
 ) -> int:
-    if keys is not None:
-        await _tell_where(session, output, in_memory=chosen.memory)
-        if chosen.memory:
-            ref = f"session-{secrets.token_hex(8)}"
-            await session.call(ProvideKeys(ref=ref, keys=keys))
-            connection, keys = (
-                msgspec.structs.replace(connection, credentials=SessionCredentials(ref=ref)),
-                None,
-            )
+    store = chosen.store
+    if keys is not None or store is not None:
+        store = await choose_store(session, output, store)
     report = await session.call(TestConnection(connection=connection, keys=keys, bucket=chosen.bucket))
     _print_report(output, connection.name, report)
     if not report.ok and not chosen.untested:
@@ -208,6 +202,7 @@ async def _test_and_save(
             keys=keys,
             replaces=replaces,
             untested_ok=chosen.untested,
+            store=store,
         )
     )
     if output.json:
@@ -217,21 +212,6 @@ async def _test_and_save(
         name = safe_text(saved.name)
         output.say(f"Saved: {name}. Look around: haulier {look.format(name)}")
     return 0
-
-
-async def _tell_where(session: Session, output: Output, *, in_memory: bool) -> None:
-    """Where a secret will be, before it is there."""
-    found = await session.call(ListConnections())
-    if found.can_keep_secrets:
-        output.say(f"The keys will be kept in: {safe_text(found.keeps_secrets_in)}")
-    elif in_memory:
-        output.say("The keys will be kept in the engine's memory only, until it stops.")
-    else:
-        raise HaulierError(
-            Code.BLOCKED,
-            f"Keys cannot be kept here: {safe_text(found.keeps_secrets_in)}",
-            "Use --profile (of a Hub: --token-file), or --memory: in the engine's memory until it stops.",
-        )
 
 
 def test(chosen: Namespace, output: Output) -> int:
@@ -393,6 +373,8 @@ def _source(credentials: Credentials) -> str:
             return "AWS chain"
         case AnonymousCredentials():
             return "anonymous"
+        case FileCredentials():
+            return "encrypted file"
         case SessionCredentials():
             return "engine's memory"
     return "keyring"

@@ -55,6 +55,7 @@ def build_parser() -> ArgumentParser:
     _looking(commands)
     _jobs(commands)
     _connections(commands)
+    _secrets(commands)
     _repos(commands)
     _order(commands)
     _program(commands)
@@ -629,6 +630,38 @@ examples:
     _json(bring)
 
 
+def _secrets(commands: Commands[ArgumentParser]) -> None:
+    top = _command(
+        commands,
+        "secrets",
+        "secrets:status",
+        "where typed keys are kept; open and close the encrypted file",
+        """\
+Keys are best only referred to: a profile, a role, a token file. Typed ones go into the OS keyring, or where
+there is none (a server without a session) into a file that a passphrase opens, or stay in the engine's memory.
+The passphrase is asked for without showing it, or read from stdin with --passphrase-stdin; it is kept nowhere.
+
+examples:
+  haulier secrets
+  haulier secrets unlock                       makes the file the first time
+  pass haulier | haulier secrets unlock --passphrase-stdin
+  haulier connections edit minio --store file  moves its keys there
+""",
+    )
+    _json(top)
+    below = top.add_subparsers(title="commands", metavar="COMMAND")
+    _json(_command(below, "status", "secrets:status", "say where keys can be kept, and which are locked"))
+    unlock = _command(
+        below, "unlock", "secrets:unlock", "open the file until the engine stops; jobs that waited go on"
+    )
+    unlock.add_argument("--passphrase-stdin", action="store_true", help="read the passphrase from stdin")
+    _json(unlock)
+    _json(_command(below, "lock", "secrets:lock", "close the file; jobs that need its keys stop and wait"))
+    change = _command(below, "passphrase", "secrets:passphrase", "change the passphrase")
+    change.add_argument("--passphrase-stdin", action="store_true", help="the old and the new one, a line each")
+    _json(change)
+
+
 def _repos(commands: Commands[ArgumentParser]) -> None:
     top = _command(commands, "repos", "repos:list_all", "list, add, remove and search repositories of a Hub")
     _json(top)
@@ -702,8 +735,15 @@ def _connection_options(parser: ArgumentParser) -> None:
     source.add_argument("--token-file", metavar="FILE", help="of a Hub: the file that holds its token")
     source.add_argument("--token", action="store_true", help="of a Hub: it is asked for (the default)")
     secret.add_argument("--secret-stdin", action="store_true", help="read the secret from stdin instead")
-    secret.add_argument(
-        "--memory", action="store_true", help="without a keyring: keep keys in memory until the engine stops"
+    kept = secret.add_mutually_exclusive_group()
+    kept.add_argument(
+        "--store",
+        choices=("keyring", "file", "memory"),
+        help="where typed keys are kept: the OS keyring, the encrypted file (`haulier secrets`), or memory "
+        "until the engine stops (default: the first that is ready of keyring and file)",
+    )
+    kept.add_argument(
+        "--memory", dest="store", action="store_const", const="memory", help="the same as --store memory"
     )
     saving = parser.add_argument_group("test")
     saving.add_argument(
