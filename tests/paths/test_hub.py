@@ -100,6 +100,24 @@ async def test_through_xet(with_hub: Haulier, hub: FakeHub, tmp_path: Path) -> N
         await with_hub.submit(here(tmp_path / "out"), here(tmp_path / "x"), tool="xet")
 
 
+async def test_killed_while_xet(with_hub: Haulier, hub: FakeHub, tmp_path: Path) -> None:
+    """A large file that comes through Xet goes on inside after a kill: its recorded parts stay recorded."""
+    data = noise(64 * MIB, seed=7)
+    store = tmp_path / "store"
+    hub.xet_store = f"local://{store}"
+    hub.add("models", "acme/xet", {"big.bin": File(data, lfs=True, xet=upload(store, data))})
+    limits = {"tool": "xet", "bandwidth": 16 * MIB, "part_size": 8 * MIB, "connections": 2}
+    job = (await with_hub.submit(repo("acme/xet"), here(tmp_path / "out"), **limits)).id
+    await with_hub.reaches(job, lambda _: len(with_hub.recorded_parts()) >= 2, "recorded parts")
+    await with_hub.kill()
+    recorded = with_hub.recorded_parts()
+    await with_hub.start()
+    assert recorded.items() <= with_hub.recorded_parts().items()
+    await with_hub.ends(job)
+    assert tree(tmp_path / "out") == content(hub, "models", "acme/xet")
+    assert not hub.asked("cdn")
+
+
 # ---------------------------------------------------------------- what changes
 
 

@@ -10,7 +10,17 @@ import pytest
 from core.model import Action, JobState
 from tests.cli.program import Program
 from tests.fake_hub import FakeHub, Fault, File, fake_hub
-from tests.paths.driving import MIB, Haulier, here, sha256, tree
+from tests.paths.driving import (
+    MIB,
+    Haulier,
+    at,
+    connection_of,
+    digests,
+    here,
+    sha256,
+    tree,
+    unfinished_uploads,
+)
 from tests.paths.hubs import (
     FILES,
     NUMBERS,
@@ -20,6 +30,7 @@ from tests.paths.hubs import (
     repo,
     token_only_at_the_hub,
 )
+from tests.servers import S3Server
 
 # ---------------------------------------------------------------- faults
 
@@ -81,6 +92,22 @@ async def test_same_size_corruption(with_hub: Haulier, hub: FakeHub, tmp_path: P
     assert sha256(tmp_path / "out") == digest
     (item,) = await with_hub.items(view.id)
     assert item.proof in ("sha256", "git-sha1")
+
+
+@pytest.mark.parametrize("name", ["data/large.bin", "data/one.csv"])
+async def test_corruption_on_the_way_to_s3(
+    with_hub: Haulier, hub: FakeHub, bucket: str, moto_server: S3Server, name: str
+) -> None:
+    """The digest is made while the parts go by: a wrong byte never becomes an object, the file goes again."""
+    await with_hub.save(connection_of(moto_server))
+    digest = content(hub)[name]
+    lfs = name.endswith(".bin")
+    hub.faults.add(Fault("cdn" if lfs else "hub", "corrupt", digest if lfs else "resolve-cache"))
+    view = await with_hub.copied(repo("datasets/acme/numbers", name), at(moto_server, bucket, "x/"))
+    assert list(digests(moto_server, bucket, "x/").values()) == [digest]
+    (item,) = await with_hub.items(view.id)
+    assert item.proof in ("sha256", "git-sha1")
+    assert not unfinished_uploads(moto_server, bucket)
 
 
 async def test_corrupt_for_good(with_hub: Haulier, hub: FakeHub, tmp_path: Path) -> None:
