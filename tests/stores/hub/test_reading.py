@@ -22,7 +22,7 @@ from core.stores.hub import HubRepo, HubService
 from core.stores.hub.digests import digest_for
 from core.stores.hub.errors import RepoGated, SourceWithdrawn
 from core.stores.s3.errors import RangesUnsupported
-from tests.fake_hub import FakeHub, Fault, File
+from tests.fake_hub import FakeHub, Fault, File, fake_hub
 from tests.stores.hub.conftest import BIG, DATA, SMALL, TOKEN
 
 LFS, GIT = "data/big.bin", "data/one.csv"
@@ -258,6 +258,22 @@ def test_redirects(hub: FakeHub, repo: HubRepo) -> None:
         hub.faults.add(Fault("hub", "redirect", "/resolve/", location=location))
         with pytest.raises(FileTrouble):
             bytes_of(repo, entry)
+
+
+def test_mirror_that_sends_elsewhere(hub: FakeHub, service: HubService, repo: HubRepo) -> None:
+    """A mirror whose storage is that of another Hub: what came from there is told by its name."""
+    entry, git, own = repo.stat(LFS).entry, repo.stat(GIT).entry, hub.storage
+    with fake_hub() as official:
+        official.add("datasets", "acme/numbers", {LFS: File(BIG, lfs=True)})
+        hub.storage = official.storage
+        try:
+            assert bytes_of(repo, entry) == BIG
+        finally:
+            hub.storage = own
+        assert bytes_of(repo, git) == SMALL
+        hosts = [url.removeprefix("http://") for url in (official.storage, hub.endpoint)]
+        assert service.served() == {hosts[0]: len(BIG), hosts[1]: len(SMALL)}
+        assert not [request for request in official.log if "authorization" in request.headers]
 
 
 def test_quota_of_resolving(hub: FakeHub, repo: HubRepo) -> None:
