@@ -179,7 +179,7 @@ class Engine:
         self._jobs.when_ended = self._campaigns.job_ended
         self._handlers = self._make_handlers()
         await self._jobs.open()
-        await self._campaigns.open()
+        self._spawn(self._campaigns.open())
         ticker = Ticker(self._jobs.runs, self._jobs.view, self._hub.offer, lambda: self._hub.wanted_rate)
         self._spawn(ticker.run())
         self._spawn(self._jobs.look_after())
@@ -198,6 +198,7 @@ class Engine:
         self._closed = True
         self._housekeeping.close()
         await self._jobs.close(drain=drain)
+        await self._campaigns.close()
         for task in list(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -412,9 +413,7 @@ class Engine:
 
     async def _go_on_with_file(self) -> None:
         self._connections_changed()
-        await self._jobs.go_on_with_keys(
-            lambda connection: isinstance(connection.credentials, FileCredentials)
-        )
+        await self._jobs.go_on_with_keys(lambda connection: isinstance(connection.credentials, FileCredentials))
         self._spawn(asyncio.to_thread(self._leftovers.try_all))
 
     async def _remove_leftovers(self) -> None:

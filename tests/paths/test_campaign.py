@@ -273,6 +273,27 @@ async def test_killed_while_it_is_read_back(haulier: Haulier, tmp_path: Path) ->
     assert (await verified_alone(haulier, tmp_path / "disk")).counts.files_done == len(files)
 
 
+async def test_a_batch_whose_job_was_cancelled(haulier: Haulier, tmp_path: Path) -> None:
+    """Cancelling the job of a batch leaves it begun; continuing it on its disk copies the rest, and leaves what
+    is there as it is."""
+    files = {f"{n}": noise(MIB, seed=n) for n in range(12)}
+    source = written(tmp_path / "source", files)
+    view = await campaign(haulier, here(source), tmp_path / "disk", BatchAsk(space=64 * MIB), bandwidth=4 * MIB)
+    job = view.job.id
+    mover = await begin(haulier, job, 1, tmp_path / "disk")
+    await haulier.reaches(mover.id, lambda v: v.counts.files_done >= 2, "files")
+    await haulier.call(CancelJob(job=mover.id))
+    batch = await rests(haulier, job, 1)
+    assert (batch.state, "cancelled" in batch.trouble) == (BatchState.MOVING, True)
+    there = {path.name: path.stat().st_ino for path in (tmp_path / "disk").iterdir() if path.name in files}
+    again = await begin(haulier, job, 1, None)
+    assert again.id != mover.id
+    assert (await rests(haulier, job, 1)).state is BatchState.SAFE
+    assert data(tmp_path / "disk") == files
+    assert {name: (tmp_path / "disk" / name).stat().st_ino for name in there} == there
+    assert len(await haulier.items(again.id)) == len(files) - len(there)
+
+
 async def test_forgetting_keeps_the_catalogue(haulier: Haulier, tmp_path: Path) -> None:
     """Cancelling a campaign cancels what it has under way; forgetting it forgets its jobs, and not what is on
     which disk."""

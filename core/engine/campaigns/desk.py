@@ -10,6 +10,7 @@ Steps 3 and 4 are taken when a job has ended, and once more when the engine star
 from __future__ import annotations
 
 import asyncio
+import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -40,6 +41,7 @@ from core.messages import (
 )
 from core.model import BatchState, CampaignView, JobKind, JobSpec, JobState, JobView, Level
 from core.safe_text import safe_text
+from core.stores.base import Cancelled
 from core.stores.disk.marker import Held, Marker, new_id, read_marker, write_marker
 from core.stores.local import LocalFolder
 
@@ -60,11 +62,19 @@ class Campaigns:
         self._views = CampaignViews(journal)
         self._locks: dict[int, asyncio.Lock] = {}
         self._showing: dict[int, asyncio.Lock] = {}
+        self._stopped = threading.Event()
 
     async def open(self) -> None:
         """Take the steps that an engine which was killed has left."""
         for job, number in await asyncio.to_thread(self._rows.unfinished):
             await self._go_on(job, number)
+
+    async def close(self) -> None:
+        """Give up what is under way, at a point where the next engine can take it up."""
+        self._stopped.set()
+        for lock in list(self._locks.values()):
+            async with lock:
+                pass
 
     async def get(self, command: GetCampaign) -> CampaignView:
         campaign = await asyncio.to_thread(self._views.campaign, command.job)
@@ -225,12 +235,16 @@ class Campaigns:
 
     async def _go_on(self, job: int, number: int) -> None:
         async with self._lock(job):
+            if self._stopped.is_set():
+                return
             try:
                 campaign = await asyncio.to_thread(self._journal.job, job)
                 batches = await asyncio.to_thread(self._rows.batches, job)
                 if campaign.state is not JobState.CANCELLED and number <= len(batches):
                     await self._step(campaign, batches[number - 1], len(batches))
                     await self._tell(job)
+            except Cancelled:
+                return  # the engine stops
             except HaulierError as error:
                 if error.code is not Code.NOT_FOUND:  # the campaign was forgotten
                     self._notice(Level.WARNING, f"batch {number}: {error.message}", job)
@@ -271,7 +285,7 @@ class Campaigns:
             self._notice(Level.WARNING, f"batch {batch.number} on disk {batch.disk}: {words}", campaign.id)
             return
         left_out = await asyncio.to_thread(self._rows.failed, batch.checker)
-        await asyncio.to_thread(settle, campaign, batch, of, self._journal, left_out)
+        await asyncio.to_thread(settle, campaign, batch, of, self._journal, left_out, self._stopped)
         trouble = ""
         if left_out:
             examples = await asyncio.to_thread(self._rows.first_failures, batch.mover, 0, EXAMPLES)

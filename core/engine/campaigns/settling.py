@@ -21,6 +21,7 @@ from core.engine.planning.route import Route
 from core.engine.upkeep.disks import room_at
 from core.errors import DiskTrouble, OtherDisk
 from core.model import Entry, shown_url
+from core.stores.base import CancelFlag, Cancelled
 from core.stores.disk.manifest import From, Header, Line, manifest_name, write_manifest
 from core.stores.disk.marker import Held, Marker, read_marker, write_marker
 from core.syncing import sync_file_system
@@ -35,13 +36,16 @@ def right_disk(batch: BatchRow) -> Marker:
     return marker
 
 
-def settle(campaign: JobRow, batch: BatchRow, of: int, journal: Journal, left_out: int) -> None:
+def settle(
+    campaign: JobRow, batch: BatchRow, of: int, journal: Journal, left_out: int, stopped: CancelFlag
+) -> None:
     """Blocks. `of` is the number of batches, `left_out` of files that could not be fetched. Raises
-    TransferError or HaulierError when the disk does not take its records: nothing is called safe then."""
+    TransferError or HaulierError when the disk does not take its records, Cancelled when it was stopped:
+    nothing is called safe then."""
     root = Path(batch.target)
     marker = right_disk(batch)
     now = time.time()
-    files, size = _into_the_catalogue(campaign, batch, journal, now)
+    files, size = _into_the_catalogue(campaign, batch, journal, now, stopped)
     token = journal.campaigns.token(campaign.id)
     header = Header(
         campaign=token,
@@ -54,7 +58,8 @@ def settle(campaign: JobRow, batch: BatchRow, of: int, journal: Journal, left_ou
         left_out=left_out,
         sources=tuple(From(place=str(route.source), commit=route.commit) for route in campaign.routes),
     )
-    write_manifest(root, header, journal.catalogue.lines(batch.disk, campaign.id, batch.number))
+    lines = journal.catalogue.lines(batch.disk, campaign.id, batch.number)
+    write_manifest(root, header, _until(stopped, lines))
     held = Held(
         campaign=token,
         batch=batch.number,
@@ -73,7 +78,16 @@ def settle(campaign: JobRow, batch: BatchRow, of: int, journal: Journal, left_ou
     journal.catalogue.seen(batch.disk, marker.label, batch.target, total, now)
 
 
-def _into_the_catalogue(campaign: JobRow, batch: BatchRow, journal: Journal, at: float) -> tuple[int, int]:
+def _until(stopped: CancelFlag, lines: Iterator[Line]) -> Iterator[Line]:
+    for line in lines:
+        if stopped.is_set():
+            raise Cancelled
+        yield line
+
+
+def _into_the_catalogue(
+    campaign: JobRow, batch: BatchRow, journal: Journal, at: float, stopped: CancelFlag
+) -> tuple[int, int]:
     """Files and bytes that were noted. What of the batch is not among them failed."""
     catalogue, campaigns = journal.catalogue, journal.campaigns
     campaigns.reopen(campaign.id, batch.number)
@@ -95,6 +109,8 @@ def _into_the_catalogue(campaign: JobRow, batch: BatchRow, journal: Journal, at:
         group.append((item, one))
         if one.digest:
             files, size = files + 1, size + one.entry.size
+        if stopped.is_set():
+            raise Cancelled
         if len(group) == GROUP:
             write()
             group = []
