@@ -13,7 +13,7 @@ from glob import escape
 from msgspec.structs import replace
 
 from core.errors import Code, HaulierError
-from core.filters import Filters
+from core.filters import filters_for
 from core.model import Entry, Place
 from tui.draft import Taken
 
@@ -92,11 +92,13 @@ def take(root: Place, here: str, levels: Levels, patterns: Patterns = Patterns()
             f"{len(marks)} single marks are too many to be handed on by name (at most {MOST_MARKS}).",
             "Mark the folder, and say with patterns (f) which of its files are meant.",
         )
-    return Taken((_below(root, folder),), tuple(_included(marks, folder, patterns)), patterns.exclude)
+    return Taken((_below(root, folder),), tuple(_included(marks, root, folder, patterns)), patterns.exclude)
 
 
-def _included(marks: Iterable[tuple[str, Entry]], folder: str, patterns: Patterns) -> Iterable[str]:
-    filters = Filters(patterns.include)
+def _included(
+    marks: Iterable[tuple[str, Entry]], root: Place, folder: str, patterns: Patterns
+) -> Iterable[str]:
+    filters = filters_for(root, patterns.include)
     for path, entry in marks:
         name = f"/{escape((path + entry.key).removeprefix(folder))}"
         if not patterns.include:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -106,7 +107,7 @@ async def test_killed_while_xet(with_hub: Haulier, hub: FakeHub, tmp_path: Path)
     store = tmp_path / "store"
     hub.xet_store = f"local://{store}"
     hub.add("models", "acme/xet", {"big.bin": File(data, lfs=True, xet=upload(store, data))})
-    limits = {"tool": "xet", "bandwidth": 16 * MIB, "part_size": 8 * MIB, "connections": 2}
+    limits: dict[str, Any] = {"tool": "xet", "bandwidth": 16 * MIB, "part_size": 8 * MIB, "connections": 2}
     job = (await with_hub.submit(repo("acme/xet"), here(tmp_path / "out"), **limits)).id
     await with_hub.reaches(job, lambda _: len(with_hub.recorded_parts()) >= 2, "recorded parts")
     await with_hub.kill()

@@ -13,7 +13,7 @@ from textual.app import ComposeResult
 from textual.timer import Timer
 
 from core.errors import HaulierError
-from core.filters import Filters
+from core.filters import filters_for
 from core.messages import Analyse, ListEntries, Measure, Measured
 from core.model import UNSIZED, Analysis, Entry, Place
 from core.safe_text import safe_text
@@ -148,7 +148,7 @@ class BrowseScreen(MarkingScreen):
         """Files that the patterns do not let in; of folders nobody knows before they were looked into."""
         if not self._patterns:
             return frozenset()
-        filters = Filters(self._patterns.include, self._patterns.exclude)
+        filters = filters_for(self._root, self._patterns.include, self._patterns.exclude)
         return frozenset(
             at
             for at, entry in enumerate(level.entries)
@@ -194,7 +194,7 @@ class BrowseScreen(MarkingScreen):
         marks = self._marks_of_all
         if not marks:
             return ""
-        filters = Filters(self._patterns.include, self._patterns.exclude)
+        filters = filters_for(self._root, self._patterns.include, self._patterns.exclude)
         files = [(path, entry) for path, entry in marks if not entry.is_folder]
         inside = [entry for path, entry in files if not filters or filters.wants(path + entry.key)]
         known = [self._counter.measured.get(path + entry.key) for path, entry in marks if entry.is_folder]
