@@ -7,6 +7,7 @@ setting is `HAULIER_` and its name in capitals. An empty variable counts as not 
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,9 @@ _RETRY_WRITTEN = re.compile(f"{_DELAY}(,{_DELAY})*", re.ASCII)
 _UNFINISHED = ("resume", "clean")
 _LEVELS = ("DEBUG", "INFO", "WARNING")
 _DRIFT_CHECKS = ("auto", "always", "never")
+_THEMES = ("auto", "dark", "light", "ansi")
+_NOTIFY = ("app", "bell", "osc", "osc9", "osc777")
+_LONGEST_COMMAND = 4096  # characters of `on_end`
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
@@ -46,6 +50,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     delete_word_share: int = 25  # likewise for more than so many percent of a target's objects or bytes
     drift_check: str = "auto"  # list the source again at the end of a job
     log_level: str = "INFO"
+    on_end: str = ""  # a command the engine runs when a job has ended or stopped; words as a shell splits them
+    notify: str = "app,bell"  # what a screen does then; read by tui/notifying.py
+    theme: str = "auto"
     origins: Mapping[str, str] = {}
 
     def rows(self) -> list[tuple[str, str, str]]:
@@ -54,6 +61,17 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             (name, _SPECS[name].show(getattr(self, name)), self.origins.get(name, "default"))
             for name in ("config_dir", *SETTING_NAMES)
         ]
+
+
+def check_setting(name: str, text: str) -> str:
+    """A setting's value as people read it, from what was typed. Raises ValueError with a sentence."""
+    spec = _SPECS[name]
+    return spec.show(spec.read(text))
+
+
+def variable_of(name: str) -> str:
+    """The environment variable of a setting."""
+    return _SPECS[name].environment
 
 
 class _Spec(msgspec.Struct, frozen=True):
@@ -70,7 +88,7 @@ def load_settings(flags: Mapping[str, str | None], environ: Mapping[str, str], h
     config_dir = _xdg(environ, "XDG_CONFIG_HOME", home / ".config") / "haulier"
     state_dir = _xdg(environ, "XDG_STATE_HOME", home / ".local/state") / "haulier"
     file = config_dir / "config.toml"
-    written = _read_config(file)
+    written, lines = _read_config(file)
     values: dict[str, Any] = {
         "metadata_dir": state_dir,
         "downloads_dir": home / "Downloads",
@@ -85,7 +103,7 @@ def load_settings(flags: Mapping[str, str | None], environ: Mapping[str, str], h
         elif environ.get(spec.environment):
             text, origin = environ[spec.environment], f"environment {spec.environment}"
         elif name in written:
-            text, origin = written[name], f"{file}"
+            text, origin = written[name], f"{file}, line {lines[name]}"
         else:
             continue
         if text.startswith("~/") and spec.read is _read_folder:
@@ -104,15 +122,32 @@ def _xdg(environ: Mapping[str, str], variable: str, default: Path) -> Path:
     return path if path.is_absolute() else default
 
 
-def _read_config(file: Path) -> dict[str, str]:
-    """The file's settings as text, as a flag would give them. Empty when there is no file."""
+def setting_in(file: Path, name: str) -> str:
+    """The value of one setting in a config.toml as it is now, as a flag would give it; empty when it is not
+    there. Raises HaulierError(Code.USAGE) as `load_settings`."""
+    written, lines = _read_config(file)
+    if name not in written:
+        return ""
+    try:
+        _SPECS[name].read(written[name])
+    except ValueError as error:
+        where = f"{file}, line {lines[name]}"
+        raise HaulierError(Code.USAGE, f"{where}: {name}: {safe_text(str(error))}") from None
+    return written[name]
+
+
+def _read_config(file: Path) -> tuple[dict[str, str], dict[str, int]]:
+    """The file's settings as text, as a flag would give them, and their lines. Empty when there is no file."""
     try:
         raw = file.read_bytes()
     except FileNotFoundError:
-        return {}
+        return {}, {}
     except OSError as error:
         raise HaulierError(Code.USAGE, f"{file} cannot be read: {error.strerror}") from None
-    import tomllib  # only when there is something to read: the command line starts without it
+    # Only when there is something to read: the command line starts without these.
+    import tomllib
+
+    from core.config_file import line_of
 
     try:
         table = tomllib.loads(raw.decode())
@@ -130,7 +165,9 @@ def _read_config(file: Path) -> dict[str, str]:
         raise HaulierError(
             Code.USAGE, f"{file}: unknown setting: {names}", f"Known are {', '.join(SETTING_NAMES)}."
         )
-    return {name: _as_text(file, name, value) for name, value in table.items()}
+    text = raw.decode()
+    values = {name: _as_text(file, name, value) for name, value in table.items()}
+    return values, {name: line_of(text, name) for name in values}
 
 
 def _with_place(error: Exception, raw: bytes) -> str:
@@ -144,6 +181,8 @@ def _as_text(file: Path, name: str, value: object) -> str:
         return value
     if isinstance(value, (int, float)) and not isinstance(value, bool):
         return str(value)
+    if name == "on_end" and isinstance(value, list) and all(isinstance(word, str) for word in value):
+        return shlex.join(value)
     raise HaulierError(Code.USAGE, f"{file}: {name} must be text or a number")
 
 
@@ -210,6 +249,30 @@ def _one_of(choices: tuple[str, ...]) -> Callable[[str], str]:
     return read
 
 
+def _read_notify(text: str) -> str:
+    words = [word for word in re.split(r"[,\s]+", text.strip()) if word]
+    if words in ([], ["off"]):
+        return "off"
+    if unknown := [word for word in words if word not in _NOTIFY]:
+        raise ValueError(f"{unknown[0]!r} is not one of {', '.join(_NOTIFY)}; or off alone")
+    return ",".join(word for word in _NOTIFY if word in words)
+
+
+def read_command(text: str) -> tuple[str, ...]:
+    """The words of a command, as a shell splits them; nothing else of a shell is there. Raises ValueError."""
+    if len(text) > _LONGEST_COMMAND or "\0" in text:
+        raise ValueError(f"a command has at most {_LONGEST_COMMAND} characters and no NUL")
+    try:
+        return tuple(shlex.split(text))
+    except ValueError as error:
+        raise ValueError(f"{text!r} cannot be split into words: {str(error).lower()}") from None
+
+
+def _read_on_end(text: str) -> str:
+    read_command(text)
+    return text.strip()
+
+
 def _show_size(size: int) -> str:
     return format_bytes(size) if size else "by measuring"
 
@@ -249,5 +312,8 @@ _SPECS: dict[str, _Spec] = {
     "delete_word_share": _Spec(_read_percent, lambda share: f"{share} %", _own("delete_word_share")),
     "drift_check": _Spec(_one_of(_DRIFT_CHECKS), str, _own("drift_check")),
     "log_level": _Spec(_one_of(_LEVELS), str, _own("log_level")),
+    "on_end": _Spec(_read_on_end, lambda command: command or "nothing", _own("on_end")),
+    "notify": _Spec(_read_notify, str, _own("notify")),
+    "theme": _Spec(_one_of(_THEMES), str, _own("theme")),
 }
 SETTING_NAMES: tuple[str, ...] = tuple(name for name in _SPECS if name != "config_dir")

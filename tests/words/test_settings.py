@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from core.errors import Code, HaulierError
-from core.settings import GIB, SETTING_NAMES, load_settings
+from core.setting_words import SETTING_WORDS
+from core.settings import GIB, SETTING_NAMES, load_settings, read_command
 
 
 def config(home: Path, text: str | bytes) -> Path:
@@ -39,7 +40,8 @@ def test_order_and_origin(tmp_path: Path) -> None:
     origins = {name: origin for name, _, origin in settings.rows()}
     assert origins["metadata_dir"] == "flag --metadata-dir"
     assert origins["logs_dir"] == "environment LOGS_DIR"
-    assert origins["reserve"] == origins["workers"] == str(file)
+    assert origins["reserve"] == f"{file}, line 3"
+    assert origins["workers"] == f"{file}, line 4"
     assert origins["retry"] == "default"
 
 
@@ -66,6 +68,12 @@ def test_home_in_the_file(tmp_path: Path) -> None:
         ("wokers = 3\nspeed = 2", "unknown setting: speed, wokers"),
         ("workers = true", "workers must be text or a number"),
         ("workers = 51", "workers: 51 is too many"),
+        ("\n# many\nworkers = 51", "config.toml, line 3: workers: 51"),
+        ("retry = ['quick']", "retry must be text or a number"),
+        ("on_end = ['notify-send', 3]", "on_end must be text or a number"),
+        ("on_end = 'say \"done'", "on_end: 'say \"done' cannot be split into words: no closing quotation"),
+        ("notify = 'bell, email'", "notify: 'email' is not one of app, bell, osc, osc9, osc777; or off alone"),
+        ("theme = 'pink'", "theme: 'pink' is not one of auto, dark, light, ansi"),
         ('retry = "often"', "retry: 'often'"),
         ('part_size = "1MiB"', "part_size: '1MiB' is too small"),
         ('reserve = "much"', "reserve: 'much' is not a size"),
@@ -105,3 +113,27 @@ def test_values_as_people_read_them(tmp_path: Path) -> None:
     assert shown["stall_timeout"] == "30 s"
     assert shown["workers"] == "by measuring"
     assert shown["reserve"] == "10.0 GiB"
+
+
+def test_a_command_may_be_a_list(tmp_path: Path) -> None:
+    """Words with blanks need no quoting twice: a list in the file is the same as its words in quotes."""
+    config(tmp_path, "on_end = ['~/bin/tell me', 'it is', '$HOME; done']")
+    settings = load_settings({}, {}, tmp_path)
+    assert read_command(settings.on_end) == ("~/bin/tell me", "it is", "$HOME; done")
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [("", "off"), ("off", "off"), ("osc bell", "bell,osc"), ("osc777,app,bell", "app,bell,osc777")],
+)
+def test_ways_of_telling(tmp_path: Path, text: str, value: str) -> None:
+    """The ways are a set: written in any order, kept in one."""
+    assert load_settings({"notify": text}, {}, tmp_path).notify == value
+
+
+def test_every_setting_is_explained() -> None:
+    """The settings screen has words for each setting, and for none that does not exist."""
+    assert set(SETTING_WORDS) == {"config_dir", *SETTING_NAMES}
+    for words in SETTING_WORDS.values():
+        assert words.means.endswith(".")
+        assert words.may_be
