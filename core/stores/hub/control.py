@@ -34,7 +34,7 @@ from core.stores.hub.names import RepoName, id_problem, is_commit, path_problem,
 from core.stores.hub.origins import MAX_REDIRECTS, MIRROR, OFFICIAL, REDIRECTS, Origins, host_of, next_hop
 from core.stores.hub.quota import API, Quotas
 from core.stores.hub.tokens import Token
-from core.stores.hub.xet import ReadToken, read_token
+from core.stores.hub.xet_token import ReadToken, read_token
 from core.stores.s3.errors import BrokenListing
 
 PAGE = 1000  # rows; what the Hub gives at most

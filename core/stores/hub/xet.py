@@ -29,13 +29,9 @@ from importlib import import_module
 from importlib.util import find_spec
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
-
-import msgspec
 
 from core.errors import (
     Code,
-    FileTrouble,
     HaulierError,
     NetworkTrouble,
     NoPermission,
@@ -43,15 +39,14 @@ from core.errors import (
     Throttled,
     TransferError,
 )
-from core.log import register_secret
 from core.model import Connection
 from core.stores.base import CancelFlag, Cancelled, ObjectInfo
 from core.stores.http_reading import Served
 from core.stores.hub.errors import RepoMissing, RevisionMissing, SourceWithdrawn
 from core.stores.hub.names import RepoName
-from core.stores.hub.origins import Origins, host_of
-from core.stores.hub.signed import LONGEST, Key
-from core.stores.s3.errors import http_date
+from core.stores.hub.origins import host_of
+from core.stores.hub.signed import Key
+from core.stores.hub.xet_token import LOCAL, ReadToken
 
 if TYPE_CHECKING:
     from core.stores.hub.reading import Wanted
@@ -63,7 +58,6 @@ FRESH = 30.0  # seconds in which a refused token is not asked for again
 PIECE = 1 << 20
 MOST = 4096  # hashes kept
 BUFFER = 8 << 20  # with it four readings at once took 240 MiB in all, with 16 MiB 430
-LOCAL = "local://"  # a folder as storage, for tests of the protocol
 _HASH = re.compile(r"[0-9a-f]{64}\Z")
 _STATUS = re.compile(r"\((\d{3}) ")
 LIBRARY_ERRORS = (OSError, RuntimeError)
@@ -147,47 +141,6 @@ class XetHashes:
             return self._kept.get(key, "") if key in self._needed else ""
 
 
-class ReadToken(msgspec.Struct, frozen=True):
-    """What a Hub gives for reading one commit through Xet. `until` in monotonic seconds."""
-
-    text: str
-    cas: str  # the storage that it is for
-    until: float
-
-    def __repr__(self) -> str:
-        return f"ReadToken(…, cas={self.cas!r})"
-
-    __str__ = __repr__
-
-
-def read_token(told: Any, date: str, origins: Origins) -> ReadToken | None:
-    """The token out of a Hub's answer, which came with this Date header; None when it is none. How long it
-    lives is reckoned from the server's clock. Raises FileTrouble for a storage that nothing is asked of."""
-    if not isinstance(told, dict):
-        return None
-    text, cas, ends = told.get("accessToken"), told.get("casUrl"), told.get("exp")
-    if not isinstance(text, str) or not isinstance(cas, str) or type(ends) is not int:
-        return None
-    register_secret(text)
-    left = min(ends - (http_date(date) or time.time()), LONGEST)
-    return ReadToken(text, checked_cas(cas, origins), time.monotonic() + left)
-
-
-def checked_cas(url: str, origins: Origins) -> str:
-    """The storage's address as a Hub named it. Raises FileTrouble for one that nothing is asked of.
-
-    A folder of this machine is taken from a Hub on this machine alone: the library would write into it.
-    """
-    own = urlsplit(origins.endpoint)
-    here = own.hostname in ("localhost", "127.0.0.1", "::1")
-    if here and url.startswith(LOCAL):
-        return url
-    parts = urlsplit(url)
-    if parts.hostname and (parts.scheme == "https" or (parts.scheme == "http" and own.scheme == "http")):
-        return url
-    raise FileTrouble(f"{origins.host} names a Xet storage that cannot be used")
-
-
 class XetBody:
     """Exactly `length` bytes in order, or an error."""
 
@@ -221,11 +174,8 @@ class XetBody:
             except LIBRARY_ERRORS as error:
                 raise self._failed(error) from None
             if not piece:
-                raise NetworkTrouble(
-                    f"{wanted.doing}: {self.host}: {wanted.length - left} bytes came over Xet where "
-                    f"{wanted.length} were asked for",
-                    host=self.host,
-                )
+                came = wanted.length - left
+                raise self._failed(RuntimeError(f"{came} bytes came where {wanted.length} were asked for"))
             if len(piece) > left:
                 raise NetworkTrouble(f"{wanted.doing}: {self.host}: more bytes came than were asked for")
             left -= len(piece)

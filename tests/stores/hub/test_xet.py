@@ -29,7 +29,8 @@ from core.stores.base import Cancelled
 from core.stores.hub import HubRepo, HubService, Token
 from core.stores.hub.errors import RepoGated, SourceWithdrawn
 from core.stores.hub.origins import Origins
-from core.stores.hub.xet import checked_cas, obstacle, read_token, xet_hash
+from core.stores.hub.xet import obstacle, xet_hash
+from core.stores.hub.xet_token import checked_cas, read_token
 from tests.fake_hub import FakeHub, Fault, File
 from tests.fake_hub.xet import upload
 from tests.paths.driving import noise
