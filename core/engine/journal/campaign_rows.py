@@ -13,6 +13,7 @@ from core.model import BatchState, DiskFile, Entry, Tally
 
 OVERSIZED = -1  # the batch of what no such disk holds
 GROUP = 2000
+STEP = 20_000  # ids looked through in one transaction
 _COLUMNS = (
     "number, files, bytes, space, folders, first, last, state, mover, checker, tries, broken, disk, target, "
     "mount, done, left_out, trouble"
@@ -235,21 +236,26 @@ class CampaignRows:
 
     def not_done(self, job: int, batch: int, error: str) -> None:
         """What of a batch is not completed failed."""
-        with self._db.write() as db:
-            db.execute(
-                "UPDATE items SET state = 'failed', error = ? "
-                "WHERE job = ? AND batch = ? AND state != 'completed'",
-                (error, job, batch),
-            )
+        self._in_steps(
+            job, "state = 'failed', error = ?", (error,), "batch = ? AND state = 'pending'", (batch,)
+        )
 
     def reopen(self, job: int, batch: int) -> None:
         """Nothing is known any more of what a batch's disk holds."""
-        with self._db.write() as db:
-            db.execute(
-                "UPDATE items SET state = 'pending', error = '', digest = '', proof = '', completed = 0 "
-                "WHERE job = ? AND batch = ?",
-                (job, batch),
-            )
+        unknown = "state = 'pending', error = '', digest = '', proof = '', completed = 0"
+        self._in_steps(job, unknown, (), "batch = ? AND state != 'pending'", (batch,))
+
+    def _in_steps(
+        self, job: int, changes: str, values: Sequence[Any], where: str, which: Sequence[Any]
+    ) -> None:
+        """Change items in groups, so that nobody waits long for the journal."""
+        last = int(self._db.rows("SELECT coalesce(max(id), 0) FROM items WHERE job = ?", (job,))[0][0])
+        for first in range(0, last, STEP):
+            with self._db.write() as db:
+                db.execute(
+                    f"UPDATE items SET {changes} WHERE job = ? AND id > ? AND id <= ? AND {where}",
+                    (*values, job, first, first + STEP, *which),
+                )
 
     def tally_done(self, job: int) -> Tally:
         """What is on disks, and right."""
