@@ -21,7 +21,7 @@ Running = tuple[HaulierApp, "Pilot[None]"]
 
 def an_app(*clients: RecordedClient) -> HaulierApp:
     """In true colour, whatever the terminal of the test run says."""
-    app = HaulierApp(RecordedEngine(*clients), build=BUILD)
+    app = HaulierApp(RecordedEngine(*clients), build=BUILD, environ={"HF_HOME": "/home/somebody/hf"})
     app.theme = "haulier-dark"
     return app
 
