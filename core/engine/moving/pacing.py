@@ -45,6 +45,7 @@ class Pacing:
         for job, run in self._runs.items():
             run.pace.step(moment)
             run.look_for_trouble(now)
+            run.climb(now)
             if run.active_items:
                 self._busy[job] = now
         for job, run in list(self._runs.items()):

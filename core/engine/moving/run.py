@@ -17,16 +17,18 @@ from pathlib import Path
 from typing import TypeVar
 
 from core.engine.campaigns.packed import pack_campaign
+from core.engine.campaigns.settling import check_batch_disk
 from core.engine.journal.journal import Journal
 from core.engine.journal.rows import ItemRow, JobRow
 from core.engine.moving.by_tool import ToolDesk
+from core.engine.moving.climbing import AtOnce, Climb
 from core.engine.moving.committer import Committer, Outcome, Totals
 from core.engine.moving.crew import Crew, Site
 from core.engine.moving.destinations import Claims
 from core.engine.moving.ending import Reports, RunEnd, Stop, blocked_end, failure_words, not_allowed_end
 from core.engine.moving.limits import Bandwidth, Pace, Shared
 from core.engine.moving.remedies import Remedies
-from core.engine.moving.tuning import Tuning
+from core.engine.moving.tuning import MOST_THREADS, START, Tuning
 from core.engine.network.network import Gate
 from core.engine.network.patience import Patience
 from core.engine.network.probe import Server
@@ -92,6 +94,9 @@ class JobRun:
         self._moved_on = ""  # of branches: what is said of them at the end
         self._drift_check, self._drift = shared.drift_check, row.counts.drift
         self.tuning = tuning
+        self._climb = Climb(START, MOST_THREADS)
+        places = [place for pair in self._spec.pairs for place in (pair.source, pair.target)]
+        self._crosses_network = any(place.kind not in ("local", "disk") for place in places)
         self.bandwidth = Bandwidth(tuning.bandwidth, shared.bandwidth)
         self.pace = Pace(self.bandwidth)
         self.pace.set(tuning.bandwidth, tuning.timetable)
@@ -186,8 +191,21 @@ class JobRun:
         self._supervisor.join(seconds)
         return not self._supervisor.is_alive()
 
+    def climb(self, now: float) -> None:
+        """Allow more or less at once, as measured; called twice a second. `now` is monotonic."""
+        if not self.tuning.is_automatic or not self._crosses_network:
+            return
+        queue = self._crew.queue
+        may_grow = not queue.is_throttled and not self.bandwidth.limits and not self._gate.words()
+        level = self._climb.step(now, self.moved, self.totals.done, is_full=queue.is_full, may_grow=may_grow)
+        if level != AtOnce(self.tuning.found_files or START.files, self.tuning.found_parts or START.parts):
+            self.tuning = self.tuning.found(level)
+            self._crew.tune(self.tuning)
+
     def tune(self, tuning: Tuning) -> None:
         """New limits, from now on."""
+        if tuning.is_automatic:
+            tuning = tuning.found(self._climb.level)
         self.tuning = tuning
         self.pace.set(tuning.bandwidth, tuning.timetable)
         self._crew.tune(tuning)
@@ -492,6 +510,7 @@ class JobRun:
         """An earlier run of this job wrote to some disks: nothing is made where they are not."""
         for folder, began_on in self._journal.disks(self.job).items():
             check_disk(folder, began_on)
+        check_batch_disk(self._spec, self._journal)
 
     def _prepare_bucket(self, route: Route) -> None:
         service = self._stores.service(route.target.connection, self._spec.adhoc)

@@ -1,4 +1,4 @@
-"""How much at once: the limits of one job, and what zero ("by measuring") starts from."""
+"""How much at once: the limits of one job, and what zero ("by measuring", climbing.py) starts from."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import os
 
 import msgspec
 
+from core.engine.moving.climbing import AtOnce
 from core.model import JobOptions, Value
 
 MOST_THREADS = 64
@@ -14,6 +15,7 @@ AUTO_DELETIONS = 48
 # Measured on loopback with 2 cores: large objects are quickest with about two connections per core, because
 # every chunk passes through the interpreter once; small ones want many, because each waits for the server.
 AUTO_PARTS = max(4, min(16, 2 * (os.cpu_count() or 2)))
+START = AtOnce(AUTO_FILES, AUTO_PARTS)
 
 
 class Tuning(Value, frozen=True, kw_only=True):
@@ -23,6 +25,8 @@ class Tuning(Value, frozen=True, kw_only=True):
     connections: int = 0
     bandwidth: int = 0
     timetable: str = ""
+    found_files: int = 0  # by measuring, where no number was given; 0: nothing yet
+    found_parts: int = 0
 
     @classmethod
     def of(cls, options: JobOptions) -> Tuning:
@@ -37,14 +41,24 @@ class Tuning(Value, frozen=True, kw_only=True):
         """Deletions move no bytes and mostly wait for the server: more at once, unless a number was given."""
         return self if self.workers else msgspec.structs.replace(self, workers=AUTO_DELETIONS)
 
+    @property
+    def is_automatic(self) -> bool:
+        """Whether nobody gave a number."""
+        return not self.workers and not self.connections
+
+    def found(self, level: AtOnce) -> Tuning:
+        """With what measuring has found."""
+        return msgspec.structs.replace(self, found_files=level.files, found_parts=level.parts)
+
     def queue_limits(self) -> dict[str, int]:
         """Keyword arguments for WorkQueue: files, connections, parts, threads."""
-        files = min(self.workers or AUTO_FILES, MOST_THREADS)
-        connections = self.connections or AUTO_PARTS
+        auto_parts = self.found_parts or AUTO_PARTS
+        files = min(self.workers or self.found_files or AUTO_FILES, MOST_THREADS)
+        connections = self.connections or auto_parts
         if self.workers or self.connections:
             parts = min(MOST_THREADS, (self.workers or 4) * connections)
         else:
-            parts = AUTO_PARTS
+            parts = auto_parts
         return {
             "files": files,
             "connections": connections,

@@ -371,6 +371,22 @@ class WorkQueue:
             self._throttle.refused(time.monotonic(), task.taken)
 
     @property
+    def is_full(self) -> bool:
+        """Whether more could begin if more were allowed at once."""
+        with self._changed:
+            if self._stopping or self._held:
+                return False
+            parts_wait = any(large.pending for large in self._open) or bool(self._retry_parts)
+            if parts_wait and self._parts_active >= self._parts:
+                return True
+            return bool(self._ready) and self._files_active >= self._files
+
+    @property
+    def is_throttled(self) -> bool:
+        """Whether a server asks for less."""
+        return self._throttle.is_on
+
+    @property
     def throttle_words(self) -> str:
         """What is done about a server that asks for less, for people; empty when none does."""
         throttle = self._throttle

@@ -1,0 +1,69 @@
+"""More at once as long as it brings more: simulated lines, servers and machines."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from core.engine.moving.climbing import REST, AtOnce, Climb
+
+MIB = 1 << 20
+START = AtOnce(16, 4)
+MOST = 64
+
+
+def simulated(
+    rate: Callable[[AtOnce], float], seconds: float, *, is_full: bool = True, may_grow: bool = True
+) -> tuple[Climb, list[AtOnce]]:
+    """A job whose work a second is `rate` of its level, looked at twice a second."""
+    climb, moved, levels = Climb(START, MOST), 0.0, []
+    now = 100.0
+    while now < 100.0 + seconds:
+        moved += rate(climb.level) * 0.5
+        now += 0.5
+        levels.append(climb.step(now, int(moved), 0, is_full=is_full, may_grow=may_grow))
+    return climb, levels
+
+
+@pytest.mark.parametrize("cap", [10, 20, 40])
+def test_each_connection_is_limited(cap: int) -> None:
+    """A server gives each connection 1 MiB/s, and `cap` MiB/s at most: nearly all of it is had in half a
+    minute."""
+    climb, _ = simulated(lambda level: min(level.parts, cap) * MIB, 40)
+    assert min(climb.level.parts, cap) >= 0.8 * cap
+
+
+def test_processors_are_the_limit() -> None:
+    """More at once brings less: it stays where it began, but for short trials that become rare."""
+    _, levels = simulated(lambda level: 100 * MIB / level.parts, 600)
+    higher = sum(level != START for level in levels)
+    assert levels[-1] == START
+    assert 0 < higher < 0.06 * len(levels)
+
+
+def test_nothing_is_tried_without_need() -> None:
+    """While places are free, or somebody asks for less, the level stays."""
+    for asked in ({"is_full": False}, {"may_grow": False}):
+        _, levels = simulated(lambda level: level.parts * MIB, 60, **asked)
+        assert set(levels) == {START}
+
+
+def test_never_more_than_allowed() -> None:
+    """Whatever it brings."""
+    climb, _ = simulated(lambda level: level.parts * MIB, 300)
+    assert climb.level == AtOnce(MOST, MOST)
+
+
+def test_a_trial_is_taken_back_when_somebody_asks_for_less() -> None:
+    """A limit that comes in the middle of a trial ends it; the next one comes after a rest."""
+    climb, moved, now = Climb(START, MOST), 0, 100.0
+    while climb.level == START:
+        moved, now = moved + climb.level.parts * MIB, now + 0.5
+        climb.step(now, moved, 0, is_full=True, may_grow=True)
+    assert climb.step(now, moved, 0, is_full=True, may_grow=False) == START
+    ended = now
+    while climb.level == START:
+        moved, now = moved + climb.level.parts * MIB, now + 0.5
+        climb.step(now, moved, 0, is_full=True, may_grow=True)
+    assert now - ended >= REST
