@@ -14,7 +14,8 @@ SIDE_BY_SIDE = 110  # cells from which sizes and folders stand beside each other
 
 def lines_of(found: Analysis, width: int, ask: BatchAsk | None = None) -> list[Line]:
     """All of it, for a list `width` cells wide. With `ask`, files that no such disk holds are marked."""
-    half = (width - 4) // 2
+    width -= 2  # the cursor's column and the scrollbar
+    half = (width - 5) // 2
     if width >= SIDE_BY_SIDE:
         lines = _beside(sizes(found, half), folders(found, half), half)
     else:

@@ -71,7 +71,7 @@ def disk_bar(batch: BatchView, space: int, done: float, width: int) -> list[Span
     filled = min(width, max(1, round(batch.space / space * width))) if space > 0 else width
     there = int(filled * done)
     look = "good" if batch.state is BatchState.SAFE else "bar"
-    return [(DONE * there, look), (PLANNED * (filled - there), "rest"), (FREE * (width - filled), "rule")]
+    return [(DONE * there, look), (PLANNED * (filled - there), "quiet"), (FREE * (width - filled), "rule")]
 
 
 def what_next(view: ViewState, found: CampaignView) -> list[Line]:

@@ -13,12 +13,13 @@ from core.model import (
     AnonymousCredentials,
     Connection,
     Credentials,
+    FileCredentials,
     KeyringCredentials,
     SecretKeys,
     SessionCredentials,
     TokenFileCredentials,
 )
-from core.safe_text import safe_text
+from tui import store_form
 from tui.widgets.form import Ask
 
 S3, HUB = "s3", "hub"
@@ -31,8 +32,9 @@ TOKEN_MEANS = {
     NONE: "public repositories only",
 }
 MEANS = {"endpoint": "empty: huggingface.co", "bucket": "a repository; empty: search only"}
+PLACEHOLDERS = {"endpoint": "https://huggingface.co", "bucket": "org/name"}
 MORE = {
-    "endpoint": f"The official Hub, a mirror ({MIRROR}: ^e), or a Hub of your own.",
+    "endpoint": f"The official Hub, a mirror ({MIRROR}: ^n), or a Hub of your own.",
     "bucket": "Like gpt2 or datasets/org/name: whether its files may be read is tried.",
 }
 
@@ -42,7 +44,7 @@ def asks(connection: Connection, known: ConnectionList) -> list[Ask]:
     credentials = connection.credentials
     kind = token_kind_of(connection)
     stored = connection.kind == HUB and kind == TYPED and connection.name not in known.locked
-    kept = safe_text(known.keeps_secrets_in)
+    kept = store_form.kept_words(known)
     path = (
         credentials.path if isinstance(credentials, TokenFileCredentials) else str(hub_token_file(os.environ))
     )
@@ -59,7 +61,7 @@ def asks(connection: Connection, known: ConnectionList) -> list[Ask]:
 
 def token_kind_of(connection: Connection) -> str:
     match connection.credentials:
-        case KeyringCredentials() | SessionCredentials():
+        case KeyringCredentials() | FileCredentials() | SessionCredentials():
             return TYPED
         case AnonymousCredentials() if connection.kind == HUB:
             return NONE
@@ -77,7 +79,7 @@ def fields_for(values: Mapping[str, str], known: ConnectionList) -> list[str]:
         names.append("token_file")
     elif values["token_kind"] == TYPED:
         names += ["hub_token"]
-        names += [] if known.can_keep_secrets else ["in_memory"]
+        names += store_form.fields(known)
     return [*names, "proxy", "bucket"]
 
 
@@ -91,9 +93,7 @@ def problems(values: Mapping[str, str], known: ConnectionList, old: Connection) 
     if not values["hub_token"].strip():
         stays = old.kind == HUB and token_kind_of(old) == TYPED and old.name not in known.locked
         return {} if stays else {"hub_token": "type the token, or choose none"}
-    if not known.can_keep_secrets and values["in_memory"] != "yes":
-        return {"in_memory": "choose: in memory only, or no typed token"}
-    return {}
+    return store_form.problem(values, known, "token")
 
 
 def credentials_of(values: Mapping[str, str], old: Connection) -> Credentials:

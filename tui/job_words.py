@@ -40,6 +40,8 @@ def glyph_of(view: ViewState, job: JobView) -> Span:
     """The sign of a job's state; an engine that is away makes everything unfinished uncertain."""
     if view.link is not Link.UP and not job.state.is_final:
         return ("○", "quiet")
+    if is_between_disks(job):
+        return ("▤", "key")
     return GLYPHS[job.state]
 
 
@@ -50,13 +52,17 @@ def name_of_kind(job: JobView) -> str:
     return f"batch {job.spec.batch}" if job.spec.batch_of else str(job.spec.kind)
 
 
+def is_between_disks(job: JobView) -> bool:
+    """Whether it is a job in batches that waits for the next disk, or for one under way."""
+    return job.spec.batches is not None and job.state in (JobState.PLANNED, JobState.PAUSED)
+
+
 def full_title(job: JobView) -> str:
     """The job's title; a batch says of what it is one."""
     if not job.spec.batch_of:
         return job.title
-    return (
-        f"batch {job.spec.batch} of job {job.spec.batch_of}{ARROW}{job.title.partition(ARROW)[2] or job.title}"
-    )
+    target = job.title.partition(ARROW)[2] or job.title
+    return f"#{job.spec.batch_of} batch {job.spec.batch}{ARROW}{target}"
 
 
 def title_of(title: str, width: int) -> str:
@@ -139,6 +145,8 @@ def rate_or_word(view: ViewState, job: JobView) -> Span:
     counts = view.counts(job)
     if view.link is not Link.UP and not job.state.is_final:
         return ("no engine", "quiet")
+    if is_between_disks(job):
+        return ("batches", "key")
     match job.state:
         case JobState.RUNNING:
             progress = view.live(job)

@@ -144,7 +144,7 @@ def asks(kind: JobKind, options: JobOptions) -> list[Ask]:
         ),
         Ask(
             "delete_tar",
-            "then the archive",
+            "the archive",
             "stays beside its folder",
             "yes" if options.delete_tar else "no",
             (("no", "keep"), ("yes", "delete it")),

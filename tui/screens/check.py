@@ -102,7 +102,7 @@ class CheckScreen(HaulierScreen):
             said.add(check)
             name = safe_text(check.name, NAME_WIDTH)
             words = wrapped(
-                safe_text(check.detail), width - NAME_WIDTH - 4, "" if check.level != "ok" else "quiet", ""
+                safe_text(check.detail), width - NAME_WIDTH - 8, "" if check.level != "ok" else "quiet", ""
             )
             first: Line = words[0] if words else ()
             lines.append(((" ", ""), SIGNS[check.level], (f"  {name:<{NAME_WIDTH}} ", ""), *first))

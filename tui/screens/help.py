@@ -15,7 +15,7 @@ from textual.widgets import Static
 from tui.actions import ACTIONS, BY_ID, EVERYWHERE, Action, grouped, of_screen
 
 NOTES: dict[str, str] = {
-    "jobs": "▶ running   ‖ paused   ! needs you   ? plan waits for your YES   ✓ done   ✗ failed   – cancelled",
+    "jobs": "▶ running  ‖ paused  ! needs you  ? waits for YES  ▤ batches  ✓ done  ✗ failed  – cancelled",
     "board": "One line is one worker: what it moves, which part, how much, how fast, which try, how long.",
     "job": "Status is one of pending, downloading, completed, failed. Proof says how a file was verified.",
     "log": "The same lines are in the engine's log file.",

@@ -21,6 +21,7 @@ from core.safe_text import safe_text
 from core.timetable import limit_words, parse_limit
 from core.units import format_bytes
 from tui import clock
+from tui.job_words import is_between_disks
 from tui.screens.ask import QuestionScreen, ValueScreen
 from tui.screens.folders import FoldersScreen
 from tui.screens.frame import HaulierScreen
@@ -263,6 +264,8 @@ def written_limit(bandwidth: int, timetable: str) -> str:
 def _possible(action: str, job: JobView, failed: int) -> bool:
     match action:
         case "toggle_pause":
+            if is_between_disks(job):
+                return False
             return job.state in _GOES_ON or job.state in _CAN_PAUSE
         case "retry_failed":
             return failed > 0

@@ -40,17 +40,17 @@ class _Row:
 def _web_rows(own: Connection) -> tuple[_Row, ...]:
     """Where else things can come from; `own` is what `hf://` means here."""
     where = hub_words(own)
-    hub = "Hugging Face Hub" if where == OFFICIAL else f"Hub at {where}"
+    hub = "Hugging Face" if where == OFFICIAL else where
     return (
         _Row(
             None,
             kind=ADHOC_HUB,
             name="hf://",
-            what=f"the {hub}: models, datasets, spaces",
+            what=f"{hub}: models, datasets",
             note=token_words(own),
         ),
-        _Row(None, kind=LIST, name="a list", what="a file of URLs, or a CSV with a wnid column"),
-        _Row(None, kind=URL, name="one URL", what="a file at an http:// or https:// address"),
+        _Row(None, kind=LIST, name="a list", what="a file of URLs, or a CSV of ids"),
+        _Row(None, kind=URL, name="one URL", what="one file at https://…"),
     )
 
 

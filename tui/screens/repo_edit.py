@@ -125,10 +125,10 @@ class RepoEditScreen(HaulierScreen):
         try:
             found = await client.call(LookAtRepo(place=repo.place, adhoc=self.haulier.adhoc_for(repo.place)))
         except HaulierError as error:
-            self._say_trouble(error)
             if error.code in (Code.NOT_FOUND, Code.USAGE):
                 self._refuse("revision" if "revision" in error.message.lower() else "id", error)
                 return
+            self._say_trouble(error)
             if not await self._keep_anyway():
                 return
         else:
@@ -167,7 +167,7 @@ class RepoEditScreen(HaulierScreen):
         field.complain(safe_text(error.message))
         field.control.focus()
         self._say_more(field)
-        self._say_trouble(error)
+        self.query_one("#report", Words).say((), *wrapped(safe_text(error.hint), self.size.width, "", " "))
 
     def _say_trouble(self, error: HaulierError) -> None:
         width = self.size.width

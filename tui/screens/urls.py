@@ -56,7 +56,7 @@ class UrlsScreen(HaulierScreen):
     BINDINGS = bindings("urls")
     DEFAULT_CSS = """
     UrlsScreen Form { height: auto; }
-    UrlsScreen Field > FormInput { width: 46; }
+    UrlsScreen Field > FormInput { width: 42; }
     UrlsScreen #bad { max-height: 4; }
     """
 
@@ -95,7 +95,7 @@ class UrlsScreen(HaulierScreen):
             *source,
             Ask("extract", "archives", "kept as they come", "no", (("no", "leave packed"), ("yes", "extract")),
                 more="Each tar or zip becomes a folder of its name, once it is whole and safe."),
-            Ask("delete_tar", "then the archive", "stays beside its folder", "no",
+            Ask("delete_tar", "the archive", "stays beside its folder", "no",
                 (("no", "keep"), ("yes", "delete it")),
                 more="Deleted only when its folder is complete and on the disk for good."),
         ]  # fmt: skip

@@ -18,9 +18,7 @@ DOT_WIDTH = 1
 class NumberedList(LineTable[int]):
     """Rows are positions in a whole list; a filter leaves some of them out. Numbers count from 1."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("right", "screen.look_inside", "look inside", key_display="→")
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("right", "screen.look_inside", "inside", key_display="→")]
 
     class DotClicked(Message):
         """A click on the dot: the mouse's way of marking."""
