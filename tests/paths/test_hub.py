@@ -167,12 +167,30 @@ async def test_branch_moves_meanwhile(with_hub: Haulier, hub: FakeHub, tmp_path:
 
 
 async def test_revision_vanishes(with_hub: Haulier, hub: FakeHub, tmp_path: Path) -> None:
-    """The commit is gone after the plan was made: the job stops and says so, what was there stays."""
+    """The commit is gone while the job runs: it stops and says so, what has arrived stays."""
     out = tmp_path / "out"
     held = hub.repos["datasets", "acme/numbers"]
-    planned = await with_hub.planned(NUMBERS, here(out), kind=JobKind.COPY)
+    limits: dict[str, Any] = {"workers": 1, "connections": 1, "part_size": 5 * MIB, "bandwidth": 10 * MIB}
+    job = (await with_hub.submit(NUMBERS, here(out), **limits)).id
+    await with_hub.reaches(job, lambda view: view.counts.files_done > 0, "a file")
+    before = content(hub)
+    held.commits.clear()
+    held.refs.clear()
+    hub.expire_urls()
+    view = await with_hub.ends(job, JobState.BLOCKED)
+    assert "no such branch, tag or commit, although it was listed" in view.reason
+    there = {name: digest for name, digest in tree(out).items() if name in before}
+    assert there
+    assert there.items() <= before.items()
+
+
+async def test_revision_vanishes_before_the_start(with_hub: Haulier, hub: FakeHub, tmp_path: Path) -> None:
+    """Planned one day, started another: the commit is gone, and nothing gets its final name."""
+    held = hub.repos["datasets", "acme/numbers"]
+    planned = await with_hub.planned(NUMBERS, here(tmp_path / "out"), kind=JobKind.COPY)
     held.commits.clear()
     held.refs.clear()
     await with_hub.call(yes_to(planned))
     view = await with_hub.ends(planned.id, JobState.BLOCKED)
     assert "no such branch, tag or commit" in view.reason
+    assert not [name for name in tree(tmp_path / "out") if not name.startswith(".haulier/")]
