@@ -20,7 +20,7 @@ from core.model import (
     SessionCredentials,
 )
 from core.safe_text import safe_text
-from tui import hub_form
+from tui import hub_form, store_form
 from tui.widgets.form import Ask
 
 PROFILE, CHAIN, ANONYMOUS, TYPED = "profile", "chain", "anonymous", "typed"
@@ -33,7 +33,7 @@ def asks(connection: Connection, known: ConnectionList) -> list[Ask]:
     """All fields, filled with this connection. Stored keys are never shown."""
     credentials = connection.credentials
     stored = kind_of(credentials) == TYPED and connection.name not in known.locked
-    keys_mean = "empty: the stored ones stay" if stored else f"kept in: {safe_text(known.keeps_secrets_in)}"
+    keys_mean = "empty: the stored ones stay" if stored else f"kept in: {store_form.kept_words(known)}"
     found = ", ".join(safe_text(name, 20) for name in known.profiles[:3])
     return [
         Ask(
@@ -118,14 +118,14 @@ def asks(connection: Connection, known: ConnectionList) -> list[Ask]:
             "key_id",
             "access key id",
             keys_mean,
-            more=f"Typed keys are kept in: {safe_text(known.keeps_secrets_in)}.",
+            more=f"Typed keys are kept in: {store_form.kept_words(known)}.",
         ),
         Ask(
             "secret",
             "secret key",
             "not shown while typed",
             hidden=True,
-            more=f"Goes to: {safe_text(known.keeps_secrets_in)}. Never to a file or a log.",
+            more=f"Goes to: {store_form.kept_words(known)}. Never in plain text to a file or a log.",
         ),
         Ask(
             "token",
@@ -134,14 +134,7 @@ def asks(connection: Connection, known: ConnectionList) -> list[Ask]:
             hidden=True,
             more="Temporary keys end; the job then stops, says so, and goes on once new ones are typed.",
         ),
-        Ask(
-            "in_memory",
-            "no keyring here",
-            "lost when the engine stops",
-            "no",
-            (("no", "do not keep keys"), ("yes", "in memory only")),
-            more=f"{safe_text(known.keeps_secrets_in)}. After its restart they are asked for again.",
-        ),
+        store_form.ask(known, credentials),
         Ask(
             "proxy",
             "proxy",
@@ -200,7 +193,7 @@ def fields_for(values: Mapping[str, str], known: ConnectionList) -> list[str]:
         names.append("profile")
     elif values["kind"] == TYPED:
         names += KEY_FIELDS
-        names += [] if known.can_keep_secrets else ["in_memory"]
+        names += store_form.fields(known)
     return [*names, "proxy", "bucket", *(["write"] if values["bucket"].strip() else [])]
 
 
@@ -214,8 +207,6 @@ def meaning(name: str, value: str) -> tuple[str, str]:
         return hub_form.SERVICE_MEANS[value], "quiet"
     if name == "token_kind":
         return hub_form.TOKEN_MEANS[value], "quiet"
-    if name == "in_memory" and value == "yes":
-        return "asked for again after a restart", "warn"
     return "", "quiet"
 
 
@@ -252,8 +243,8 @@ def _problems_of_keys(values: Mapping[str, str], known: ConnectionList, old: Con
         wrong["key_id"] = "a key id belongs to the secret" if hidden else "type the key id"
     if not hidden:
         wrong |= {"secret": "type the secret of this key id"}
-    if key_id and hidden and not known.can_keep_secrets and values["in_memory"] != "yes":
-        wrong["in_memory"] = "choose: in memory only, or no typed keys"
+    if key_id and hidden:
+        wrong |= store_form.problem(values, known, "keys")
     return wrong
 
 

@@ -225,7 +225,7 @@ async def test_typed_keys_are_hidden_and_where_they_go_is_said_before() -> None:
         assert "memory only: no keyring service" in text_of(app)
         await pilot.press("ctrl+s")
         assert saves(client) == []
-        assert screen.form.field("in_memory").control.has_focus
+        assert screen.form.field("store").control.has_focus
         await pilot.press("right", "ctrl+s")
         await until(pilot, lambda: bool(saves(client)))
         saved = saves(client)[0]
@@ -323,8 +323,8 @@ def test_only_fields_that_mean_something_are_shown() -> None:
     values = {ask.name: ask.value for ask in asks(Connection(name="a"), WITH_KEYRING)}
     assert "verify_tls" not in fields_for({**values, "endpoint": "http://h"}, WITH_KEYRING)
     assert "secret" not in fields_for({**values, "kind": "profile"}, WITH_KEYRING)
-    assert "in_memory" not in fields_for({**values, "kind": "typed"}, WITH_KEYRING)
-    assert "in_memory" in fields_for({**values, "kind": "typed"}, MEMORY_ONLY)
+    assert "store" not in fields_for({**values, "kind": "typed"}, WITH_KEYRING)
+    assert "store" in fields_for({**values, "kind": "typed"}, MEMORY_ONLY)
 
 
 async def test_the_card_is_told_in_words() -> None:

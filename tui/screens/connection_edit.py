@@ -10,13 +10,14 @@ from core.errors import Code, HaulierError
 from core.messages import ConnectionList, ListConnections, SaveConnection, TestConnection, TestReport
 from core.model import Connection, SecretKeys
 from core.safe_text import safe_text
-from tui import connection_form, hub_form
+from tui import connection_form, hub_form, store_form
 from tui.actions import bindings
 from tui.screens.ask import QuestionScreen
 from tui.screens.connections import report_lines
 from tui.screens.frame import HaulierScreen
+from tui.screens.passphrase import open_secrets
 from tui.widgets.card_lines import missing_lines
-from tui.widgets.form import Field, Form
+from tui.widgets.form import Field, Form, FormInput
 from tui.widgets.heading import Heading, Words
 from tui.widgets.rule import Rule
 
@@ -80,6 +81,9 @@ class ConnectionEditScreen(HaulierScreen):
             field = self.form.field(name)
             if not field.error:
                 field.say(words if self._is_hub else "")
+            if isinstance(field.control, FormInput):
+                placeholder = hub_form.PLACEHOLDERS[name] if self._is_hub else field.ask.placeholder
+                field.control.placeholder = placeholder
 
     @property
     def _is_hub(self) -> bool:
@@ -118,6 +122,8 @@ class ConnectionEditScreen(HaulierScreen):
         field = self.form.field(name)
         if field.ask.choices:
             words, look = connection_form.meaning(name, field.value)
+            if name == store_form.FIELD:
+                words, look = store_form.meaning(field.value, self._known)
             field.say(words, look)
 
     def _say_problems(self, names: set[str]) -> bool:
@@ -198,12 +204,18 @@ class ConnectionEditScreen(HaulierScreen):
                 if not untested:
                     return
         connection, keys = self._draft
+        store = store_form.chosen(
+            self._values, self._known, self._old.credentials, typed=keys is not None
+        )
+        if store == "file" and not await open_secrets(self.haulier):
+            return
         command = SaveConnection(
             connection=connection,
             keys=keys,
             replaces=self._replaces,
             untested_ok=untested,
-            keys_in_memory=self._values["in_memory"] == "yes",
+            keys_in_memory=self._values[store_form.FIELD] == "memory",
+            store=store,
         )
         client = self.haulier.client
         if client is None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from textual.app import ComposeResult
 from textual.worker import Worker
@@ -15,12 +15,13 @@ from core.messages import (
     TestConnection,
     TestReport,
 )
-from core.model import Connection
+from core.model import Connection, FileCredentials
 from core.safe_text import safe_text
-from tui import clock
+from tui import clock, store_form
 from tui.actions import bindings
 from tui.screens.ask import QuestionScreen
 from tui.screens.frame import HaulierScreen
+from tui.screens.passphrase import open_secrets
 from tui.state import ViewState
 from tui.widgets.card_lines import card_lines
 from tui.widgets.connection_table import ConnectionRow, ConnectionTable, check_line, first_run
@@ -139,11 +140,37 @@ class ConnectionsScreen(HaulierScreen):
             return False
         if action == "import_profiles" and not self._list.profiles:
             return None if self._list.connections else False
+        if action == "unlock_secrets":
+            return store_form.file_state(self._list) in ("locked", "none")
         if action == "filter" and not self._list.connections:
             return False
         if action == "open_connection" and not (self._list.connections or self._list.profiles):
             return False
         return super().check_action(action, parameters)
+
+    @property
+    def _waits_for_file(self) -> bool:
+        """Whether the connection under the cursor has its keys in the encrypted file while that is locked."""
+        current = self.current
+        return (
+            current is not None
+            and current.name in self._list.locked
+            and isinstance(current.credentials, FileCredentials)
+        )
+
+    def action_unlock_secrets(self) -> None:
+        self.run_worker(self._unlock(), group="unlock", exclusive=True)
+
+    async def _unlock(self) -> bool:
+        if not await open_secrets(self.haulier):
+            return False
+        self.haulier.tell("The encrypted file is open until the engine stops.")
+        await self._load()
+        return True
+
+    async def _unlock_then(self, go_on: Callable[[], None]) -> None:
+        if await self._unlock():
+            go_on()
 
     def label_of(self, action: str) -> str:
         return "use them" if action == "open_connection" and not self._list.connections else ""
@@ -151,6 +178,9 @@ class ConnectionsScreen(HaulierScreen):
     def action_open_connection(self) -> None:
         if self.current is None:
             self.action_import_profiles()
+            return
+        if self._waits_for_file:
+            self.run_worker(self._unlock_then(self.action_open_connection), group="unlock", exclusive=True)
             return
         from tui.screens.new_job import look_into
 
@@ -197,7 +227,9 @@ class ConnectionsScreen(HaulierScreen):
         )
 
     def action_test_connection(self) -> None:
-        if self.current is not None:
+        if self._waits_for_file:
+            self.run_worker(self._unlock_then(self.action_test_connection), group="unlock", exclusive=True)
+        elif self.current is not None:
             self._test = self.run_worker(self._try(self.current), group="test", exclusive=True)
 
     async def _try(self, connection: Connection) -> None:

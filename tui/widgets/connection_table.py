@@ -41,6 +41,10 @@ def credentials_words(credentials: Credentials) -> str:
             return "AWS chain"
 
 
+def _locked_words(credentials: Credentials) -> str:
+    return "file is locked" if isinstance(credentials, FileCredentials) else "keys needed again"
+
+
 def endpoint_words(connection: Connection) -> str:
     """Where it goes. Safe to show."""
     if connection.kind == "hub":
@@ -58,7 +62,7 @@ def check_line(check: Check) -> Line:
 @dataclass(frozen=True)
 class ConnectionRow:
     connection: Connection
-    locked: bool = False  # its keys were in an engine's memory that is gone
+    locked: bool = False  # its keys were in an engine's memory that is gone, or are in the locked file
 
 
 class ConnectionTable(LineTable[ConnectionRow]):
@@ -87,7 +91,7 @@ class ConnectionTable(LineTable[ConnectionRow]):
             "where": tuple(where),
             "region": ((safe_text(connection.region, widths.get("region", 1)) or "–", "quiet"),),
             "credentials": (
-                (("keys needed again", "warn"),)
+                ((_locked_words(connection.credentials), "warn"),)
                 if row.locked
                 else ((safe_text(credentials_words(connection.credentials), widths["credentials"]), ""),)
             ),
