@@ -18,11 +18,11 @@ from core.errors import (
 )
 from core.model import Entry
 from core.stores.base import Cancelled
-from core.stores.hub import HubRepo, HubService
+from core.stores.hub import HubRepo, HubService, Token
 from core.stores.hub.digests import digest_for
 from core.stores.hub.errors import RepoGated, SourceWithdrawn
 from core.stores.s3.errors import RangesUnsupported
-from tests.fake_hub import FakeHub, Fault, File, fake_hub
+from tests.fake_hub import Account, FakeHub, Fault, File, fake_hub
 from tests.stores.hub.conftest import BIG, DATA, SMALL, TOKEN
 
 LFS, GIT = "data/big.bin", "data/one.csv"
@@ -260,20 +260,22 @@ def test_redirects(hub: FakeHub, repo: HubRepo) -> None:
             bytes_of(repo, entry)
 
 
-def test_mirror_that_sends_elsewhere(hub: FakeHub, service: HubService, repo: HubRepo) -> None:
+def test_mirror_that_sends_elsewhere() -> None:
     """A mirror whose storage is that of another Hub: what came from there is told by its name."""
-    entry, git, own = repo.stat(LFS).entry, repo.stat(GIT).entry, hub.storage
-    with fake_hub() as official:
-        official.add("datasets", "acme/numbers", {LFS: File(BIG, lfs=True)})
-        hub.storage = official.storage
-        try:
-            assert bytes_of(repo, entry) == BIG
-        finally:
-            hub.storage = own
-        assert bytes_of(repo, git) == SMALL
-        hosts = [url.removeprefix("http://") for url in (official.storage, hub.endpoint)]
+    files: dict[str, File | bytes] = {"big": File(BIG, lfs=True), "small": SMALL}
+    with fake_hub() as mirror, fake_hub() as official:
+        for hub in (mirror, official):
+            hub.add("models", "acme/mirrored", files)
+        mirror.storage = official.storage
+        mirror.accounts[TOKEN] = Account("ada")
+        service = HubService(mirror.endpoint, lambda: Token(TOKEN))
+        repo = service.repo("acme/mirrored")
+        assert bytes_of(repo, repo.stat("big").entry) == BIG
+        assert bytes_of(repo, repo.stat("small").entry) == SMALL
+        hosts = [url.removeprefix("http://") for url in (official.storage, mirror.endpoint)]
         assert service.served() == {hosts[0]: len(BIG), hosts[1]: len(SMALL)}
         assert not [request for request in official.log if "authorization" in request.headers]
+        service.close()
 
 
 def test_quota_of_resolving(hub: FakeHub, repo: HubRepo) -> None:
