@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
 from pathlib import Path
 
@@ -254,6 +255,30 @@ async def test_a_disk_that_is_pulled_before_it_was_read_back(haulier: Haulier, t
         await begin(haulier, job, 1, disks.folder)
         while (batch := await rests(haulier, job, 1)).state is not BatchState.SAFE:
             pass
+        assert data(disks.folder) == files
+
+
+async def test_a_batch_waits_for_its_own_disk(haulier: Haulier, tmp_path: Path) -> None:
+    """Killed, and started again with another disk in the place of the one that the batch goes to: its job stops
+    and writes nothing there; with its own disk it goes on by itself and ends whole."""
+    files = {f"{n}": noise(MIB, seed=n) for n in range(20)}
+    source = written(tmp_path / "source", files)
+    with shelf(tmp_path / "disks", own="64m", other="64m") as disks:
+        ask = BatchAsk(space=64 * MIB)
+        job = (await campaign(haulier, here(source), disks.folder, ask, bandwidth=8 * MIB)).job.id
+        disks.plug_in("own")
+        mover = await begin(haulier, job, 1, disks.folder)
+        await haulier.reaches(mover.id, lambda v: v.counts.files_done > 0, "a file")
+        await haulier.kill()
+        disks.plug_in("other")
+        await haulier.start()
+        view = await haulier.ends(mover.id, JobState.BLOCKED)
+        assert list(disks.folder.iterdir()) == [], view.reason
+        assert "is blocked" in (await rests(haulier, job, 1)).trouble
+        disks.plug_in("own")
+        await haulier.ends(mover.id)
+        while (await batch_of(haulier, job, 1)).state is not BatchState.SAFE:
+            await asyncio.sleep(0.05)
         assert data(disks.folder) == files
 
 

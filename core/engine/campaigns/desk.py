@@ -167,6 +167,8 @@ class Campaigns:
     ) -> JobView:
         marker = await asyncio.to_thread(self._mark, campaign, batch, of, disk)
         spec = move_spec(campaign, batch.number, disk.folder, broken_of)
+        # Before the job: it looks whether this is the disk that it is for.
+        await self._update(campaign, batch, disk=marker.id, target=disk.folder, mount=disk.mount)
         view = await self._plan(campaign, batch, spec)
         await self._update(
             campaign,
@@ -175,9 +177,6 @@ class Campaigns:
             mover=view.id,
             tries=batch.tries + 1,
             broken=0,
-            disk=marker.id,
-            target=disk.folder,
-            mount=disk.mount,
             left_out=0,
             trouble="",
         )

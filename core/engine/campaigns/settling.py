@@ -20,7 +20,7 @@ from core.engine.journal.rows import JobRow
 from core.engine.planning.route import Route
 from core.engine.upkeep.disks import room_at
 from core.errors import DiskTrouble, OtherDisk
-from core.model import Entry, shown_url
+from core.model import Entry, JobSpec, shown_url
 from core.stores.base import CancelFlag, Cancelled
 from core.stores.disk.manifest import From, Header, Line, manifest_name, write_manifest
 from core.stores.disk.marker import Held, Marker, read_marker, write_marker
@@ -34,6 +34,14 @@ def right_disk(batch: BatchRow) -> Marker:
     if marker is None or marker.id != batch.disk:
         raise OtherDisk(f"disk {batch.disk} is not at {batch.target} any more")
     return marker
+
+
+def check_batch_disk(spec: JobSpec, journal: Journal) -> None:
+    """The disk of a batch's job is where the batch was begun, by its marker: an identity of the file system may
+    come again, and a folder on which nothing is mounted has none of its own. Raises as `right_disk`."""
+    batch = journal.campaigns.batch(spec.batch_of, spec.batch) if spec.batch_of else None
+    if batch is not None:
+        right_disk(batch)
 
 
 def settle(

@@ -129,6 +129,10 @@ class CampaignRows:
         rows = self._db.rows(f"SELECT {_COLUMNS} FROM batches WHERE job = ? ORDER BY number", (job,))
         return [_batch(row) for row in rows]
 
+    def batch(self, job: int, number: int) -> BatchRow | None:
+        rows = self._db.rows(f"SELECT {_COLUMNS} FROM batches WHERE job = ? AND number = ?", (job, number))
+        return _batch(rows[0]) if rows else None
+
     def unfinished(self) -> list[tuple[int, int]]:
         """(campaign, number) of the batches that are on their way."""
         return self._db.rows(

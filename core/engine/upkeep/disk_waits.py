@@ -8,10 +8,11 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
+from core.engine.campaigns.settling import check_batch_disk
 from core.engine.journal.journal import Journal
 from core.engine.journal.rows import JobRow
 from core.engine.upkeep.disks import INODES_SPARE, check_disk, nearest, room_at
-from core.errors import DiskTrouble
+from core.errors import HaulierError, TransferError
 from core.stores.local import STAGING
 
 FIRST, LAST = 2.0, 300.0  # seconds from a stop to the first look, and at most
@@ -50,10 +51,11 @@ class DiskWaits:
         if time.monotonic() < at:
             return False
         try:
+            check_batch_disk(row.spec, self._journal)
             return self._journal_has_room() and all(
                 self._is_well(row, folder, room) for folder in self._folders(row)
             )
-        except (OSError, DiskTrouble):
+        except (OSError, TransferError, HaulierError):
             return False
 
     def _folders(self, row: JobRow) -> list[str]:
