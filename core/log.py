@@ -36,8 +36,8 @@ _PATTERNS = (
     re.compile(r"(?i)((?:aws_)?(?:secret_access_key|session_token)['\"]?\s*[:=]\s*['\"]?)([^\s&'\",;}]+)"),
     re.compile(r"(?i)(bearer\s+)([a-z0-9._~+/=-]{6,})"),
     re.compile(r"(\bhf_)([A-Za-z0-9]{30,})"),  # a Hub's token, wherever it comes from
-    # Credentials in an address: https://user:password@host
-    re.compile(r"([a-zA-Z][a-zA-Z0-9+.-]*://[^\s/:@]*:)([^\s/@]+)(?=@)"),
+    # Credentials in an address: https://user:password@host. The bound keeps a long text from taking minutes.
+    re.compile(r"([a-zA-Z][a-zA-Z0-9+.-]{0,30}://[^\s/:@]*:)([^\s/@]+)(?=@)"),
 )
 
 

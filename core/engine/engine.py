@@ -29,6 +29,7 @@ from core.engine.network.network import Network
 from core.engine.planning.deletions import WordLimits
 from core.engine.repositories import Repositories
 from core.engine.storebook import StoreBook
+from core.engine.upkeep.end_hook import EndHook, command_in
 from core.engine.upkeep.housekeeping import Housekeeping
 from core.engine.upkeep.leftovers import Leftovers
 from core.engine.upkeep.undelete import Undelete
@@ -97,7 +98,7 @@ from core.messages import (
     UndeleteJob,
     UnlockSecrets,
 )
-from core.model import EngineStatus, FileCredentials, Level, Notice
+from core.model import EngineStatus, FileCredentials, JobView, Level, Notice
 from core.paths import Paths
 from core.proxies import keep_passwords_out_of_logs
 from core.repos import RepoRegistry
@@ -176,13 +177,15 @@ class Engine:
             self._journal, self._stores, self._jobs, self._desk, self._settings.reserve
         )
         self._campaigns = Campaigns(self._journal, self._jobs, self.notice, self._settings.reserve)
-        self._jobs.when_ended = self._campaigns.job_ended
+        self._end_hook = EndHook(command_in(self._settings), self.notice)
+        self._jobs.when_ended = self._job_ended
         self._handlers = self._make_handlers()
         await self._jobs.open()
         self._spawn(self._campaigns.open())
         ticker = Ticker(self._jobs.runs, self._jobs.view, self._hub.offer, lambda: self._hub.wanted_rate)
         self._spawn(ticker.run())
         self._spawn(self._jobs.look_after())
+        self._spawn(self._end_hook.run())
         jobs = self._jobs
         watch = CredentialWatch(
             self._stores, jobs.waiting_for_keys, lambda job: jobs.resume(ResumeJob(job=job)), self.notice
@@ -199,12 +202,17 @@ class Engine:
         self._housekeeping.close()
         await self._jobs.close(drain=drain)
         await self._campaigns.close()
+        await self._end_hook.close(drain=drain)
         for task in list(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         self._network.close()
         self._hub.close()
         await asyncio.to_thread(self._journal.close)
+
+    async def _job_ended(self, job: JobView) -> None:
+        self._end_hook.job_ended(job)
+        await self._campaigns.job_ended(job)
 
     def _spawn(self, work: Any) -> None:
         task = asyncio.get_running_loop().create_task(work)
