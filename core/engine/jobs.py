@@ -14,7 +14,6 @@ import msgspec
 from core.engine.campaigns.asking import check_campaign
 from core.engine.journal.journal import Journal
 from core.engine.journal.rows import JobRow
-from core.engine.moving.by_tool import check_tool
 from core.engine.moving.ending import Reports, RunEnd, Stop
 from core.engine.moving.limit_desk import check_timetable
 from core.engine.moving.limits import Shared
@@ -22,11 +21,9 @@ from core.engine.moving.run import JobRun
 from core.engine.moving.through_xet import check_xet
 from core.engine.moving.tuning import MOST_THREADS, Tuning
 from core.engine.network.mending import is_waiting
-from core.engine.network.retry import parse_policy
-from core.engine.planning.extract_rules import check_extract
 from core.engine.planning.title import make_title
 from core.engine.records.book import RecordBook
-from core.engine.records.options import check_records
+from core.engine.spec_rules import check_spec, check_start
 from core.engine.storebook import StoreBook
 from core.engine.upkeep.disk_waits import DiskWaits
 from core.errors import Code, DiskTrouble, HaulierError
@@ -52,9 +49,8 @@ from core.messages import (
     Timing,
     TuneJob,
 )
-from core.model import ADHOC_HUB, ADHOC_S3, Connection, JobKind, JobSpec, JobState, JobView, Level, PlanSummary
+from core.model import Connection, JobKind, JobSpec, JobState, JobView, Level
 from core.repair import check_key, check_spec, is_repair
-from core.storage_classes import check_storage_class
 from core.units import format_bytes, format_count
 
 log = logging.getLogger(__name__)
@@ -153,7 +149,7 @@ class Jobs:
     async def plan_batch(self, command: PlanJob) -> JobView:
         """The same for the campaigns' own jobs."""
         spec = command.spec
-        _check_spec(spec)
+        check_spec(spec)
         check_xet(spec, self._stores)
         if command.start and spec.kind is JobKind.SYNC:
             s3 = any(pair.target.kind == "s3" for pair in spec.pairs)
@@ -210,7 +206,7 @@ class Jobs:
                     f"job {row.id} writes to S3 or deletes: not confirmed",
                     "type YES, in capitals (on the command line --confirm YES)",
                 )
-            _check_second_word(row.plan, command)
+            check_start(row.plan, command)
             if row.id in self.runs:  # the planning run is recording its end
                 await self._ended[row.id].wait()
             row = await self._set(row.id, state=JobState.RUNNING, moving=True, started=time.time())
@@ -644,72 +640,3 @@ def _plan_words(view: JobView) -> str:
         f"{format_count(plan.copy.count)} to copy, {format_count(plan.overwrite.count)} to overwrite, "
         f"{format_count(plan.skip.count)} to skip, {format_count(plan.delete.count)} to delete"
     )
-
-
-def _check_second_word(plan: PlanSummary, command: StartJob) -> None:
-    """A plan that deletes much is confirmed twice, whichever face asks."""
-    if plan.delete_word and command.confirm_delete != plan.delete_word:
-        raise HaulierError(
-            Code.REFUSED,
-            f"job {command.job} deletes much, {format_count(plan.delete.count)} in all ({plan.delete_why}): "
-            "not confirmed a second time",
-            f"type {plan.delete_word} after YES (on the command line --confirm-delete {plan.delete.count}); "
-            "a program of an older version cannot ask for it",
-        )
-
-
-_WRITABLE = "A target is a folder of this machine, or a bucket: NAME:bucket/prefix, s3://bucket/prefix."
-
-
-def _check_spec(spec: JobSpec) -> None:
-    """What can be refused before anything is looked at."""
-    if not spec.pairs:
-        raise HaulierError(Code.USAGE, "a job needs a source and a target")
-    parse_policy(spec.options.retry)
-    check_storage_class(spec.options.storage_class)
-    check_records(spec)
-    check_timetable(spec.options.timetable)
-    check_tool(spec)
-    if spec.options.part_size and spec.options.part_size < 5 * 1024**2:
-        raise HaulierError(
-            Code.USAGE, "parts must have at least 5 MiB", "leave --part-size out to have it chosen"
-        )
-    if spec.options.part_size > 5 * 1024**3:
-        raise HaulierError(
-            Code.USAGE, "parts can have at most 5 GiB", "leave --part-size out to have it chosen"
-        )
-    if not (0 <= spec.options.workers <= MOST_THREADS and 0 <= spec.options.connections <= MOST_THREADS):
-        raise HaulierError(Code.USAGE, f"workers and connections are 1 to {MOST_THREADS}, or 0 for automatic")
-    if not 0 <= spec.options.file_seconds < float("inf"):
-        raise HaulierError(Code.USAGE, "the time for one file is a number of seconds, or 0 for no limit")
-    if spec.options.delete and spec.kind is not JobKind.SYNC:
-        raise HaulierError(Code.USAGE, "only a sync deletes", "use sync --delete, or leave --delete out")
-    check_extract(spec)
-    several = spec.adhoc if isinstance(spec.adhoc, tuple) else (spec.adhoc,)
-    if any(each is not None and each.name not in (ADHOC_S3, ADHOC_HUB) for each in several):
-        raise HaulierError(
-            Code.USAGE, f"connections described with a job must be called {ADHOC_S3} or {ADHOC_HUB}"
-        )
-    for pair in spec.pairs:
-        if pair.source.kind == "s3" and not pair.source.bucket:
-            raise HaulierError(
-                Code.USAGE, f"{pair.source}: name a bucket", "for example " + f"{pair.source}bucket/"
-            )
-        if pair.target.kind == "s3" and not pair.target.bucket:
-            raise HaulierError(
-                Code.USAGE, f"{pair.target}: name a bucket", "for example " + f"{pair.target}bucket/"
-            )
-        if pair.target.kind not in ("local", "s3"):
-            raise HaulierError(Code.USAGE, f"{pair.target}: nothing can be written there", _WRITABLE)
-        if pair.source.kind == "disk" and spec.kind is not JobKind.VERIFY:
-            raise HaulierError(Code.USAGE, f"{pair.source}: a disk's manifest holds no content, only digests")
-        if pair.source.kind in ("web", "list") and spec.options.delete:
-            raise HaulierError(
-                Code.USAGE,
-                f"{pair.source}: nothing is deleted for what a list does not name",
-                "copy it, without --delete",
-            )
-        if pair.source.kind == "hub" and not pair.source.bucket:
-            raise HaulierError(Code.USAGE, f"{pair.source}: name a repository", "hf://datasets/org/name")
-        if pair.source == pair.target:
-            raise HaulierError(Code.USAGE, f"{pair.source}: source and target are the same place")
