@@ -23,7 +23,7 @@ from core.engine.moving.tuning import MOST_THREADS, Tuning
 from core.engine.network.mending import is_waiting
 from core.engine.planning.title import make_title
 from core.engine.records.book import RecordBook
-from core.engine.spec_rules import check_spec, check_start
+from core.engine.spec_rules import check_job, check_start
 from core.engine.storebook import StoreBook
 from core.engine.upkeep.disk_waits import DiskWaits
 from core.errors import Code, DiskTrouble, HaulierError
@@ -149,7 +149,7 @@ class Jobs:
     async def plan_batch(self, command: PlanJob) -> JobView:
         """The same for the campaigns' own jobs."""
         spec = command.spec
-        check_spec(spec)
+        check_job(spec)
         check_xet(spec, self._stores)
         if command.start and spec.kind is JobKind.SYNC:
             s3 = any(pair.target.kind == "s3" for pair in spec.pairs)

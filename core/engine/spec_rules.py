@@ -18,7 +18,7 @@ LEAST_PART, LARGEST_PART = 5 * 1024**2, 5 * 1024**3  # bytes, of S3
 _WRITABLE = "A target is a folder of this machine, or a bucket: NAME:bucket/prefix, s3://bucket/prefix."
 
 
-def check_spec(spec: JobSpec) -> None:
+def check_job(spec: JobSpec) -> None:
     """Raises HaulierError (usage) for the first thing that cannot be."""
     if not spec.pairs:
         raise HaulierError(Code.USAGE, "a job needs a source and a target")
