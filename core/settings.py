@@ -1,7 +1,8 @@
-"""Settings, each from the first of: flag, environment, config.toml, default; and where each one came from.
+"""Settings, each from the first of: flag, environment, OpsKit, config.toml, default; and where each came from.
 
 `METADATA_DIR`, `DOWNLOADS_DIR` and `LOGS_DIR` have names of their own in the environment; every other
-setting is `HAULIER_` and its name in capitals. An empty variable counts as not set.
+setting is `HAULIER_` and its name in capitals. An empty variable counts as not set. Started by OpsKit, folders
+are where that wants them (core/opskit.py), unless a flag or a variable of ours says otherwise.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from typing import Any
 import msgspec
 
 from core.errors import Code, HaulierError
+from core.opskit import Launcher
 from core.safe_text import safe_text
 from core.timetable import parse_limit
 from core.units import format_bytes, parse_size
@@ -94,6 +96,7 @@ def load_settings(flags: Mapping[str, str | None], environ: Mapping[str, str], h
         "downloads_dir": home / "Downloads",
         "logs_dir": state_dir / "logs",
     }
+    launcher = Launcher.of(environ)
     origins = {"config_dir": "environment XDG_CONFIG_HOME" if environ.get("XDG_CONFIG_HOME") else "default"}
     for name in SETTING_NAMES:
         spec = _SPECS[name]
@@ -102,6 +105,8 @@ def load_settings(flags: Mapping[str, str | None], environ: Mapping[str, str], h
             text, origin = flag, f"flag --{name.replace('_', '-')}"
         elif environ.get(spec.environment):
             text, origin = environ[spec.environment], f"environment {spec.environment}"
+        elif (wanted := launcher.folder(name))[0]:
+            text, origin = wanted[0], f"environment {wanted[1]}"
         elif name in written:
             text, origin = written[name], f"{file}, line {lines[name]}"
         else:

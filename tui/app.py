@@ -17,6 +17,7 @@ from core.build import build_name
 from core.errors import Code, HaulierError
 from core.messages import Command
 from core.model import ADHOC_HUB, Adhoc, JobState, JobView, Place
+from core.opskit import Launcher
 from core.safe_text import safe_text
 from tui import themes
 from tui.actions import EVERYWHERE, bindings
@@ -58,6 +59,7 @@ class HaulierApp(App[None]):
         what `hf://` means here."""
         super().__init__()
         self.own_hub = OwnHub(os.environ if environ is None else environ)
+        self.launcher = Launcher.of(os.environ if environ is None else environ)
         self.build = build or build_name()
         self.line = EngineLine(connector, self._happened)
         for theme in themes.THEMES:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import os
 from argparse import Namespace
 
+from core.opskit import Launcher
 from core.safe_text import safe_text
 from tui.cli.chosen import settings_of
 from tui.cli.output import Output
 
 
 def config(chosen: Namespace, output: Output) -> int:
-    rows = settings_of(chosen).rows()
+    rows = [*settings_of(chosen).rows(), *Launcher.of(os.environ).rows()]
     if output.json:
         for name, value, origin in rows:
             output.record("setting", name=name, value=value, origin=origin)

@@ -13,7 +13,8 @@ from contextlib import suppress
 from importlib import import_module
 from typing import cast
 
-from core.errors import HaulierError
+from core.errors import Code, HaulierError
+from core.opskit import WORKING, Launcher
 from tui.cli.interrupts import Ended
 from tui.cli.output import Output
 from tui.cli.parser import build_parser
@@ -34,6 +35,7 @@ def run(words: Sequence[str]) -> int:
     )
     module, _, name = chosen.command.partition(":")
     try:
+        _go_where_the_person_is()
         carry_out = cast(Callable[[Namespace, Output], int], getattr(import_module(module), name))
         code = carry_out(chosen, output)
         sys.stdout.flush()
@@ -48,3 +50,16 @@ def run(words: Sequence[str]) -> int:
         # Python flushes stdout once more at exit; nobody reads it.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return SIGPIPE_EXIT
+
+
+def _go_where_the_person_is() -> None:
+    """OpsKit starts its tools in folders of its own, and says where it was called. Relative paths mean that."""
+    working = Launcher.of(os.environ).working_dir
+    if working is None:
+        return
+    try:
+        os.chdir(working)
+    except OSError as error:
+        raise HaulierError(
+            Code.USAGE, f"{WORKING}: the folder {working} cannot be entered: {error.strerror}"
+        ) from None

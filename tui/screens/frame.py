@@ -36,7 +36,7 @@ class HaulierScreen(Screen[None]):
         return self.haulier.view
 
     def compose(self) -> ComposeResult:
-        yield TopLine(self.CRUMB)
+        yield TopLine(self.CRUMB, self.haulier.launcher.title)
         yield Banner(self.haulier.build)
         with Vertical(id="body"):
             yield from self.body()

@@ -9,6 +9,7 @@ from tui.state import Link, ViewState
 from tui.widgets.spans import LineWidget, Span, ends, width_of
 
 DAY = 86400
+TOOL_CELLS = 24
 
 
 def short_age(seconds: float) -> str:
@@ -38,12 +39,13 @@ def engine_spans(view: ViewState, *, now: float, wide: bool) -> list[Span]:
 
 
 class TopLine(LineWidget):
-    """Shows `crumb` (what this screen is) at the left."""
+    """Shows `crumb` (what this screen is) at the left, after `tool`: what a launcher calls the program."""
 
-    def __init__(self, crumb: str = "") -> None:
+    def __init__(self, crumb: str = "", tool: str = "") -> None:
         super().__init__()
         self._view = ViewState()
         self.crumb = crumb
+        self._tool = safe_text(tool, TOOL_CELLS)
 
     def show(self, view: ViewState) -> None:
         self._view = view
@@ -52,6 +54,10 @@ class TopLine(LineWidget):
     def lines(self, width: int, height: int) -> list[list[Span]]:
         view = self._view
         left: list[Span] = [(" haulier", "lead")]
+        if self._tool and width >= 100:
+            left.append((f"  {self._tool}", "quiet"))
+        elif self._tool:
+            left = [(f" {self._tool}", "lead")]
         if self.crumb:
             left += [("  ›  ", "rule"), (safe_text(self.crumb, max(10, width - 50)), "")]
         right = engine_spans(view, now=clock.now(), wide=width >= 100)
