@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import msgspec
 
@@ -44,10 +44,10 @@ class Met(NamedTuple):
 
 def meet(source: Source, entry: Entry, target: Target, key: str, room: Room, means: Means) -> Met:
     """Ask for an item and take what is small. Raises TransferError, Cancelled."""
-    assert isinstance(source, ReadsUnsized), "only such sources list entries without sizes"
+    reads = cast(ReadsUnsized, source)  # no others list such entries; to ask would cost more than a header
     most = LARGE_DOWNLOAD if isinstance(target, LocalFolder) else LARGE_UPLOAD
     means.slot.watch.enter(FIRST_BYTE)
-    with source.read_unsized(entry, most, cancelled=means.cancelled) as body:
+    with reads.read_unsized(entry, most, cancelled=means.cancelled) as body:
         told = msgspec.structs.replace(body.info.entry, key=entry.key, url=entry.url)
         if body.length == UNSIZED:
             if isinstance(target, LocalFolder):

@@ -144,7 +144,7 @@ class _Disk:
     folder come together."""
 
     def __init__(self, root: Path) -> None:
-        self._root = root
+        self._below = f"{root}/"  # paths are put behind it as they are: it is done for every key
         self._names: list[str] = []
         self._kinds: list[str] = []
 
@@ -167,7 +167,7 @@ class _Disk:
     def file(self, path: str) -> Entry | None:
         """The file at this path; None when there is none, or no file."""
         try:
-            status = os.lstat(self._root / path)
+            status = os.lstat(self._below + path)
         except OSError:
             return None
         if not stat.S_ISREG(status.st_mode):
@@ -190,7 +190,7 @@ class _Disk:
 
     def _kind(self, path: str) -> str:
         try:
-            return _kind_of(os.lstat(self._root / path).st_mode)
+            return _kind_of(os.lstat(self._below + path).st_mode)
         except OSError:
             return _MISSING
 

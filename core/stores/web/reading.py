@@ -17,12 +17,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from core.errors import IntegrityTrouble, NetworkTrouble, SourceChanged, TransferError
-from core.model import UNSIZED, Entry
+from core.model import Entry
 from core.stores.base import CancelFlag, ObjectInfo
 from core.stores.http_reading import ContentRange, Watch, content_range, unsatisfied_total, watched
 from core.stores.s3.errors import RangesUnsupported
 from core.stores.s3.headers import whole_number
-from core.stores.web.answers import WEAK, check_is_file, check_same, info_of
+from core.stores.web.answers import WEAK, check_is_file, check_same, info_of, written_etag
 from core.stores.web.errors import Doing, refused
 from core.stores.web.wire import Answer, Header, Request, Wire
 
@@ -161,7 +161,7 @@ class Reading:
 
     def _remember(self, answer: Answer, url: str) -> None:
         """Whose the strong ETag is: only that host may be asked by it."""
-        etag = info_of(answer, UNSIZED).entry.etag
+        etag = written_etag(answer.header("etag"))
         if not etag or etag.startswith(WEAK):
             return
         with self._lock:
