@@ -32,6 +32,7 @@ LOGIN = b"<html><body>Please log in to this network</body></html>"
 
 class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True  # head and body go out apart: the second would wait for an acknowledgement
     hub: FakeHub
     port: Port
 
