@@ -226,9 +226,10 @@ def _at_least(counts: Counts) -> str:
 
 def _time_left(progress: JobProgress, counts: Counts) -> list[str]:
     low, high = progress.eta_low, progress.eta_high
-    if max(low, high) < 0:
+    open_end = counts.listing or counts.files_unsized > 0
+    if max(low, high) < 0 or (open_end and low < 1):  # "at least nothing" says nothing
         return ["listing"] if counts.listing else []
-    if counts.listing or counts.files_unsized:
+    if open_end:
         return [f"≥ {format_eta(max(low, 0))} left"]
     if low < 0 or high < 0 or format_eta(low) == format_eta(high):
         return [f"{format_eta(max(low, high))} left"]
