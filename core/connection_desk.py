@@ -132,8 +132,10 @@ class ConnectionDesk:
         with self._saving:
             connection = check_connection(command.connection)
             old = self._registry.get(command.replaces) if command.replaces else None
-            if old is None and (same := self._already(connection, command)) is not None:
-                return same
+            if old is None and (same := self._already(connection, command.keys)) is not None:
+                if command.store in (None, _store_of(same.credentials)):
+                    return same
+                old, command = same, msgspec.structs.replace(command, replaces=same.name)  # only kept elsewhere
             self._refuse_moving_under(jobs, old, connection)
             keys = command.keys if command.keys is not None else self._keys_to_copy(connection, old)
             if keys is None and command.store not in (None, _store_of(connection.credentials)):
@@ -226,13 +228,10 @@ class ConnectionDesk:
             )
         )
 
-    def _already(self, connection: Connection, command: SaveConnection) -> Connection | None:
+    def _already(self, connection: Connection, keys: SecretKeys | None) -> Connection | None:
         """The saved connection, when this very one is asked to be added again (its reply was lost)."""
-        keys = command.keys
         for each in self._registry.list():
             if each.name != connection.name or _settings(each) != _settings(connection):
-                continue
-            if command.store not in (None, _store_of(each.credentials)):
                 continue
             if keys is None and each.credentials == connection.credentials:
                 return each

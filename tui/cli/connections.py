@@ -1,4 +1,4 @@
-"""connections list, add, test, edit, remove, import aws, import hub.
+"""connections list, add, test, edit, remove, import aws, import hub, import opskit.
 
 A secret is read hidden from the terminal, or from stdin; it goes to the engine once and is nowhere kept here.
 """
@@ -256,6 +256,12 @@ def bring(chosen: Namespace, output: Output) -> int:
 
 
 async def _bring(chosen: Namespace, output: Output) -> int:
+    if chosen.what == "opskit":
+        from tui.cli.opskit import bring_opskit
+
+        return await bring_opskit(chosen, output)
+    if chosen.dry_run or chosen.scrub or chosen.store is not None:
+        raise HaulierError(Code.USAGE, "--dry-run, --scrub and --store are for import opskit")
     if chosen.what == "hub":
         return await _bring_hub(chosen, output)
     async with open_session(chosen) as session:

@@ -618,15 +618,40 @@ examples:
     remove.add_argument("names", nargs="+", metavar="NAME")
     _json(remove)
     bring = _command(
-        below, "import", "connections:bring", "make connections of AWS profiles, or of the Hub's own token file"
+        below,
+        "import",
+        "connections:bring",
+        "make connections of AWS profiles, the Hub's own token file, or OpsKit's old connections",
+        """\
+opskit: each secret of its connections.json moves to where typed keys are kept, and is then taken out of the
+old file (--scrub; asked for at a terminal), which stays as it is otherwise. Without FILE it is looked for where
+OpsKit keeps it. Nothing is tested: haulier connections test NAME.
+
+examples:
+  haulier connections import aws
+  haulier connections import opskit ~/.opskit/cache/tools/s3-sync/connections.json --dry-run
+  haulier connections import opskit --store file --scrub
+""",
     )
     bring.add_argument(
         "what",
-        choices=("aws", "hub"),
-        metavar="aws|hub",
-        help="~/.aws/config and ~/.aws/credentials; or where the Hub's own tools keep their token",
+        choices=("aws", "hub", "opskit"),
+        metavar="aws|hub|opskit",
+        help="~/.aws/config and ~/.aws/credentials; where the Hub's own tools keep their token; or FILE",
     )
-    bring.add_argument("names", nargs="*", metavar="NAME", help="only these profiles; of hub: the name to give")
+    bring.add_argument(
+        "names",
+        nargs="*",
+        metavar="NAME | FILE",
+        help="of aws: only these profiles; of hub: the name to give; of opskit: the file",
+    )
+    bring.add_argument("--dry-run", action="store_true", help="of opskit: only say what the file holds")
+    bring.add_argument(
+        "--scrub", action="store_true", help="of opskit: take the secrets that were moved out of the file"
+    )
+    bring.add_argument(
+        "--store", choices=("keyring", "file", "memory"), help="of opskit: where the keys are kept, as of `add`"
+    )
     _json(bring)
 
 
