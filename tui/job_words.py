@@ -62,7 +62,8 @@ def full_title(job: JobView) -> str:
     if not job.spec.batch_of:
         return job.title
     target = job.title.partition(ARROW)[2] or job.title
-    return f"#{job.spec.batch_of} batch {job.spec.batch}{ARROW}{target}"
+    word = "check" if job.spec.kind is JobKind.VERIFY else "batch"
+    return f"#{job.spec.batch_of} {word} {job.spec.batch}{ARROW}{target}"
 
 
 def title_of(title: str, width: int) -> str:

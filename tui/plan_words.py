@@ -24,11 +24,25 @@ class PlanRow:
     how: str
     look: str = ""
     action: Action | None = None
+    is_open: bool = False  # not all of its bytes are told beforehand
 
 
-def rows(plan: PlanSummary, kind: JobKind, deletes: bool) -> tuple[PlanRow, ...]:
-    """The five lines: always in this order, also where they are zero, because a zero is an answer too."""
-    moving = PlanRow("copy", plan.copy, methods(plan.pairs), "lead", Action.COPY)
+def bytes_words(tally: Tally, is_open: bool) -> str:
+    """The bytes of a line: "–" of nothing, "≥ 1.2 GiB" or "unknown" where sources do not tell."""
+    if not tally.count:
+        return "–"
+    if is_open and not tally.bytes:
+        return "unknown"
+    return f"{'≥ ' if is_open else ''}{format_bytes(tally.bytes)}"
+
+
+def rows(plan: PlanSummary, kind: JobKind, deletes: bool, unsized: int = 0) -> tuple[PlanRow, ...]:
+    """The five lines: always in this order, also where they are zero, because a zero is an answer too.
+    `unsized` of the files to move are of unknown size."""
+    how = methods(plan.pairs)
+    if unsized:
+        how += f", {format_count(unsized)} of unknown size"
+    moving = PlanRow("copy", plan.copy, how, "lead", Action.COPY, is_open=unsized > 0)
     if kind is JobKind.VERIFY:
         moving = PlanRow("verify", plan.copy, "content is compared, nothing moves", "lead", Action.VERIFY)
     made = [moving]

@@ -162,7 +162,7 @@ class BrowseScreen(MarkingScreen):
         title: list[Span] = [(safe_text(str(level.place), room), "lead")]
         if any(self._is_marked(above) for above in above_of(level.path)):
             title.append(("  within a marked folder", "warn"))
-        state: list[Span] = [(count, "quiet")]
+        state: list[Span] = [(f"{count} here", "quiet")]
         if self.in_range:
             state = [("range", "warn"), (" · ", "rule"), *state]
         if marked := self._marked_words():

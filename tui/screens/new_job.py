@@ -123,6 +123,8 @@ class NewJob:
             spec = structs.replace(spec, adhoc=self._app.own_hub.connection)
         job = await plan(self._app, spec)
         if job is not None and spec.batches is not None:
+            while len(self._app.screen_stack) > 1:  # it is kept already: back is home, not these steps
+                self._app.pop_screen()
             self._app.open_campaign(job.id)
         elif job is not None:
             self._app.push_screen(PlanScreen(job.id, self, job))

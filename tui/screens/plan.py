@@ -137,7 +137,9 @@ class PlanScreen(HaulierScreen):
         if plan is None:
             notes.say()
             return
-        table_rows = plan_words.rows(plan, job.spec.kind, job.spec.options.delete)
+        table_rows = plan_words.rows(
+            plan, job.spec.kind, job.spec.options.delete, view.counts(job).files_unsized
+        )
         total.styles.height = len(table_rows) + 1
         total.show(table_rows)
         total.refresh()

@@ -8,6 +8,7 @@ from core.units import format_bytes, format_count, format_eta, format_when
 from tui import clock
 from tui.deletion_words import undo_words
 from tui.job_words import proofs_of
+from tui.plan_words import bytes_words
 from tui.state import ViewState
 from tui.widgets.spans import Line, LineWidget, Span
 
@@ -71,6 +72,10 @@ def option_words(options: JobOptions) -> str:
         words.append("never server side")
     if options.on_unfinished == "clean":
         words.append("unfinished uploads are removed first")
+    if options.tool != "native":
+        words.append(f"fetched by {options.tool}")
+    if options.extract:
+        words.append("archives extracted" + (", then deleted" if options.delete_tar else ""))
     if options.retry != JobOptions().retry:
         words.append(f"retry {safe_text(options.retry, 20)}")
     return " · ".join(words)
@@ -82,6 +87,7 @@ def plan_lines(job: JobView, width: int) -> list[Line]:
     if plan is None:
         return [_row("plan", "not made yet", "quiet")]
     head = f"{'objects':>11}  {'bytes':>10}"
+    is_open = any(pair.source.kind in ("list", "web") for pair in job.spec.pairs)  # sizes are not told there
     lines: list[Line] = [((f" {'plan':<{NAME_WIDTH}}", "quiet"), (head, "head"))]
     for name, tally, look in (
         ("copy", plan.copy, ""),
@@ -99,6 +105,7 @@ def plan_lines(job: JobView, width: int) -> list[Line]:
                     _reasons(
                         plan.skip_reasons if name == "skip" else plan.cannot_reasons if name == "cannot" else ()
                     ),
+                    is_open and name in ("copy", "overwrite"),
                 )
             )
     if len(lines) == 1:
@@ -183,8 +190,8 @@ def _row(name: str, text: str, look: str = "") -> Line:
     return ((f" {name:<{NAME_WIDTH}}", "quiet"), (text, look))
 
 
-def _tally_row(name: str, tally: Tally, look: str, note: str) -> Line:
-    numbers = f"{format_count(tally.count):>11}  {format_bytes(tally.bytes):>10}"
+def _tally_row(name: str, tally: Tally, look: str, note: str, is_open: bool = False) -> Line:
+    numbers = f"{format_count(tally.count):>11}  {bytes_words(tally, is_open):>10}"
     return ((f"   {name:<{NAME_WIDTH - 2}}", look or "quiet"), (numbers, look), (f"   {note}", "quiet"))
 
 

@@ -8,7 +8,7 @@ from core.model import ItemView, PairPlan, Tally
 from core.safe_text import safe_text
 from core.units import format_bytes, format_count, format_size
 from tui.draft import place_words
-from tui.plan_words import PlanRow
+from tui.plan_words import PlanRow, bytes_words
 from tui.widgets.spans import Line
 from tui.widgets.table import Column, LineTable
 
@@ -29,7 +29,7 @@ class PlanTable(LineTable[PlanRow]):
         return {
             "label": ((row.label, look),),
             "objects": ((format_count(row.tally.count) if row.tally.count else "–", look),),
-            "bytes": ((format_bytes(row.tally.bytes) if row.tally.count else "–", look),),
+            "bytes": ((bytes_words(row.tally, row.is_open), look),),
             "how": ((safe_text(row.how, widths["how"]), "bad" if look == "bad" else "quiet"),),
         }
 
