@@ -14,6 +14,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
         print(f"haulier {__version__}")
         return 0
+    if words[:2] == ["completion-words", "--"]:  # asked by a shell in the middle of a line: as quick as can be
+        from tui.cli.completing import answer
+
+        return answer(words[2:])
     from tui.cli.program import run
 
     return run(words)

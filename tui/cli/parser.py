@@ -844,6 +844,7 @@ examples:
 
 def _program(commands: Commands[ArgumentParser]) -> None:
     config = _command(commands, "config", "config:config", "show every setting, its value and its origin")
+    config.add_argument("--keys", action="store_true", help="the keys of the full screen instead, for keys.toml")
     _json(config)
     engine = _command(commands, "engine", "engine:status", "the background process that moves the data")
     _json(engine)
@@ -858,6 +859,18 @@ def _program(commands: Commands[ArgumentParser]) -> None:
     logs = _command(below, "logs", "engine:logs", "print the engine's log")
     logs.add_argument("-f", "--follow", action="store_true", help="go on as it grows, until Ctrl+C")
     logs.add_argument("-n", "--lines", type=int, default=50, metavar="N", help="the last N lines (default 50)")
+    completion = _command(
+        commands,
+        "completion",
+        "completion:print_script",
+        "print the script that lets a shell complete commands, options, connections and jobs",
+        """\
+  bash   eval "$(haulier completion bash)"                                 in ~/.bashrc
+  zsh    eval "$(haulier completion zsh)"                                  in ~/.zshrc, after compinit
+  fish   haulier completion fish > ~/.config/fish/completions/haulier.fish
+""",
+    )
+    completion.add_argument("shell", choices=("bash", "zsh", "fish"), metavar="bash|zsh|fish")
     demo = _command(
         commands,
         "demo",
