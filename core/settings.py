@@ -163,7 +163,7 @@ def _read_config(file: Path) -> tuple[dict[str, str], dict[str, int]]:
             Code.USAGE, f"{file} is not UTF-8 (at line {line}, column {column})", "Save it as UTF-8."
         ) from None
     except tomllib.TOMLDecodeError as error:
-        raise HaulierError(Code.USAGE, f"{file} is damaged: {safe_text(_with_place(error, raw))}") from None
+        raise HaulierError(Code.USAGE, f"{file} is damaged: {safe_text(with_place(error, raw))}") from None
     unknown = sorted(set(table) - set(SETTING_NAMES))
     if unknown:
         names = ", ".join(safe_text(name) for name in unknown)
@@ -175,7 +175,7 @@ def _read_config(file: Path) -> tuple[dict[str, str], dict[str, int]]:
     return values, {name: line_of(text, name) for name in values}
 
 
-def _with_place(error: Exception, raw: bytes) -> str:
+def with_place(error: Exception, raw: bytes) -> str:
     """tomllib says "(at end of document)" where a person wants the line and column of that end."""
     line, column = raw.count(b"\n") + 1, len(raw) - raw.rfind(b"\n")
     return str(error).replace("at end of document", f"at line {line}, column {column}")

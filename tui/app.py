@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from collections.abc import Mapping, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Literal, TypeVar
 
 from textual import events
 from textual.app import App
@@ -22,9 +23,12 @@ from core.safe_text import safe_text
 from tui import themes
 from tui.actions import EVERYWHERE, bindings
 from tui.goodbye import goodbye
+from tui.keys import use_keys
 from tui.line import Connector, EngineLine
+from tui.notifying import EndTeller, sentence
 from tui.own_hub import OwnHub
 from tui.palette import Everything
+from tui.preferences import Preferences
 from tui.screens.board import BoardScreen
 from tui.screens.frame import HaulierScreen
 from tui.screens.help import HelpScreen
@@ -54,17 +58,26 @@ class HaulierApp(App[None]):
 
     view: reactive[ViewState] = reactive(ViewState(), init=False, repaint=False)
 
-    def __init__(self, connector: Connector, build: str = "", environ: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        connector: Connector,
+        build: str = "",
+        environ: Mapping[str, str] | None = None,
+        preferences: Preferences | None = None,
+    ) -> None:
         """`build` is what an engine must call itself to be of the same build as this screen. `environ` says
-        what `hf://` means here."""
+        what `hf://` means here, and what terminal this is."""
         super().__init__()
+        self.preferences = preferences or Preferences()
+        use_keys(self.preferences.keys)
+        self.ends = EndTeller(lambda: self.preferences.notify, os.environ if environ is None else environ)
         self.own_hub = OwnHub(os.environ if environ is None else environ)
         self.launcher = Launcher.of(os.environ if environ is None else environ)
         self.build = build or build_name()
         self.line = EngineLine(connector, self._happened)
         for theme in themes.THEMES:
             self.register_theme(theme)
-        self.theme = themes.theme_for(self.console.color_system, os.environ.get("COLORFGBG", ""))
+        self.show_theme()
 
     # -- what screens use
 
@@ -185,6 +198,12 @@ class HaulierApp(App[None]):
     def open_log(self, job_id: int = 0) -> None:
         self._go(LogScreen(job_id))
 
+    def show_theme(self, wanted: str = "") -> None:
+        """Show the theme of this name, as the setting writes it, or that of the settings."""
+        self.theme = themes.theme_for(
+            self.console.color_system, os.environ.get("COLORFGBG", ""), wanted or self.preferences.theme
+        )
+
     # -- actions of every screen
 
     def action_show_help(self) -> None:
@@ -199,8 +218,23 @@ class HaulierApp(App[None]):
 
         self._go(ConnectionsScreen())
 
+    def action_show_settings(self) -> None:
+        from tui.screens.settings import SettingsScreen
+
+        self._go(SettingsScreen())
+
     def action_switch_theme(self) -> None:
-        self.theme = themes.LIGHT.name if self.current_theme.dark else themes.DARK.name
+        wanted = themes.next_theme(self.theme)
+        self.show_theme(wanted)
+        instead(self, partial(self._keep_theme, wanted), "theme")
+
+    async def _keep_theme(self, wanted: str) -> None:
+        if (desk := self.preferences.desk) is None:
+            return
+        try:
+            await asyncio.to_thread(desk.change, "theme", wanted)
+        except HaulierError as error:
+            self.complain(error)
 
     def action_leave(self) -> None:
         """Leave the face. The engine is not asked to stop."""
@@ -216,6 +250,9 @@ class HaulierApp(App[None]):
         return JobsScreen()
 
     def on_mount(self) -> None:
+        self.set_keymap(self.preferences.keys.keymap())
+        if (fault := self.preferences.key_fault) is not None:
+            self.complain(fault)
         soon(self, self.line.run, "line")
         self.set_interval(1.0, self._show_view)
 
@@ -228,7 +265,19 @@ class HaulierApp(App[None]):
             top.dismiss()
 
     def _happened(self, happenings: Sequence[Happening]) -> None:
-        self.view = reduce_all(self.view, happenings)
+        before, self.view = self.view, reduce_all(self.view, happenings)
+        for job in self.ends.news(before, self.view):
+            self._tell_end(job)
+
+    def _tell_end(self, job: JobView) -> None:
+        if self.ends.in_app:
+            severity: Literal["information", "warning", "error"] = "information"
+            if job.state is not JobState.COMPLETED:
+                severity = "error" if job.state is JobState.FAILED else "warning"
+            text = sentence(job)
+            self.notify(text[:1].upper() + text[1:], severity=severity, timeout=8, markup=False)
+        if (signals := self.ends.signals(job)) and not self.is_headless and self._driver is not None:
+            self._driver.write(signals)  # as App.bell does; between two frames, never within one
 
     def watch_view(self) -> None:
         self._show_view()

@@ -13,6 +13,7 @@ from textual.style import Style
 
 from tui.actions import ACTIONS, EVERYWHERE, Action
 from tui.job_words import WORDS, title_of
+from tui.keys import keys_in_force
 
 if TYPE_CHECKING:
     from tui.app import HaulierApp
@@ -43,7 +44,7 @@ class Everything(Provider):
 
     def _entries(self) -> Iterator[tuple[str, Callable[[], object]]]:
         for action in self._possible():
-            key = f"  ({action.shown})" if action.keys else ""
+            key = f"  ({keys_in_force().of(action).shown})" if action.keys else ""
             yield f"{action.help.rstrip('.')}{key}", partial(self._do, action)
         for job in self.haulier.view.jobs:
             text = f"Job {job.id}  {title_of(job.title, 60)}  {WORDS[job.state]}"

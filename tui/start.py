@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from core.errors import Code, HaulierError
@@ -52,16 +54,17 @@ def refuse_a_poor_terminal() -> None:
         )
 
 
-def run(paths: Paths, *, mouse: bool = True) -> int:
-    """Show the full screen until the person leaves; gives the exit code.
+def run(paths: Paths, flags: Mapping[str, str | None], *, mouse: bool = True) -> int:
+    """Show the full screen until the person leaves; gives the exit code. `flags` are those of the settings.
 
     Raises HaulierError (usage) where no full screen can be shown.
     """
     refuse_a_poor_terminal()
     spare_a_slow_line()
     from tui.app import HaulierApp
+    from tui.preferences import Preferences
 
-    app = HaulierApp(LocalEngine(paths))
+    app = HaulierApp(LocalEngine(paths), preferences=Preferences.of(flags, os.environ, Path.home()))
     app.run(mouse=mouse)
     print(app.farewell)
     return app.return_code or 0

@@ -1,4 +1,4 @@
-"""The looks of the program: a calm dark theme, a light one, and one for terminals with 16 colours.
+"""The looks of the program: a calm dark theme, a light one, and the 16 colours of the terminal, dark or light.
 
 Every theme defines the same few variables, and the style sheet uses nothing else for text:
 `quiet` (secondary text), `rule` (thin lines), `lead` (what one looks for), `good`, `warn`, `bad`,
@@ -127,12 +127,55 @@ SIXTEEN = Theme(
     },
 )
 
-THEMES = (DARK, LIGHT, SIXTEEN)
+# On white, the yellow, green and cyan of most terminals cannot be read.
+SIXTEEN_LIGHT = Theme(
+    name="haulier-16-light",
+    primary="ansi_blue",
+    secondary="ansi_blue",
+    warning="ansi_magenta",
+    error="ansi_red",
+    success="ansi_blue",
+    accent="ansi_blue",
+    foreground="ansi_default",
+    background="ansi_default",
+    surface="ansi_default",
+    panel="ansi_default",
+    boost="ansi_default",
+    dark=False,
+    ansi=True,
+    variables=BUILTIN_THEMES["ansi-light"].variables
+    | {
+        "quiet": "ansi_default",
+        "rule": "ansi_bright_black",
+        "lead": "ansi_default",
+        "good": "ansi_blue",
+        "warn": "ansi_magenta",
+        "bad": "ansi_red",
+        "key": "ansi_blue",
+        "bar": "ansi_blue",
+        "bar-rest": "ansi_bright_black",
+        "row": "ansi_default",
+        "row-dim": "ansi_default",
+        "border": "ansi_bright_black",
+    },
+)
+
+THEMES = (DARK, LIGHT, SIXTEEN, SIXTEEN_LIGHT)
+IN_TURN = ("dark", "light", "ansi")  # as the setting `theme` calls them
 
 
-def theme_for(color_system: str | None, colorfgbg: str) -> str:
-    """The theme to start with. `colorfgbg` is the variable that some terminals set: "15;0", "0;default;15"."""
-    if color_system == "standard":
-        return SIXTEEN.name
-    background = colorfgbg.rpartition(";")[2]
-    return LIGHT.name if background in {"7", "15"} else DARK.name
+def theme_for(color_system: str | None, colorfgbg: str, wanted: str = "auto") -> str:
+    """The name of the theme to show, by the setting `theme`, or by what is known of the terminal. `colorfgbg`
+    is the variable that some terminals set: "15;0", "0;default;15"."""
+    on_light = colorfgbg.rpartition(";")[2] in {"7", "15"}
+    if wanted == "ansi" or (wanted == "auto" and color_system == "standard"):
+        return SIXTEEN_LIGHT.name if on_light else SIXTEEN.name
+    if wanted == "auto":
+        return LIGHT.name if on_light else DARK.name
+    return LIGHT.name if wanted == "light" else DARK.name
+
+
+def next_theme(shown: str) -> str:
+    """The setting that comes after the theme that is shown."""
+    now = {DARK.name: "dark", LIGHT.name: "light"}.get(shown, "ansi")
+    return IN_TURN[(IN_TURN.index(now) + 1) % len(IN_TURN)]

@@ -66,7 +66,7 @@ def test_config_tells_origins(haulier: Program, tmp_path: Path) -> None:
     found = {row["name"]: (row["value"], row["origin"]) for row in rows}
     assert found["metadata_dir"] == (str(tmp_path / "meta"), "flag --metadata-dir")
     assert found["logs_dir"] == (str(tmp_path / "logs"), "environment LOGS_DIR")
-    assert found["retry"] == ("quick", str(config))
+    assert found["retry"] == ("quick", f"{config}, line 1")
     assert found["reserve"] == ("10.0 GiB", "default")
     assert "metadata_dir" in haulier.ok("config").out
     assert not (tmp_path / "meta").exists()

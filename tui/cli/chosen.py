@@ -11,5 +11,9 @@ from core.settings import SETTING_NAMES, Settings, load_settings
 
 def settings_of(chosen: Namespace) -> Settings:
     """Settings with the flags of this command line. Raises HaulierError (usage)."""
-    flags = {name: getattr(chosen, name, None) for name in SETTING_NAMES}
-    return load_settings(flags, os.environ, Path.home())
+    return load_settings(flags_of(chosen), os.environ, Path.home())
+
+
+def flags_of(chosen: Namespace) -> dict[str, str | None]:
+    """The settings' flags on this command line, None where one was not given."""
+    return {name: getattr(chosen, name, None) for name in SETTING_NAMES}

@@ -1,4 +1,4 @@
-"""config: every setting, its value, and where it comes from. Asks no engine."""
+"""config: every setting, its value, and where it comes from; or every key. Asks no engine."""
 
 from __future__ import annotations
 
@@ -12,6 +12,10 @@ from tui.cli.output import Output
 
 
 def config(chosen: Namespace, output: Output) -> int:
+    if chosen.keys:
+        from tui.cli.keys import print_keys  # late: only this one needs to know of the full screen
+
+        return print_keys(settings_of(chosen), output)
     rows = [*settings_of(chosen).rows(), *Launcher.of(os.environ).rows()]
     if output.json:
         for name, value, origin in rows:

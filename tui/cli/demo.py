@@ -56,7 +56,7 @@ def _show(chosen: Namespace, output: Output, playground: Demo, ended: list[int])
         return _headless(playground, output, ended)
     from tui.start import run
 
-    return run(playground.paths)
+    return run(playground.paths, {})
 
 
 async def _connect(chosen: Namespace, playground: Demo) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from argparse import Namespace
 
 from core.paths import Paths
-from tui.cli.chosen import settings_of
+from tui.cli.chosen import flags_of, settings_of
 from tui.cli.output import Output
 
 
@@ -13,4 +13,4 @@ def open_app(chosen: Namespace, output: Output) -> int:
     del output
     from tui.start import run
 
-    return run(Paths.of(settings_of(chosen)), mouse=not chosen.no_mouse)
+    return run(Paths.of(settings_of(chosen)), flags_of(chosen), mouse=not chosen.no_mouse)

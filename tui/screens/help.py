@@ -13,6 +13,7 @@ from textual.screen import ModalScreen, Screen
 from textual.widgets import Static
 
 from tui.actions import ACTIONS, BY_ID, EVERYWHERE, Action, grouped, of_screen
+from tui.keys import keys_in_force
 
 NOTES: dict[str, str] = {
     "jobs": "▶ running  ‖ paused  ! needs you  ? waits for YES  ▤ batches  ✓ done  ✗ failed  – cancelled",
@@ -27,7 +28,7 @@ def help_text(screen: str) -> Content:
     pieces: list[Content | tuple[str, str] | str] = []
     for group, actions in grouped(_keys_of(screen)):
         pieces.append((f"{group}\n", "$quiet"))
-        for action in actions:
+        for action in map(keys_in_force().of, actions):
             pieces += ["  ", (f"{action.shown:<5}", "$key"), f"{action.help}\n"]
         pieces.append("\n")
     pieces.append(("In lists\n", "$quiet"))

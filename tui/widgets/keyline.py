@@ -5,9 +5,11 @@ from __future__ import annotations
 from textual import events
 from textual.binding import ActiveBinding
 
-from tui.actions import BY_ID
+from tui.actions import ACTIONS
+from tui.keys import keys_in_force
 from tui.widgets.spans import LineWidget, Span, width_of
 
+_RANK = {action.id: rank for rank, action in enumerate(ACTIONS)}
 PINNED = ("back", "show_help", "leave")  # always in sight, at the end
 
 
@@ -54,11 +56,13 @@ class KeyLine(LineWidget):
             if binding.binding.show:
                 found.setdefault(binding.binding.action, binding)
         pinned = [found.pop(name) for name in PINNED if name in found]
+        if keys_in_force().changed:  # Textual puts bindings with other keys last
+            return [*sorted(found.values(), key=lambda one: _RANK.get(one.binding.action, -1)), *pinned]
         return [*found.values(), *pinned]
 
     def _entry(self, active: ActiveBinding) -> list[Span]:
         binding = active.binding
-        action = BY_ID.get(binding.action)
+        action = keys_in_force().action(binding.action)
         key = action.shown if action is not None else binding.key_display or binding.key
         label = self._label(active)
         return [
