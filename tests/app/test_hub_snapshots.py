@@ -79,7 +79,7 @@ async def repo_search(app: Any, pilot: Pilot[None], client: RecordedClient) -> N
 async def tree(app: Any, pilot: Pilot[None], client: RecordedClient) -> None:
     app.push_screen(BrowseScreen(CORPUS, nothing))
     await until(pilot, lambda: "README.md" in text_of(app))
-    await pilot.press("s", *"1 3-7 ^4", "space", "asterisk", *".json", "tab", "home", "down")
+    await pilot.press("s", *"1 3-7 ^4 t", "asterisk", *".json", "tab", "home", "down")
     await until(pilot, lambda: "marked: " in text_of(app) and "≥" not in text_of(app))
 
 
@@ -228,8 +228,11 @@ async def unsized_board(app: Any, pilot: Pilot[None], client: RecordedClient) ->
 
 
 async def jobs(app: Any, pilot: Pilot[None], client: RecordedClient) -> None:
-    app.view = app.view.__class__(**{**app.view.__dict__, "jobs": (mover(), campaign_job())})
+    client.state = msgspec.structs.replace(client.state, jobs=(mover(), campaign_job()))
+    app.view = app.view.__class__(**{**app.view.__dict__, "jobs": client.state.jobs})
     await until(pilot, lambda: "batch 2" in text_of(app))
+    await pilot.press("down")
+    await until(pilot, lambda: "pause" not in text_of(app))
 
 
 STEPS: dict[str, Step] = {

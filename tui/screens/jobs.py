@@ -48,6 +48,8 @@ class JobsScreen(JobActions):
         nothing = view.link is Link.UP and not view.jobs
         steps, table = self.query_one(FirstSteps), self.query_one(JobTable)
         steps.display, table.display = nothing, not nothing
+        if not nothing and self.focused is None and self.is_current:
+            table.focus()  # it could not have the focus while there were no jobs
         if nothing:
             steps.show(view)
             if steps.known is None:
