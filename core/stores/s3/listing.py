@@ -1,4 +1,4 @@
-"""ListObjectsV2: pages of a thousand keys, parsed while they arrive.
+"""ListObjectsV2: pages of a thousand keys.
 
 Source: "ListObjectsV2" in the Amazon S3 API reference. Keys are asked for percent-encoded (`encoding-type=url`)
 because XML cannot hold every character; servers that ignore the wish are understood too. A listing that ends
@@ -8,17 +8,14 @@ normally is complete: a page that repeats a token, repeats keys, or is cut off w
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
-from urllib.parse import quote, unquote_to_bytes
-from xml.parsers import expat
+from urllib.parse import quote
 
 from core.errors import FileTrouble
 from core.model import Entry
 from core.stores.base import CancelFlag, Cancelled
-from core.stores.s3.answers import MAX_DEPTH, BadAnswer, feed, new_parser, plain_name
+from core.stores.s3.answers import BadAnswer
 from core.stores.s3.errors import BrokenListing, Doing
-from core.stores.s3.etag import unquoted
-from core.stores.s3.headers import whole_number
+from core.stores.s3.page import Page, PageParser
 from core.stores.s3.wire import Wire
 
 PAGE = 1000
@@ -26,123 +23,6 @@ MAX_PAGE_BYTES = 16 << 20  # a thousand keys of 1 024 bytes, three characters a 
 PAGE_SECONDS = 600.0  # for one page beyond the stall time, so that a trickle ends, too
 MAX_EMPTY_PAGES = 1000  # in a row; S3 sends a few while it skips deleted keys
 CHUNK = 1 << 18
-ROWS = frozenset({"Contents", "CommonPrefixes"})
-PAGE_LEAVES = frozenset({"IsTruncated", "NextContinuationToken", "EncodingType"})
-
-
-class Page:
-    """One parsed answer."""
-
-    def __init__(self) -> None:
-        self.entries: list[Entry] = []
-        self.unreadable: list[tuple[str, str]] = []
-        self.truncated = False
-        self.token = ""
-
-
-class PageParser:
-    """Feed it pieces of a ListBucketResult; `finish` gives the page. Raises BadAnswer.
-
-    Six elements a key make this the busiest Python code of a listing: the handlers are closures, and text goes
-    straight into a list.
-    """
-
-    def __init__(self) -> None:
-        self._rows: list[dict[str, str]] = []
-        self._page: dict[str, str] = {}
-        self._root = ""
-        self._parser = self._new_parser()
-
-    def feed(self, data: bytes | memoryview) -> None:
-        feed(self._parser, data, final=False)
-
-    def finish(self) -> Page:
-        feed(self._parser, b"", final=True)
-        if plain_name(self._root) != "ListBucketResult":
-            raise BadAnswer("the answer is not a listing")
-        return self._assembled()
-
-    def _new_parser(self) -> expat.XMLParserType:
-        texts: list[str] = []
-        clear = texts.clear
-        rows, page = self._rows, self._page
-        row: dict[str, str] = {}
-        depth = 0
-
-        def start(name: str, _attributes: dict[str, str]) -> None:
-            nonlocal depth, row
-            clear()
-            depth += 1
-            if depth == 2:
-                row = {}
-            elif depth == 1:
-                self._root = name
-            elif depth > MAX_DEPTH:
-                raise BadAnswer("the answer is nested too deeply")
-
-        def end(name: str) -> None:
-            nonlocal depth
-            depth -= 1
-            if depth == 2:
-                row[name] = texts[0] if len(texts) == 1 else "".join(texts)
-            elif depth == 1:
-                if name in ROWS:
-                    rows.append(row)
-                elif name in PAGE_LEAVES:
-                    page[name] = "".join(texts)
-            clear()
-
-        parser = new_parser()
-        parser.StartElementHandler = start
-        parser.EndElementHandler = end
-        parser.CharacterDataHandler = texts.append
-        return parser
-
-    def _assembled(self) -> Page:
-        page = Page()
-        truncated = self._page.get("IsTruncated", "").strip()
-        if truncated not in {"true", "false"}:
-            raise BadAnswer("the listing does not say whether it is complete")
-        page.truncated = truncated == "true"
-        page.token = self._page.get("NextContinuationToken", "")
-        encoded = self._page.get("EncodingType", "").strip().lower() == "url"
-        for row in self._rows:
-            name = row.get("Key")
-            is_folder = name is None
-            if name is None:
-                name = row.get("Prefix")
-            if name is None:
-                raise BadAnswer("the listing holds an entry without a key")
-            if encoded and ("%" in name or "+" in name):
-                try:
-                    name = unquote_to_bytes(name.replace("+", " ")).decode()
-                except UnicodeDecodeError:
-                    page.unreadable.append((name, "the key is not UTF-8"))
-                    continue
-            page.entries.append(Entry(key=name, is_folder=True) if is_folder else _entry(name, row))
-        return page
-
-
-def _entry(key: str, row: dict[str, str]) -> Entry:
-    told = row.get
-    size = whole_number(told("Size", ""))
-    if size < 0:
-        raise BadAnswer("the listing holds an object without a size")
-    return Entry(
-        key=key,
-        size=size,
-        etag=unquoted(told("ETag", "")),
-        modified=_iso_seconds(told("LastModified", "")),
-        storage_class=told("StorageClass", ""),
-    )
-
-
-def _iso_seconds(text: str) -> float:
-    try:
-        moment = datetime.fromisoformat(text)
-        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
-    except (ValueError, OverflowError):
-        return 0.0
 
 
 class Lister:
@@ -213,9 +93,8 @@ class Lister:
             raise BrokenListing(f"{doing}: {error}") from None
         if page.unreadable:
             self._unreadable(page.unreadable)
-        for entry in page.entries:
-            if not entry.key.startswith(prefix):
-                raise BrokenListing(f"{doing}: the server lists a key outside the prefix that was asked for")
-            if not entry.key:
-                raise FileTrouble(f"{doing}: the server lists a key without a name")
+        if prefix and not all(entry.key.startswith(prefix) for entry in page.entries):
+            raise BrokenListing(f"{doing}: the server lists a key outside the prefix that was asked for")
+        if not prefix and not all(entry.key for entry in page.entries):
+            raise FileTrouble(f"{doing}: the server lists a key without a name")
         return page

@@ -13,7 +13,7 @@ from core.errors import NetworkTrouble, TransferError
 from core.model import Entry
 from core.stores.s3 import BrokenListing
 from core.stores.s3.answers import BadAnswer
-from core.stores.s3.listing import PageParser
+from core.stores.s3.page import PageParser
 from tests.stores.s3.scripted import Script, bucket_on, http, serving
 
 
@@ -176,6 +176,68 @@ def test_no_document_crashes_the_parser(noise: bytes, at: int, cut: int) -> None
         parser.finish()
     except BadAnswer:
         return
+
+
+_ROWS = [
+    "<Contents><Key>k{n}</Key><LastModified>2020-01-01T00:00:{n:02d}Z</LastModified><ETag>&quot;e{n}&quot;</ETag>"
+    "<Size>{n}</Size><StorageClass>STANDARD</StorageClass></Contents>",
+    "<Contents><ETag>&#34;e&#34;</ETag><Key>k%20{n}</Key><LastModified>x</LastModified><Owner><ID>o</ID></Owner>"
+    "<Size>{n}</Size></Contents>",
+    "<Contents><Key>%FF{n}</Key><LastModified/><ETag>W/e</ETag><Size>{n}</Size></Contents>",
+    "<Contents><Key>a&amp;b{n}</Key><LastModified>x</LastModified><ETag></ETag><Size>{n}</Size></Contents>",
+    "<Contents><Key>é+{n}</Key><Key>twice</Key><LastModified>x</LastModified><ETag>e</ETag><Size>1</Size></Contents>",
+    "<Contents a='b'><Key>k</Key><Size>1</Size></Contents>",
+    "<Contents><Size>x</Size></Contents>",
+    "<CommonPrefixes><Prefix>f{n}/</Prefix></CommonPrefixes>",
+]
+_BETWEEN = [
+    "",
+    "",
+    "",
+    "\n",
+    "<!-- ",
+    " -->",
+    "<![CDATA[",
+    "]]>",
+    "<X>",
+    "</X>",
+    "<Contents>",
+    "</Contents>",
+    "<?x ",
+    "?>",
+]
+
+
+@settings(max_examples=400, deadline=None)
+@given(
+    st.lists(st.tuples(st.sampled_from(_ROWS), st.integers(1, 20)), max_size=3),
+    st.lists(st.sampled_from(_BETWEEN), min_size=4, max_size=4),
+    st.sampled_from(["", "<?xml version='1.0'?>", '<?xml version="1.0" encoding="ISO-8859-1"?>']),
+)
+def test_rows_that_are_alike_are_read_as_all_others(
+    runs: list[tuple[str, int]], between: list[str], beginning: str
+) -> None:
+    """Runs of rows of one form, with anything before, between and behind them: what comes out, an error too, is
+    that of the same document with a space behind every row, which is parsed element by element."""
+
+    def read(space: str) -> object:
+        rows = [
+            between[at] + "".join(row.format(n=at * 20 + n) + space for n in range(count))
+            for at, (row, count) in enumerate(runs)
+        ]
+        document = (
+            f"{beginning}<ListBucketResult><EncodingType>url</EncodingType>{''.join(rows)}{between[3]}"
+            "<IsTruncated>false</IsTruncated></ListBucketResult>"
+        )
+        parser = PageParser()
+        parser.feed(document.encode())
+        try:
+            page = parser.finish()
+        except BadAnswer:
+            return None
+        return page.entries, page.unreadable, page.truncated
+
+    assert read("") == read(" ")
 
 
 def test_levels_refuse_a_cursor_without_end() -> None:
