@@ -72,13 +72,13 @@ SETTING_WORDS: dict[str, SettingWords] = {
     ),
     "log_level": SettingWords("What the engine writes to its log.", "DEBUG, INFO or WARNING", Holds.ENGINE),
     "on_end": SettingWords(
-        "A command that the engine runs when a job has ended, or stopped for a reason that can be mended.",
-        "a program and its arguments, without a shell; HAULIER_JOB, HAULIER_STATE and others tell it more",
+        "What the engine runs when a job has ended, or waits for something to be mended.",
+        "a program with arguments, no shell; HAULIER_JOB, _STATE … say more",
         Holds.AT_ONCE,
     ),
     "notify": SettingWords(
-        "What this screen does then: a message in it, the terminal's bell, a message of the desktop.",
-        "app, bell, osc (where the terminal is known to show it), osc9, osc777, with commas; or off",
+        "How this screen tells of it: a message, the terminal's bell, the desktop.",
+        "app, bell, osc (desktop, where known to work), osc9, osc777; or off",
         Holds.AT_ONCE,
     ),
     "theme": SettingWords(

@@ -155,6 +155,11 @@ ACTIONS: tuple[Action, ...] = (
     Action("set_patterns", "f", "f", "patterns", "Say which files are meant: only *.json, leave out *.bin.", CHOOSING,
            ("browse",)),
     Action("browse_file", "ctrl+o", "^o", "look for it", "Look for the file on this machine.", CHOOSING, ("urls",)),
+    # -- settings
+    Action("change_setting", "enter", "⏎", "change", "Change the setting in config.toml.", CHOOSING, ("settings",),
+           in_palette=False),
+    Action("reset_setting", "delete,x", "del", "default", "Take the setting out of config.toml: the default counts.",
+           CHOOSING, ("settings",)),
     # -- the way to a job
     Action("toggle_mark", "space", "space", "mark", "Mark or unmark the row.", CHOOSING,
            ("buckets", "browse", "repos")),
@@ -208,10 +213,6 @@ ACTIONS: tuple[Action, ...] = (
            (EVERYWHERE,), in_footer=False, in_palette=False),
     Action("show_settings", "O,f2", "O", "settings", "Look at the settings, where each comes from, and change them.",
            PROGRAM, (EVERYWHERE,), in_footer=False),
-    Action("change_setting", "enter", "⏎", "change", "Change the setting in config.toml.", CHOOSING, ("settings",),
-           in_palette=False),
-    Action("reset_setting", "delete,x", "del", "default", "Take the setting out of config.toml: the default counts.",
-           CHOOSING, ("settings",)),
     Action("switch_theme", "", "", "theme", "Switch to the next theme: dark, light, the terminal's 16 colours.",
            PROGRAM, (EVERYWHERE,), in_footer=False),
     Action("show_help", "question_mark,f1", "?", "help", "Show the keys of this screen.", PROGRAM, (EVERYWHERE,)),

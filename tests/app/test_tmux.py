@@ -196,3 +196,37 @@ def test_without_a_terminal_the_commands_are_named(home: Path) -> None:
     )
     assert done.returncode == 2
     assert "haulier --help" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("config", "sent", "not_sent"),
+    [
+        (
+            'notify = "bell,osc9"\n',
+            (b"\x07\x1b\\\x07", b"\x1bPtmux;\x1b\x1b]9;haulier: job 1 done: "),
+            b"]777;",
+        ),
+        ('notify = "app"\n', (), b"\x07"),
+    ],
+    ids=["bell and OSC 9", "neither"],
+)
+def test_the_bytes_of_a_jobs_end(
+    terminal: Terminal, config: str, sent: tuple[bytes, ...], not_sent: bytes
+) -> None:
+    """When a job ends, the terminal gets what the setting wants, in tmux's envelope, and the engine runs the
+    command, which knows which job it was."""
+    folder = terminal.home / ".config/haulier"
+    folder.mkdir(parents=True)
+    told, raw = terminal.home / "told", terminal.home / "raw"
+    hook = f"on_end = ['sh', '-c', 'echo $HAULIER_JOB $HAULIER_STATE $HAULIER_FILES_DONE >> {told}']\n"
+    (folder / "config.toml").write_text(config + hook)
+    a_folder(terminal.home / "src", files=4, size=1 << 20)
+    terminal.haulier("copy", "src/", "dst/", "--bandwidth", "500KiB", "--detach")
+    terminal.open()
+    terminal.until(lambda text: "▶" in text and "pid" in text)
+    terminal._tmux("pipe-pane", f"cat > {raw}")
+    terminal.haulier("tune", "1", "--bandwidth", "off")
+    terminal.until(lambda text: "✓" in text and "▶" not in text)
+    terminal.until(lambda _: told.exists() and told.read_text() == "1 completed 4\n")
+    terminal.until(lambda _: all(piece in raw.read_bytes() for piece in sent))
+    assert not_sent not in raw.read_bytes()
