@@ -39,9 +39,7 @@ def ask(known: ConnectionList, credentials: Credentials) -> Ask:
         meaning(value, known)[0],
         value,
         tuple((store, _WORDS[store]) for store in stores),
-        more="Never in plain text. " + "; ".join(safe_text(place.words, 60) for place in known.secret_places)
-        if known.secret_places
-        else f"{safe_text(known.keeps_secrets_in)}. After its restart they are asked for again.",
+        more=_more(known),
     )
 
 
@@ -104,6 +102,13 @@ def store_of(credentials: Credentials) -> str | None:
         case SessionCredentials():
             return "memory"
     return None
+
+
+def _more(known: ConnectionList) -> str:
+    file = next((safe_text(place.words, 80) for place in known.secret_places if place.store == "file"), "")
+    if file:
+        return f"Never in plain text. {file[:1].upper()}{file[1:]}."
+    return f"{safe_text(known.keeps_secrets_in)}. After its restart they are asked for again."
 
 
 def _stores(known: ConnectionList) -> list[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 from textual.pilot import Pilot
 from textual.widgets import Input
 
@@ -12,15 +13,16 @@ from core.messages import (
     ConnectionList,
     ListBuckets,
     ListConnections,
+    ResumeJob,
     SaveConnection,
     SecretsView,
     UnlockSecrets,
 )
 from core.messages import TestConnection as TryConnection  # pytest would collect the name
 from core.messages import TestReport as Report
-from core.model import Connection, FileCredentials, SecretPlace
+from core.model import Connection, FileCredentials, JobKind, JobSpec, JobState, Pair, Place, SecretPlace
 from tests.app.driving import running, text_of, until
-from tests.app.recorded import RecordedClient
+from tests.app.recorded import RecordedClient, a_job
 from tests.app.recorded_path import path_client
 from tui.app import HaulierApp
 from tui.screens.buckets import BucketPicker
@@ -143,3 +145,28 @@ async def test_saving_typed_keys_makes_the_file() -> None:
         assert (saved.store, saved.keys_in_memory) == ("file", False)
         (made,) = engine.asked(UnlockSecrets)
         assert made.create
+
+
+async def test_resuming_a_job_without_its_keys_asks_first() -> None:
+    """`p` on a job that waits for keys in the locked file opens the dialog; Esc resumes nothing, the passphrase
+    does. A job that is only paused is resumed at once."""
+    engine = Engine("locked", LAB)
+    place = Place(kind="s3", connection="lab", bucket="b")
+    spec = JobSpec(kind=JobKind.COPY, pairs=(Pair(source=place, target=Place(kind="local", path="/out/")),))
+    jobs = tuple(a_job(number, state, "lab:b → /out/", spec=spec)
+                 for number, state in ((2, JobState.BLOCKED), (1, JobState.PAUSED)))  # fmt: skip
+    engine.client.state = msgspec.structs.replace(engine.client.state, jobs=jobs)
+    async with running(engine.client) as (app, pilot):
+        await until(pilot, lambda: "lab:b" in text_of(app))
+        await pilot.press("p")
+        await until(pilot, lambda: isinstance(app.screen, PassphraseScreen))
+        await pilot.press("escape")
+        await until(pilot, lambda: not isinstance(app.screen, PassphraseScreen))
+        assert not engine.asked(ResumeJob)
+        await pilot.press("down", "p")
+        await until(pilot, lambda: [ask.job for ask in engine.asked(ResumeJob)] == [1])
+        await pilot.press("up", "p")
+        await until(pilot, lambda: isinstance(app.screen, PassphraseScreen))
+        app.screen.query_one(Input).value = PASSPHRASE
+        await pilot.press("enter")
+        await until(pilot, lambda: [ask.job for ask in engine.asked(ResumeJob)] == [1, 2])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TypeVar
 
 from core.messages import (
@@ -15,7 +16,7 @@ from core.messages import (
     SetLimit,
     TuneJob,
 )
-from core.model import JobState, JobView, Priority
+from core.model import FileCredentials, JobState, JobView, Priority
 from core.repair import can_repair, repair_spec
 from core.safe_text import safe_text
 from core.timetable import limit_words, parse_limit
@@ -25,6 +26,7 @@ from tui.job_words import is_between_disks
 from tui.screens.ask import QuestionScreen, ValueScreen
 from tui.screens.folders import FoldersScreen
 from tui.screens.frame import HaulierScreen
+from tui.screens.passphrase import open_secrets
 from tui.soon import soon
 from tui.state import Link
 
@@ -111,9 +113,23 @@ class JobActions(HaulierScreen):
         if (job := self.job) is None:
             return
         if job.state in _GOES_ON:
-            self.send(ResumeJob(job=job.id), "")
+            soon(self.haulier, partial(self._go_on, job), "asking")
         else:
             self.send(PauseJob(job=job.id), "")
+
+    async def _go_on(self, job: JobView) -> None:
+        """Resume a job; the passphrase is asked for first where its keys are locked away."""
+        locked_away = job.state is JobState.BLOCKED and self._has_keys_in_file(job)
+        if locked_away and not await open_secrets(self.haulier):
+            return
+        await self.haulier.ask(ResumeJob(job=job.id))
+
+    def _has_keys_in_file(self, job: JobView) -> bool:
+        named = {place.connection for pair in job.spec.pairs for place in (pair.source, pair.target)}
+        return any(
+            connection.name in named and isinstance(connection.credentials, FileCredentials)
+            for connection in self.view.connections
+        )
 
     def action_repair_job(self) -> None:
         if (job := self.job) is None:
