@@ -1,18 +1,20 @@
 """Text in pieces of one look each, and the widgets that draw lines of them.
 
-A `Span` is text and the name of a look; looks are component classes that the style sheet colours. Nothing
-here is ever parsed as markup, and whatever slipped through unprintable is made visible before it is drawn.
+A `Span` is text and the name of a look, whose colour is the theme's variable of that name. Nothing here is
+ever parsed as markup, and whatever slipped through unprintable is made visible before it is drawn.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from typing import ClassVar
+from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
+from types import MappingProxyType
 
 from rich.cells import cell_len, set_cell_size
 from rich.segment import Segment
 from rich.style import Style
-from textual.geometry import Region
+from textual.color import Color
+from textual.geometry import Region, Size
 from textual.strip import Strip
 from textual.widget import Widget
 
@@ -22,6 +24,8 @@ Span = tuple[str, str]  # text, look
 Line = tuple[Span, ...]
 
 LOOKS = ("quiet", "rule", "lead", "good", "warn", "bad", "key", "bar", "rest", "head")
+STRONG = frozenset({"lead"})
+_VARIABLES = tuple({"rest": "bar-rest", "head": "quiet"}.get(look, look) for look in LOOKS)  # of the theme
 
 
 def width_of(line: Iterable[Span]) -> int:
@@ -53,30 +57,28 @@ def ends(left: Sequence[Span], right: Sequence[Span], width: int) -> list[Span]:
     return fitted([*fitted(left, room), (" ", ""), *right], width)
 
 
-class Looks(Widget):
-    """A widget that draws spans."""
+@lru_cache(maxsize=8)
+def _styles(colours: tuple[str, ...]) -> Mapping[str, Style]:
+    """Each look, drawn in the colours of a theme."""
+    looks = {
+        name: Style(color=Color.parse(colour).rich_color, bold=True if name in STRONG else None)
+        for name, colour in zip(LOOKS, colours, strict=True)
+    }
+    return MappingProxyType({"": Style.null(), **looks})
 
-    COMPONENT_CLASSES: ClassVar[set[str]] = {f"look--{name}" for name in LOOKS}
-    DEFAULT_CSS = """
-    Looks > .look--quiet { color: $quiet; }
-    Looks > .look--rule { color: $rule; }
-    Looks > .look--lead { color: $lead; text-style: bold; }
-    Looks > .look--good { color: $good; }
-    Looks > .look--warn { color: $warn; }
-    Looks > .look--bad { color: $bad; }
-    Looks > .look--key { color: $key; }
-    Looks > .look--bar { color: $bar; }
-    Looks > .look--rest { color: $bar-rest; }
-    Looks > .look--head { color: $quiet; }
-    """
+
+class Looks(Widget):
+    """A widget that draws spans. The looks come straight from the theme: as component classes they were ten
+    styles of each widget, worked out anew for each screen that opens, and half of the time that took."""
 
     def strip_of(self, line: Iterable[Span], width: int, base: Style) -> Strip:
         """The spans as they are drawn, over the look `base`."""
+        theme = self.app.theme_variables
+        styles = _styles(tuple(theme[variable] for variable in _VARIABLES))
         segments = []
         for text, look in line:
             shown = text if text.isprintable() else safe_text(text)
-            style = base + self.get_component_rich_style(f"look--{look}", partial=True) if look else base
-            segments.append(Segment(shown, style))
+            segments.append(Segment(shown, base + styles[look] if look else base))
         return Strip(segments).adjust_cell_length(width, base)
 
 
@@ -86,6 +88,7 @@ class LineWidget(Looks):
     def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:
         super().__init__(id=id, classes=classes)
         self._lines: tuple[Line, ...] = ()
+        self._made_for = Size(0, 0)  # what `_lines` were made for
 
     def lines(self, width: int, height: int) -> Sequence[Sequence[Span]]:
         """What to draw now in `width` × `height` cells."""
@@ -93,13 +96,12 @@ class LineWidget(Looks):
 
     def redraw(self) -> None:
         """Look again at what is to be drawn, and redraw the lines that changed."""
-        width, height = self.size
-        lines = tuple(tuple(line) for line in self.lines(width, height)) if width and height else ()
-        old, self._lines = self._lines, lines
-        if len(old) != len(lines):
+        old, old_size = self._lines, self._made_for
+        self._make_lines()
+        if len(old) != len(self._lines) or old_size != self._made_for:
             self.refresh()
             return
-        for y, (before, after) in enumerate(zip(old, lines, strict=True)):
+        for y, (before, after) in enumerate(zip(old, self._lines, strict=True)):
             if before != after:
                 self.refresh_row(y)
 
@@ -107,10 +109,15 @@ class LineWidget(Looks):
         self.refresh(Region(0, y, self.size.width, 1))
 
     def on_resize(self) -> None:
-        self._lines = ()
         self.redraw()
 
     def render_line(self, y: int) -> Strip:
+        if self._made_for != self.size:  # drawn before the news of its size came: right at once, not empty
+            self._make_lines()
         base = self.rich_style
         line = self._lines[y] if y < len(self._lines) else ()
         return self.strip_of(line, self.size.width, base)
+
+    def _make_lines(self) -> None:
+        self._made_for = width, height = self.size
+        self._lines = tuple(tuple(line) for line in self.lines(width, height)) if width and height else ()
