@@ -285,6 +285,7 @@ class Campaigns:
             return
         left_out = await asyncio.to_thread(self._rows.failed, batch.checker)
         await asyncio.to_thread(settle, campaign, batch, of, self._journal, left_out, self._stopped)
+        await asyncio.to_thread(self._journal.catalogue.verified, batch.disk, time.time())
         trouble = ""
         if left_out:
             examples = await asyncio.to_thread(self._rows.first_failures, batch.mover, 0, EXAMPLES)
