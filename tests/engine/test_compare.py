@@ -27,13 +27,16 @@ def test_merge_is_the_comparison_of_sets(left: set[str], right: set[str]) -> Non
     assert both == [(name, name) for name in sorted(left & right)]
 
 
-@given(st.lists(NAMES, max_size=8))
-def test_ordered_lets_pass_exactly_what_rises(names: list[str]) -> None:
-    """A listing passes whole when its names strictly rise; else it stops before the first that does not."""
+@given(st.lists(NAMES, max_size=8), st.integers(1, 8))
+def test_ordered_lets_pass_exactly_what_rises(names: list[str], size: int) -> None:
+    """A listing passes whole when its names strictly rise, within pages and from one to the next; else it stops
+    before the first that does not."""
+    pages = [list(entries(names[at : at + size])) for at in range(0, len(names), size)]
+    pages.insert(len(pages) // 2, [])
     passed: list[str] = []
     disorder: OutOfOrder | None = None
     try:
-        for entry in ordered("source", entries(names)):
+        for entry in ordered("source", pages):
             passed.append(entry.key)
     except OutOfOrder as found:
         disorder = found
@@ -125,4 +128,4 @@ def test_equal_digests_are_the_same_whatever_the_time(one: str, other: str, same
 def test_disorder_names_both_names() -> None:
     """The message says which names were in disorder, for the log."""
     with pytest.raises(OutOfOrder, match="'b' came before 'a'"):
-        list(ordered("target", entries(["b", "a"])))
+        list(ordered("target", [list(entries(["b", "a"]))]))

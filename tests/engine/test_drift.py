@@ -135,10 +135,10 @@ def test_a_large_listing_is_not_remembered(tmp_path: Path) -> None:
     path = tmp_path / "seen"
     seen = SeenListing(path, 10)
     for number in range(10):
-        seen.note(0, Entry(key=f"{number}"))
-    seen.note(0, Entry(key="one too many"))
+        seen.note(0, [Entry(key=f"{number}")])
+    seen.note(0, [Entry(key="one too many")])
     assert not path.exists()
-    seen.note(0, Entry(key="more"))
+    seen.note(0, [Entry(key="more")])
     seen.complete()
     assert not path.exists()
     assert MOST == 100_000

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Iterator
+from itertools import chain, islice, pairwise
+from operator import lt
 from typing import NamedTuple
 
 from core.engine.proving.proof import same_etag
@@ -43,14 +45,22 @@ class Decision(NamedTuple):
     early: bool = False  # of DELETE: makes way for something that is copied; of COPY: waits for that
 
 
-def ordered(side: str, entries: Iterable[Entry]) -> Iterator[Entry]:
-    """The same entries; raises OutOfOrder at the first that does not come strictly after the one before."""
-    last: str | None = None
-    for entry in entries:
-        if last is not None and entry.key <= last:
-            raise OutOfOrder(side, last, entry.key)
-        last = entry.key
-        yield entry
+def ordered(side: str, pages: Iterable[list[Entry]]) -> Iterator[Entry]:
+    """The entries of these pages; raises OutOfOrder at the first that does not come strictly after the one
+    before."""
+    return chain.from_iterable(_ordered(side, pages))
+
+
+def _ordered(side: str, pages: Iterable[list[Entry]]) -> Iterator[list[Entry]]:
+    last: list[str] = []  # the name before this page, once there is one
+    for page in pages:
+        names = last + [entry.key for entry in page]
+        if not all(map(lt, names, islice(names, 1, None))):
+            at = next(at for at, (one, other) in enumerate(pairwise(names)) if one >= other)
+            yield page[: at + 1 - len(last)]
+            raise OutOfOrder(side, names[at], names[at + 1])
+        last = names[-1:]
+        yield page
 
 
 def merge(source: Iterable[Entry], target: Iterable[Entry]) -> Iterator[tuple[Entry | None, Entry | None]]:

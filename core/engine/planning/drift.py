@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import IO, NamedTuple
@@ -23,12 +23,12 @@ import msgspec
 
 from core.engine.journal.journal import Journal
 from core.engine.planning.compare import OutOfOrder, merge, ordered
-from core.engine.planning.listing import ahead
+from core.engine.planning.listing import ahead, relative, wanted
 from core.engine.planning.nesting import find_nesting
 from core.engine.planning.route import Route
 from core.engine.storebook import SourceStore, StoreBook
 from core.errors import HaulierError, NotFound, TransferError
-from core.filters import Filters, filters_for
+from core.filters import filters_for
 from core.model import Drift, Entry, JobKind, JobSpec, Level
 from core.safe_text import safe_text
 from core.stores.base import Cancelled
@@ -66,10 +66,10 @@ class SeenListing:
         self._given_up = False
         path.unlink(missing_ok=True)
 
-    def note(self, route: int, entry: Entry) -> None:
+    def note(self, route: int, page: Sequence[Entry]) -> None:
         if self._given_up:
             return
-        self._count += 1
+        self._count += len(page)
         if self._most and self._count > self._most:
             self.give_up()
             return
@@ -77,8 +77,8 @@ class SeenListing:
             if self._file is None:
                 self._file = self._path.open("wb", buffering=1 << 16)
                 self._path.chmod(0o600)
-            line = _Line(route, entry.key, entry.size, entry.etag, entry.modified)
-            self._file.write(msgspec.json.encode(line) + b"\n")
+            lines = [_Line(route, entry.key, entry.size, entry.etag, entry.modified) for entry in page]
+            self._file.write(_ENCODER.encode_lines(lines))
         except OSError:  # no room: the job itself will tell
             self.give_up()
 
@@ -201,7 +201,7 @@ class DriftCheck:
         return Recorded(last.size, last.modified, age) if last.route == -1 else None
 
     def _listed(self, number: int, route: Route) -> Iterator[Entry]:
-        source, cut = self._sources[number], len(route.source_prefix)
+        source = self._sources[number]
         if route.single:
             with suppress(NotFound):
                 entry = source.stat(route.source_key(route.single)).entry
@@ -209,10 +209,10 @@ class DriftCheck:
             return
         not_source = find_nesting(route, self._stores, self._spec.adhoc).not_source
         pages = ahead(source.pages(route.source_prefix, cancelled=self._cancelled))
-        relative = (msgspec.structs.replace(entry, key=entry.key[cut:]) for page in pages for entry in page)
         options = self._spec.options
         filters = filters_for(route.source, options.include, options.exclude)
-        yield from ordered("source", wanted(relative, filters, not_source))
+        found = wanted(relative(pages, route.source_prefix), filters, not_source)
+        yield from ordered("source", found)
         source.take_unlistable()
         if isinstance(source, LocalFolder) and source.listing_incomplete:
             raise TransferError(f"a folder of {route.source} could not be read")
@@ -262,12 +262,5 @@ def drift_words(drift: Drift) -> str:
     return f"the source changed while the job ran: {words}{again}"
 
 
+_ENCODER = msgspec.json.Encoder()
 _DECODER = msgspec.json.Decoder(_Line)
-
-
-def wanted(entries: Iterable[Entry], filters: Filters, not_source: str) -> Iterator[Entry]:
-    """What the job may take of a listing, without what it writes itself below `not_source`."""
-    for entry in entries:
-        inside = bool(not_source) and entry.key.startswith(not_source)
-        if entry.key and not inside and filters.wants(entry.key):
-            yield entry

@@ -65,14 +65,19 @@ class Judge:
         self._path_of = path_of
         self._step = names.rules.time_step if names is not None else 0.0
         self._sameness = Sameness(self._how, self._step)
+        self._verifies = spec.kind is JobKind.VERIFY
+        self._smallest = spec.options.skip_smaller_than
+        self._largest = names.rules.max_file if names is not None else target.limits.max_size
+        # A character is at most four bytes of UTF-8: shorter keys need not be encoded to know their length.
+        self._surely_short = 0 if route.single else (MAX_KEY - len(route.target_prefix.encode())) // 4
         self._looks = self._how is Compare.CHECKSUM or any(
             isinstance(store, KeepsTimes) for store in (source, target)
         )
 
     def consider(self, mine: Entry, theirs: Entry | None) -> Decision | Question:
         """What to do, as far as listings and the target's disk tell it."""
-        verifies = self._spec.kind is JobKind.VERIFY
-        if mine.size != UNSIZED and mine.size < self._spec.options.skip_smaller_than:
+        verifies = self._verifies
+        if mine.size < self._smallest and mine.size != UNSIZED:
             return Decision(None, mine, "smaller than asked for")
         if not verifies and (problem := self._problem(mine)):
             return Decision(Action.CANNOT, mine, problem)
@@ -119,8 +124,7 @@ class Judge:
 
     def _left(self, mine: Entry, theirs: Entry, why: str, path: str) -> Decision:
         """The target has it already: left alone, or, of an archive without its folder, only extracted."""
-        where = self._route.target_key(mine.key, path)
-        if self._extracted is not None and self._extracted.is_missing(where):
+        if self._extracted is not None and self._extracted.is_missing(self._route.target_key(mine.key, path)):
             return Decision(Action.COPY, mine, path=path, kept=theirs)
         return Decision(None, mine, why, path)
 
@@ -164,12 +168,14 @@ class Judge:
     def _problem(self, mine: Entry) -> str:
         if mine.storage_class in ARCHIVED:
             return f"archived ({mine.storage_class}), must be restored first"
-        largest = self._target.limits.max_size
-        if self._names is not None:
-            largest = self._names.rules.max_file
-        elif len(self._route.target_key(mine.key).encode()) > MAX_KEY:
+        if self._names is None and self._is_too_long(mine.key):
             return f"key longer than {MAX_KEY} bytes"
-        return f"larger than the target takes ({format_bytes(largest)})" if mine.size > largest else ""
+        if mine.size > self._largest:
+            return f"larger than the target takes ({format_bytes(self._largest)})"
+        return ""
+
+    def _is_too_long(self, name: str) -> bool:
+        return len(name) > self._surely_short and len(self._route.target_key(name).encode()) > MAX_KEY
 
     def _same_time(self, question: Question) -> bool:
         """Whether both are of the same time where it travels with them. A listing shows when an object was

@@ -6,8 +6,11 @@ import queue
 import threading
 from collections.abc import Callable, Iterator
 
+import msgspec
+
 from core.engine.network.patience import Patience, Tolerance
 from core.errors import TransferError
+from core.filters import Filters
 from core.model import Entry
 
 FIRST_TRIES = 3  # for the first page of a job that has never been there: a wrong address is told soon
@@ -35,6 +38,27 @@ def patient_pages(
             return
         except TransferError as error:
             tolerance.bear(error)
+
+
+def relative(pages: Pages, prefix: str) -> Pages:
+    """The same pages, with keys without the prefix that all of them begin with."""
+    if not prefix:
+        return pages
+    cut = len(prefix)
+    replace = msgspec.structs.replace
+    return ([replace(entry, key=entry.key[cut:]) for entry in page] for page in pages)
+
+
+def wanted(pages: Pages, filters: Filters, not_source: str) -> Pages:
+    """What a job may take of a listing: without the marker of the source folder itself (an empty name), and
+    without what the job writes itself, below `not_source`."""
+    for page in pages:
+        page = [entry for entry in page if entry.key]
+        if not_source:
+            page = [entry for entry in page if not entry.key.startswith(not_source)]
+        if filters:
+            page = [entry for entry in page if filters.wants(entry.key)]
+        yield page
 
 
 def ahead(pages: Pages) -> Pages:

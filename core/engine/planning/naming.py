@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
+from itertools import chain
 from pathlib import Path
 
 from core.engine.planning.escaping import original
 from core.engine.planning.extracted import ExtractedFolders
+from core.engine.planning.listing import Pages
 from core.engine.planning.restoring import RestoredKeys
 from core.engine.planning.route import Route
 from core.engine.planning.target_names import TargetNames
 from core.engine.storebook import Store
 from core.filters import Filters
-from core.model import Entry, JobKind, JobSpec
+from core.model import JobKind, JobSpec
 from core.stores.local import LocalFolder
 from core.stores.local.rules import FolderRules
 
@@ -53,14 +55,14 @@ class Naming:
             self._restored = RestoredKeys()
         self._is_filled = False
 
-    def keys(self, entries: Callable[[], Iterator[Entry]]) -> Iterator[Entry]:
-        """The source's entries by their keys. `entries` lists them."""
+    def keys(self, pages: Callable[[], Pages]) -> Pages:
+        """The source's entries by their keys. `pages` lists them."""
         if self._restored is None:
-            return entries()
+            return pages()
         if not self._is_filled:
-            self._restored.fill(entries())
+            self._restored.fill(chain.from_iterable(pages()))
             self._is_filled = True
-        return iter(self._restored)
+        return self._restored.pages()
 
     def path_of(self, key: str) -> str:
         """Where the file of a key is in the source folder, "" when it bears the key's name."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from core.model import UNSIZED, Action, Tally
+from collections.abc import Sequence
+
+from core.model import UNSIZED, Action, Entry, Tally
 
 _MOVED = (Action.COPY, Action.OVERWRITE, Action.VERIFY)
 
@@ -19,6 +21,14 @@ class Counting:
             self.unsized += 1
         else:
             self.bytes += size
+
+    def add_page(self, page: Sequence[Entry]) -> None:
+        """As `add`, of every entry."""
+        sizes = [entry.size for entry in page]
+        unsized = sizes.count(UNSIZED)
+        self.count += len(sizes)
+        self.unsized += unsized
+        self.bytes += sum(sizes) - unsized * UNSIZED
 
     def tally(self) -> Tally:
         return Tally(count=self.count, bytes=self.bytes)

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
 from functools import partial
+from itertools import chain
 from pathlib import Path
 
 import msgspec
@@ -37,7 +38,7 @@ from core.engine.planning.deletions import (
 from core.engine.planning.drift import SeenListing
 from core.engine.planning.guarantees import Guarantees
 from core.engine.planning.judge import Judge, is_folder_marker
-from core.engine.planning.listing import FIRST_TRIES, Pages, ahead, patient_pages
+from core.engine.planning.listing import FIRST_TRIES, Pages, ahead, patient_pages, relative, wanted
 from core.engine.planning.naming import Naming
 from core.engine.planning.nesting import Nesting, find_nesting
 from core.engine.planning.plan_counts import PairCount, Running
@@ -249,11 +250,9 @@ class Planner:
             judge = self._judge(route, source, target, naming)
 
             def considered() -> Iterator[Decision | Question]:
-                present = _absolute_to_relative(self._target_pages(route, target), route.target_prefix)
+                present = self._present(route, target, counts)
                 wanted = self._wanted(naming.keys(partial(self._listed, route, source)))
                 for mine, theirs in merge(ordered("source", wanted), ordered("target", present)):
-                    if theirs is not None:
-                        counts.target.add(theirs.size)
                     if mine is not None:
                         counts.source += 1
                         one = judge.consider(mine, theirs)
@@ -321,11 +320,17 @@ class Planner:
             naming.extracted,
         )
 
-    def _listed(self, route: Route, source: SourceStore) -> Iterator[Entry]:
+    def _listed(self, route: Route, source: SourceStore) -> Pages:
         if in_order(source):
-            pages = self._pages(source, route.source_prefix)
-            return self._counted(_absolute_to_relative(pages, route.source_prefix))
-        return _absolute_to_relative(self._sorted_pages(route, source), route.source_prefix)
+            pages = self._counted(self._pages(source, route.source_prefix))
+        else:
+            pages = self._sorted_pages(route, source)
+        return relative(pages, route.source_prefix)
+
+    def _present(self, route: Route, target: Store, counts: PairCount) -> Pages:
+        for page in relative(self._target_pages(route, target), route.target_prefix):
+            counts.target.add_page(page)
+            yield page
 
     def _sorted_pages(self, route: Route, source: SourceStore) -> Pages:
         """A listing in the store's own order, brought into that of names."""
@@ -333,9 +338,7 @@ class Planner:
         with closing(SortedListing(path, f"{route.source}\0{route.commit}\0{self._needs_sizes}")) as listing:
 
             def pages_after(key: str) -> Pages:
-                for page in self._pages(source, route.source_prefix, key):
-                    self.found.listed += len(page)
-                    yield page
+                return self._counted(self._pages(source, route.source_prefix, key))
 
             if listing.complete:
                 self.found.listed += listing.count
@@ -344,10 +347,10 @@ class Planner:
             self._twice = listing.twice
             yield from listing.pages()
 
-    def _counted(self, entries: Iterator[Entry]) -> Iterator[Entry]:
-        for entry in entries:
-            self.found.listed += 1
-            yield entry
+    def _counted(self, pages: Pages) -> Pages:
+        for page in pages:
+            self.found.listed += len(page)
+            yield page
 
     @property
     def _needs_sizes(self) -> bool:
@@ -410,7 +413,8 @@ class Planner:
 
     def _decide_single(self, route: Route, source: SourceStore, target: Store) -> Iterator[Decision]:
         url = route.source.url
-        info = self._patience.for_one(lambda: source.stat(url or route.source_key(route.single)))
+        key = url or route.source_key(route.single)
+        info = self._patience.for_one(lambda: source.stat(key), self._first_tries)
         entry = msgspec.structs.replace(info.entry, key=route.single, url=url)
         self.found.listed += 1
         there: Entry | None = None
@@ -422,7 +426,7 @@ class Planner:
         if not self._filters.wants(entry.key):
             return
         if self._seen is not None:
-            self._seen.note(self._number, entry)
+            self._seen.note(self._number, [entry])
         with closing(self._naming(route, target)) as naming:
             judge = self._judge(route, source, target, naming)
             one = judge.consider(entry, there)
@@ -454,13 +458,13 @@ class Planner:
                         names.place(route.target_key(name), 0, listed=False)
             for page in self._target_pages(route, target):
                 there.add(page, route.target_prefix)
-                for entry in page:
-                    counts.target.add(entry.size)
+                counts.target.add_page(page)
             there.added()
             self._writer.known = there
 
             def considered() -> Iterator[Decision | Question]:
-                for entry in self._wanted(naming.keys(partial(self._listed_once, route, source))):
+                wanted = self._wanted(naming.keys(partial(self._listed_once, route, source)))
+                for entry in chain.from_iterable(wanted):
                     if there.comes_first(entry.key):
                         counts.source += 1
                         yield judge.consider(entry, there.find(entry.key))
@@ -469,10 +473,10 @@ class Planner:
             there.remove()
         self._writer.known = in_order
 
-    def _listed_once(self, route: Route, source: SourceStore) -> Iterator[Entry]:
+    def _listed_once(self, route: Route, source: SourceStore) -> Pages:
         """Without going on after a broken connection: behind which key, nobody knows."""
         pages = source.pages(route.source_prefix, cancelled=self._cancelled)
-        return self._counted(_absolute_to_relative(pages, route.source_prefix))
+        return relative(self._counted(pages), route.source_prefix)
 
     def _pages(self, store: SourceStore, prefix: str, begin_after: str = "") -> Pages:
         def after(key: str) -> Pages:
@@ -481,7 +485,7 @@ class Planner:
 
         return ahead(patient_pages(after, self._patience, first_tries=self._first_tries, after=begin_after))
 
-    def _target_pages(self, route: Route, target: Store) -> Iterator[list[Entry]]:
+    def _target_pages(self, route: Route, target: Store) -> Pages:
         if route.creates_bucket or self._spec.batches is not None:  # disks of batches are looked at one by one
             return iter(())
         if isinstance(target, LocalFolder):
@@ -491,16 +495,11 @@ class Planner:
                 raise NotFound(f"{target.root}: is not a folder")
         return self._pages(target, route.target_prefix)
 
-    def _wanted(self, entries: Iterable[Entry]) -> Iterator[Entry]:
-        for entry in entries:
-            if not entry.key:
-                continue  # the marker of the source folder itself
-            if self._nesting.not_source and entry.key.startswith(self._nesting.not_source):
-                continue
-            if self._filters.wants(entry.key):
-                if self._seen is not None:
-                    self._seen.note(self._number, entry)
-                yield entry
+    def _wanted(self, pages: Pages) -> Pages:
+        for page in wanted(pages, self._filters, self._nesting.not_source):
+            if self._seen is not None:
+                self._seen.note(self._number, page)
+            yield page
 
     def _warn(self, text: str) -> None:
         self._warnings.append(text)
@@ -508,14 +507,3 @@ class Planner:
 
 def _without_prefix(unlistable: list[tuple[str, str]], prefix: str) -> list[tuple[str, str]]:
     return [(key.removeprefix(prefix), why) for key, why in unlistable]
-
-
-def _absolute_to_relative(pages: Iterable[list[Entry]], prefix: str) -> Iterator[Entry]:
-    if not prefix:
-        for page in pages:
-            yield from page
-        return
-    cut = len(prefix)
-    for page in pages:
-        for entry in page:
-            yield msgspec.structs.replace(entry, key=entry.key[cut:])

@@ -11,11 +11,12 @@ from collections.abc import Iterable, Iterator
 from core.engine.planning.escaping import original
 from core.model import Entry
 
+PAGE = 1000
 TWO_FILES = "another file stands for the same key"
 
 
 class RestoredKeys:
-    """`fill` it once, then iterate it as often as needed."""
+    """`fill` it once, then ask for its pages as often as needed."""
 
     def __init__(self) -> None:
         self._db = sqlite3.connect("")  # private, on disk, gone when it is closed
@@ -37,9 +38,11 @@ class RestoredKeys:
                 self._db.execute("REPLACE INTO files VALUES (?, ?, ?, ?)", row)
             self.twins.append((loser, TWO_FILES))
 
-    def __iter__(self) -> Iterator[Entry]:
-        for key, size, modified in self._db.execute("SELECT key, size, modified FROM files ORDER BY key"):
-            yield Entry(key=key, size=size, modified=modified)
+    def pages(self) -> Iterator[list[Entry]]:
+        """All that was filled in, in the order of keys."""
+        rows = self._db.execute("SELECT key, size, modified FROM files ORDER BY key")
+        while page := rows.fetchmany(PAGE):
+            yield [Entry(key=key, size=size, modified=modified) for key, size, modified in page]
 
     def path_of(self, key: str) -> str:
         """Where the file of a key is, "" when it bears the key's name."""

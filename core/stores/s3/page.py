@@ -151,13 +151,11 @@ def _cut(document: bytes) -> _Cut | None:
     """None where the rows do not follow each other directly, or something may hide or change them: a comment, a
     section or declaration of another kind, an encoding."""
     begin, end = document.find(_BEGIN), document.rfind(_END) + len(_END)
+    count = document.count(b"<Contents")
+    if begin < 0 or count < FEW or not _PLAIN.match(document) or b"<!" in document or document.rfind(b"<?") > 0:
+        return None
     rows = document[begin:end]
-    count = rows.count(_BEGIN)
-    if begin < 0 or count < FEW or not _PLAIN.match(document):
-        return None
-    if rows.count(_NEXT) != count - 1 or rows.count(_END) != count or document.count(b"<Contents") != count:
-        return None
-    if b"<!" in document or document.rfind(b"<?") > 0 or not rows.isascii():
+    if rows.count(_NEXT) != count - 1 or rows.count(_END) != count or not rows.isascii():
         return None
     first = begin + rows.find(_NEXT) + len(_END)
     return _Cut(document[:first] + document[end:], rows.decode("ascii"), count)
