@@ -13,6 +13,7 @@ from core.failed_line import id_of
 from tests.cli.program import Program, finish, on_terminal, wait_for_record
 from tests.cli.test_transfers import tree
 from tests.list_acceptance.server import Fault, Site, serving
+from tests.servers import free_port
 
 FILES = {f"{name}.tar": name.encode() * 100 for name in ("n01", "n02", "n03")}
 
@@ -195,6 +196,13 @@ def test_bad_lists(
         assert words in done.err
     assert haulier.ok("jobs", "--json").out == ""
     assert not (tmp_path / "out").exists()
+
+
+def test_a_url_whose_server_never_was_there(haulier: Program) -> None:
+    """It is not waited for as one that is away for a while: its name may be wrong."""
+    done = haulier("copy", f"http://127.0.0.1:{free_port()}/x.bin", "out/", "--retry", "0.1x20")
+    assert done.code == 1, done
+    assert "Connection refused" in done.err
 
 
 def test_url_without_a_list(haulier: Program, tmp_path: Path) -> None:
