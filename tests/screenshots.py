@@ -1,7 +1,7 @@
 """`python -m tests.screenshots`: pictures of the screens during a real run, into screenshots/.
 
-Two S3 servers with sample data, a real engine, real jobs; the app is driven by its keys. Nothing is drawn
-that the program did not do. Takes about a minute; needs the extra `demo`.
+Two S3 servers and a Hub with sample data, a real engine, real jobs; the app is driven by its keys. Nothing is
+drawn that the program did not do. Takes about two minutes; needs the extra `test`.
 """
 
 from __future__ import annotations
@@ -33,6 +33,8 @@ from core.messages import (
 )
 from core.model import JobKind, JobOptions, JobSpec, JobState, JobView, Pair, Place
 from tests.app.driving import text_of, until
+from tests.fake_hub import fake_hub
+from tests.screenshot_hub import HubPictures, fill
 from tests.svg_spaces import with_tight_text
 from tui.app import HaulierApp
 from tui.screens.confirm import YesDialog
@@ -134,7 +136,7 @@ def save(app: HaulierApp, name: str) -> None:
     print(f"screenshots/{name}.svg")
 
 
-async def take(app: HaulierApp, pilot: Pilot[None]) -> None:
+async def take(app: HaulierApp, pilot: Pilot[None], pictures: HubPictures, campaign: int) -> None:
     """Walk through the screens by their keys."""
 
     async def shows(words: str) -> None:
@@ -174,6 +176,29 @@ async def take(app: HaulierApp, pilot: Pilot[None]) -> None:
     app.open_log()
     await shows("lines")
     save(app, "log")
+    await pilot.press("escape", "S")
+    await shows("open files")
+    save(app, "check")
+    await pilot.press("escape", "n")
+    await shows("From where?")
+    await pilot.press("down", "down", "down", "enter")
+    await shows("acme/terms")
+    await pilot.pause(2.0)
+    save(app, "repos")
+    await pilot.press("home", "right")
+    await shows("dataset_infos.json")
+    await pilot.press("right")
+    await shows("2023/")
+    await pilot.press("s", *"1-3", "space", "circumflex_accent", "2")
+    await pilot.pause(3.0)
+    save(app, "tree")
+    for _ in range(5):
+        await pilot.press("escape")
+    await pictures.go_on(campaign)
+    app.open_campaign(campaign)
+    await shows("moving")
+    await pilot.pause(1.5)
+    save(app, "batches")
 
 
 @asynccontextmanager
@@ -198,14 +223,19 @@ async def photograph() -> None:
         os.environ.update(demo.environment)
         add_large_files(demo.endpoints[0].folder)
         async with engine_of(demo) as client:
-            jobs = Jobs(client, demo)
-            await jobs.make()
-            waves = asyncio.create_task(jobs.vary())
-            app = HaulierApp(LocalEngine(demo.paths))
-            app.theme = "haulier-dark"
-            async with app.run_test(size=SIZE) as pilot:
-                await take(app, pilot)
-            waves.cancel()
+            with fake_hub() as hub:
+                os.environ["HF_ENDPOINT"] = hub.endpoint
+                fill(hub)
+                pictures = HubPictures(client, hub, demo.downloads.parent / "disks")
+                campaign = await pictures.make()
+                jobs = Jobs(client, demo)
+                await jobs.make()
+                waves = asyncio.create_task(jobs.vary())
+                app = HaulierApp(LocalEngine(demo.paths))
+                app.theme = "haulier-dark"
+                async with app.run_test(size=SIZE) as pilot:
+                    await take(app, pilot, pictures, campaign)
+                waves.cancel()
 
 
 if __name__ == "__main__":
