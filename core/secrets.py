@@ -213,7 +213,7 @@ class SecretVault:
             stored = self.file.read(ref) if self.file is not None else None
         except SecretFileTrouble as trouble:
             if self._file_state == "locked":
-                raise SecretsLocked(f"The keys are in the encrypted file, and {trouble.words}.") from None
+                raise SecretsLocked(f"the keys are in the encrypted file, and {trouble.words}") from None
             raise BadCredentials(
                 f"The keys are in the encrypted file, and it is of no use: {trouble.words}."
             ) from None

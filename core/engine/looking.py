@@ -8,7 +8,7 @@ import time
 import msgspec
 
 from core.engine.storebook import SourceStore, StoreBook
-from core.errors import Code, FatalTrouble, HaulierError, NoPermission, NotFound, TransferError
+from core.errors import Code, FatalTrouble, HaulierError, NoPermission, NotFound, SecretsLocked, TransferError
 from core.messages import (
     BucketList,
     EntryPage,
@@ -106,6 +106,8 @@ def as_refusal(error: TransferError) -> HaulierError:
         return HaulierError(Code.NOT_FOUND, message)
     if isinstance(error, NoPermission):
         return HaulierError(Code.BLOCKED, message, "these credentials do not allow it")
+    if isinstance(error, SecretsLocked):
+        return HaulierError(Code.BLOCKED, message, "`haulier secrets unlock` opens it")
     if isinstance(error, FatalTrouble):
         return HaulierError(Code.BLOCKED, message, "mend it and try again")
     return HaulierError(Code.BLOCKED, message, "try again in a moment")

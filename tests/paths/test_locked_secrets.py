@@ -15,6 +15,7 @@ from core.messages import (
     ChangePassphrase,
     ListConnections,
     LockSecrets,
+    ReadLog,
     RemoveConnection,
     SaveConnection,
     SecretsState,
@@ -22,8 +23,8 @@ from core.messages import (
     TuneJob,
     UnlockSecrets,
 )
-from core.model import Connection, FileCredentials, JobState, Passphrase, SecretKeys
-from tests.paths.driving import MIB, Haulier, at, digests, here, many, noise, put_all, tree
+from core.model import Connection, FileCredentials, JobState, Passphrase, Place, SecretKeys
+from tests.paths.driving import MIB, Haulier, at, connection_of, digests, here, many, noise, put_all, tree
 from tests.servers import S3Server
 
 PASSPHRASE = Passphrase(text="correct horse battery")
@@ -152,3 +153,33 @@ async def test_a_damaged_file_is_told_and_kept(haulier: Haulier, moto_server: S3
     assert haulier.paths.secrets.read_bytes() == whole[:-9]
     haulier.paths.secrets.write_bytes(whole)
     assert states(await haulier.call(SecretsState()))["file"] == "ready"
+
+
+async def test_the_watch_for_mended_credentials_leaves_it_alone(
+    haulier: Haulier, rclone_server: S3Server, tmp_path: Path
+) -> None:
+    """A job whose profile came goes on by itself; one that waits for the passphrase, looked at in the
+    same round, is not started again and again only to stop."""
+    await haulier.call(UnlockSecrets(passphrase=PASSPHRASE, create=True))
+    await haulier.call(typed(rclone_server))
+    await haulier.call(LockSecrets())
+    bucket = rclone_server.new_bucket()
+    source = many(tmp_path / "src", 3)
+    locked = (await haulier.submit(here(source), at(rclone_server, bucket, "locked/"))).id
+    await haulier.ends(locked, JobState.BLOCKED)
+    late = connection_of(
+        S3Server("late", rclone_server.endpoint, rclone_server.access_key, rclone_server.secret_key)
+    )
+    profiles = Path.home() / ".aws/credentials"
+    written = profiles.read_text()
+    profiles.write_text("")
+    await haulier.save(late)
+    waits = Place(kind="s3", connection="late", bucket=bucket, path="late/")
+    refused = (await haulier.submit(here(source), waits)).id
+    await haulier.ends(refused, JobState.BLOCKED)
+    profiles.write_text(written)
+    await haulier.ends(refused)
+    told = [notice.text for notice in (await haulier.call(ReadLog(job=locked))).notices]
+    assert len([text for text in told if text.startswith("blocked")]) == 1, told
+    assert not [text for text in told if "going on" in text]
+    assert (await haulier.view(locked)).state is JobState.BLOCKED

@@ -26,6 +26,8 @@ log = logging.getLogger(__name__)
 
 GLANCE = 1.0  # seconds between two looks at the files' times
 EVERY = 30.0  # seconds between two looks at the keys themselves
+TYPED, ANONYMOUS = "typed", "none"  # what stands for keys that nothing here can mend
+_NOT_READ_HERE = frozenset({TYPED, ANONYMOUS})
 
 
 class CredentialWatch:
@@ -74,7 +76,7 @@ class CredentialWatch:
         except (HaulierError, TransferError) as error:
             log.debug("job %d still waits for credentials: %s", row.id, type(error).__name__)
             return False
-        if not all(found):
+        if not all(found) or not (tokens or any(each not in _NOT_READ_HERE for each in found)):
             return False
         keys = "".join(sorted(found) + tokens)
         return (row.blocker != "permission" and not tokens) or self._stopped_with.setdefault(
@@ -93,13 +95,13 @@ class CredentialWatch:
         """A digest of the keys for a place, once its server has taken them; empty when it did not. Raises
         TransferError, HaulierError."""
         connection = self._stores.connection(place.connection, row.spec.adhoc)
-        if not _is_read_here(connection):
-            return "typed"  # whoever mends those says so
         fresh = self._stores.another(connection)
         try:
             keys = fresh.control.credentials()
             if keys is None:
-                return "none"
+                return ANONYMOUS
+            if not _is_read_here(connection):
+                return TYPED  # whoever mends those says so
             text = f"{connection.name}\0{keys.access_key}\0{keys.secret_key}\0{keys.token}"
             digest = hashlib.sha256(text.encode()).hexdigest()
             if digest in self._refused:
