@@ -1,0 +1,1 @@
+"""What can be written after `haulier`, a module for each kind of command."""
