@@ -9,7 +9,6 @@ from functools import partial
 from typing import TYPE_CHECKING, Literal, TypeVar
 
 from textual import events
-from textual.app import App
 from textual.reactive import reactive
 from textual.screen import Screen
 from textual.worker import Worker, WorkerState
@@ -23,10 +22,11 @@ from core.safe_text import safe_text
 from tui import themes
 from tui.actions import EVERYWHERE, bindings
 from tui.goodbye import goodbye
-from tui.keys import use_keys
+from tui.keys import key_of, use_keys
 from tui.line import Connector, EngineLine
 from tui.notifying import EndTeller, sentence
 from tui.own_hub import OwnHub
+from tui.pacing import PacedApp
 from tui.palette import Everything
 from tui.preferences import Preferences
 from tui.screens.board import BoardScreen
@@ -45,7 +45,7 @@ if TYPE_CHECKING:
 R = TypeVar("R")
 
 
-class HaulierApp(App[None]):
+class HaulierApp(PacedApp):
     """Returns nothing; what to say on the terminal afterwards is in `farewell`."""
 
     TITLE = "haulier"
@@ -90,7 +90,11 @@ class HaulierApp(App[None]):
         """The engine's reply, or None after the refusal was shown to the person in plain words."""
         client = self.client
         if client is None:
-            self.complain(HaulierError(Code.UNAVAILABLE, "The engine is away.", "r starts it again."))
+            self.complain(
+                HaulierError(
+                    Code.UNAVAILABLE, "The engine is away.", f"{key_of('restart_engine')} starts it again."
+                )
+            )
             return None
         try:
             return await client.call(command)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from core.model import BatchState, BatchView, CampaignView, Counts, JobState
 from core.safe_text import safe_text
 from core.units import format_bytes, format_count
+from tui.keys import key_of
 from tui.state import ViewState
 from tui.widgets.spans import Line, Span
 
@@ -101,7 +102,7 @@ def what_next(view: ViewState, found: CampaignView) -> list[Line]:
             else ()
         )
         need = format_bytes(waiting.space)
-        lines.append((*taken_out, (f" A disk with {need} free, then ", ""), ("c", "key"),
+        lines.append((*taken_out, (f" A disk with {need} free, then ", ""), (key_of("continue_batch"), "key"),
                       (f" moves batch {waiting.number}.", "")))  # fmt: skip
     elif moving and not lines:
         numbers = ", ".join(str(batch.number) for batch in moving)
@@ -127,7 +128,7 @@ def oversized_line(found: CampaignView) -> Line:
         (f" ! {format_count(total.count)} {word} on no disk: ", "bad"),
         (f"{format_bytes(total.bytes)}, ", ""),
         (f"the largest needs {format_bytes(found.would_hold)} free. ", ""),
-        ("o", "key"),
+        (key_of("show_too_large"), "key"),
         (" names them", "quiet"),
     )
 

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 
 from core.safe_text import safe_text
 from core.units import format_count
+from tui.keys import key_of
 from tui.widgets.spans import Line, Span
 
 
@@ -21,4 +22,4 @@ def failure_line(errors: Iterable[str], failed: int, width: int) -> Line:
         spans.append((": " if not position else ", ", "bad"))
         times = f"{format_count(count)} × " if whole else "mostly " if not position else ""
         spans.append((f"{times}{safe_text(message, max(16, width // 3))}", ""))
-    return (*spans, ("   e", "key"), (" look", "quiet"))
+    return (*spans, (f"   {key_of('show_errors')}", "key"), (" look", "quiet"))

@@ -154,7 +154,7 @@ SIXTEEN_LIGHT = Theme(
         "key": "ansi_blue",
         "bar": "ansi_blue",
         "bar-rest": "ansi_bright_black",
-        "row": "ansi_default",
+        "row": "ansi_white",
         "row-dim": "ansi_default",
         "border": "ansi_bright_black",
     },

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from core.errors import Code, HaulierError
-from tests.app.driving import BUILD, until
-from tests.app.recorded import RecordedClient, RecordedEngine
+from tests.app.driving import until
+from tests.app.recorded import BUILD, RecordedClient, RecordedEngine
 from tui.actions import ACTIONS
 from tui.app import HaulierApp
 from tui.keys import faultless_keys, key_name, key_of, read_keys, shown, use_keys, written

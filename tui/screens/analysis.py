@@ -16,6 +16,7 @@ from tui import batch_fields
 from tui.actions import bindings
 from tui.analysis_lines import lines_of
 from tui.draft import Taken, summary
+from tui.keys import key_of
 from tui.screens.frame import HaulierScreen
 from tui.widgets.amounts import bytes_words
 from tui.widgets.form import Form
@@ -115,7 +116,7 @@ class AnalysisScreen(HaulierScreen):
                 *wrapped(safe_text(self._error.message), width),
                 *wrapped(safe_text(self._error.hint), width, "quiet"),
                 (),
-                (("  ^r", "key"), ("  try again", "")),
+                ((f"  {key_of('reload')}", "key"), ("  try again", "")),
             ]
         return [(), (("  Counting …", "key"), (f"   at most {SECONDS / 60:.0f} min, then it says ≥", "quiet"))]
 

@@ -21,6 +21,7 @@ from core.units import format_count
 from tui.actions import bindings
 from tui.counting import Counter, Question
 from tui.draft import Taken
+from tui.keys import key_of
 from tui.marks import Marks
 from tui.screens.marking import MarkingScreen, passing
 from tui.taking import MarkedLevel, Patterns, above_of, marked_entries, take
@@ -138,7 +139,7 @@ class BrowseScreen(MarkingScreen):
                 *wrapped(safe_text(level.trouble.message), self.size.width),
                 *wrapped(safe_text(level.trouble.hint), self.size.width, "quiet"),
                 (),
-                (("  ^r", "key"), ("  try again", "")),
+                ((f"  {key_of('reload')}", "key"), ("  try again", "")),
             ]
         if not level.complete:
             return [(), (("  Listing …", "quiet"),)]
@@ -215,7 +216,7 @@ class BrowseScreen(MarkingScreen):
         for word, globs in (("only ", self._patterns.include), ("without ", self._patterns.exclude)):
             if globs:
                 line += [(f" {word}", "quiet"), (safe_text(" ".join(globs), self.size.width // 2 - 10), "lead")]
-        return [(*line, ("   f", "key"), (" changes", "quiet"))] if line else []
+        return [(*line, (f"   {key_of('set_patterns')}", "key"), (" changes", "quiet"))] if line else []
 
     # ------------------------------------------------------------ reading
 

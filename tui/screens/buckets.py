@@ -15,6 +15,7 @@ from core.units import format_bytes, format_count
 from tui.actions import bindings
 from tui.counting import Counter
 from tui.draft import Taken, check_bucket_name
+from tui.keys import key_of
 from tui.marks import Marks
 from tui.screens.marking import MARKING, MarkingScreen, passing
 from tui.state import Link, ViewState
@@ -145,7 +146,7 @@ class BucketPicker(MarkingScreen):
                 (("  A job can make one: choose this connection as a target. ", "quiet"),),
                 (
                     ("  Or the credentials may not see it: ", "quiet"),
-                    ("b", "key"),
+                    (key_of("type_bucket"), "key"),
                     (" types a bucket's name.", ""),
                 ),
             )
@@ -157,7 +158,12 @@ class BucketPicker(MarkingScreen):
             *wrapped(safe_text(error.hint), self.size.width, "quiet"),
             (),
             (("  Many credentials may use a bucket without listing all of them:", "quiet"),),
-            (("  b", "key"), ("  type a bucket's name", ""), ("     ^r", "key"), ("  try again", "")),
+            (
+                (f"  {key_of('type_bucket')}", "key"),
+                ("  type a bucket's name", ""),
+                (f"     {key_of('reload')}", "key"),
+                ("  try again", ""),
+            ),
         )
 
     def _take(self, buckets: tuple[BucketInfo, ...]) -> None:

@@ -17,6 +17,7 @@ from tui import clock
 from tui.actions import bindings
 from tui.batch_words import oversized_line, progress_words, what_next
 from tui.job_words import title_of
+from tui.keys import key_of
 from tui.names import short_name
 from tui.screens.ask import QuestionScreen
 from tui.screens.frame import HaulierScreen
@@ -291,7 +292,11 @@ class CampaignScreen(HaulierScreen):
     async def _continue(self, command: ContinueCampaign) -> None:
         client = self.haulier.client
         if client is None:
-            self.haulier.complain(HaulierError(Code.UNAVAILABLE, "The engine is away.", "r starts it again."))
+            self.haulier.complain(
+                HaulierError(
+                    Code.UNAVAILABLE, "The engine is away.", f"{key_of('restart_engine')} starts it again."
+                )
+            )
             return
         try:
             moved = await client.call(command)

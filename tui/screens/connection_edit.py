@@ -12,6 +12,7 @@ from core.model import Connection, SecretKeys
 from core.safe_text import safe_text
 from tui import connection_form, hub_form, store_form
 from tui.actions import bindings
+from tui.keys import key_of
 from tui.screens.ask import QuestionScreen
 from tui.screens.connections import report_lines
 from tui.screens.frame import HaulierScreen
@@ -204,9 +205,7 @@ class ConnectionEditScreen(HaulierScreen):
                 if not untested:
                     return
         connection, keys = self._draft
-        store = store_form.chosen(
-            self._values, self._known, self._old.credentials, typed=keys is not None
-        )
+        store = store_form.chosen(self._values, self._known, self._old.credentials, typed=keys is not None)
         if store == "file" and not await open_secrets(self.haulier):
             return
         command = SaveConnection(
@@ -219,7 +218,11 @@ class ConnectionEditScreen(HaulierScreen):
         )
         client = self.haulier.client
         if client is None:
-            self.haulier.complain(HaulierError(Code.UNAVAILABLE, "The engine is away.", "r starts it again."))
+            self.haulier.complain(
+                HaulierError(
+                    Code.UNAVAILABLE, "The engine is away.", f"{key_of('restart_engine')} starts it again."
+                )
+            )
             return
         try:
             saved = await client.call(command)

@@ -14,6 +14,7 @@ from core.model import ItemView, JobView, Status
 from core.units import format_count
 from tui import clock
 from tui.actions import bindings
+from tui.keys import key_of
 from tui.paged_items import PAGE, PagedItems
 from tui.screens.job_actions import JobActions
 from tui.soon import instead, soon
@@ -88,7 +89,7 @@ class JobScreen(JobActions):
             known = self._items.matching if self._items.matching >= 0 else self._items.seen
             more = "" if self._items.complete or self._items.matching >= 0 else "≥ "
             notes = [
-                ("f", "key"),
+                (key_of("next_status"), "key"),
                 (" status ", "quiet"),
                 (status, ""),
                 (f"   {more}{format_count(known)} files ", "quiet"),

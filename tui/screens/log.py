@@ -11,6 +11,7 @@ from core.messages import ReadLog
 from core.model import Level, Notice
 from core.units import format_count
 from tui.actions import bindings
+from tui.keys import key_of
 from tui.screens.frame import HaulierScreen
 from tui.soon import soon
 from tui.state import Link, ViewState
@@ -97,7 +98,7 @@ class LogScreen(HaulierScreen):
         ]
         line += [("   of ", "quiet"), (f"job {self._job}" if self._job else "everything", "lead")]
         line += [(f"   {format_count(len(shown))} lines", "quiet")]
-        line.append(("   following" if self._following else "   f follows again", "quiet"))
+        line.append(("   following" if self._following else f"   {key_of('follow')} follows again", "quiet"))
         self.query_one("#shown", Saying).say(tuple(line))
 
     def on_line_table_moved(self) -> None:

@@ -13,6 +13,7 @@ from core.safe_text import safe_text
 from core.units import format_bytes, format_count
 from tui import plan_words
 from tui.actions import bindings
+from tui.keys import key_of
 from tui.screens.confirm import WORD, YesDialog
 from tui.screens.frame import HaulierScreen
 from tui.screens.plan_items import PlanItemsScreen
@@ -164,7 +165,7 @@ class PlanScreen(HaulierScreen):
                 (f" {safe_text(self._refusal.message)} ", "bad"),
                 (safe_text(self._refusal.hint), "quiet"),
             ]
-            return (*words, ("  r", "key"), (" plans again", ""))
+            return (*words, (f"  {key_of('plan_again')}", "key"), (" plans again", ""))
         match job.state:
             case JobState.PLANNED if job.plan is not None and not plan_words.to_do(job.plan):
                 return ((" Nothing to do: ", "good"), ("the target has it all already.", ""))
@@ -175,11 +176,11 @@ class PlanScreen(HaulierScreen):
                     (" This changes ", look),
                     (changed, "lead"),
                     (".  ", ""),
-                    ("s", "key"),
+                    (key_of("start_job"), "key"),
                     (f" asks for {WORD}.", ""),
                 )
             case JobState.PLANNED:
-                return ((" Ready.  ", "good"), ("s", "key"), (" starts it.", ""))
+                return ((" Ready.  ", "good"), (key_of("start_job"), "key"), (" starts it.", ""))
             case JobState.PLANNING:
                 return ()
             case JobState.FAILED | JobState.CANCELLED | JobState.BLOCKED:
@@ -187,7 +188,7 @@ class PlanScreen(HaulierScreen):
                 return (
                     (f" {why} ", "bad"),
                     (safe_text(job.hint), "quiet"),
-                    ("  r", "key"),
+                    (f"  {key_of('plan_again')}", "key"),
                     (" plans again", ""),
                 )
             case _:

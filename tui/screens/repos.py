@@ -15,6 +15,7 @@ from core.units import format_bytes, format_count
 from tui.actions import bindings
 from tui.counting import Counter
 from tui.draft import Taken
+from tui.keys import key_of
 from tui.marks import Marks
 from tui.own_hub import hub_words, token_words
 from tui.repo_words import KIND_WORDS, Looked, access_words, name_of, of_hub
@@ -150,11 +151,11 @@ class RepoPicker(MarkingScreen):
             (("  No repositories kept yet.", "lead"),),
             (),
             (
-                ("  a", "key"),
+                (f"  {key_of('add_repo')}", "key"),
                 ("  add one by its name", ""),
                 ("   gpt2, org/name, or the address of its page", "quiet"),
             ),
-            (("  s", "key"), ("  search on the Hub", "")),
+            ((f"  {key_of('search_hub')}", "key"), ("  search on the Hub", "")),
         ]
         if self._elsewhere:
             lines += [(), ((f"  {self._elsewhere} are kept for other Hubs.", "quiet"),)]

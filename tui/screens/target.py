@@ -22,6 +22,7 @@ from tui.draft import (
     pairs_of,
     place_words,
 )
+from tui.keys import key_of
 from tui.screens.frame import HaulierScreen
 from tui.state import Link, ViewState
 from tui.widgets.filter_bar import FilterBar
@@ -148,14 +149,17 @@ class TargetScreen(HaulierScreen):
             return
         try:
             self._buckets = (await client.call(ListBuckets(connection=self._connection))).buckets
-            self.table.message = ((), (("  No bucket yet. ", ""), ("b", "key"), ("  names a new one", "")))
+            self.table.message = (
+                (),
+                (("  No bucket yet. ", ""), (key_of("type_bucket"), "key"), ("  names a new one", "")),
+            )
             self._loaded = True
         except HaulierError as error:
             self.table.message = (
                 (),
                 (("  The buckets cannot be listed.", "warn"),),
                 *wrapped(safe_text(error.message), self.size.width, "quiet"),
-                (("  b", "key"), ("  type a bucket's name", "")),
+                ((f"  {key_of('type_bucket')}", "key"), ("  type a bucket's name", "")),
             )
         self._show()
 

@@ -16,6 +16,7 @@ from core.places import check_url
 from core.safe_text import safe_text
 from core.units import format_count
 from tui.actions import bindings
+from tui.keys import key_of
 from tui.names import short_name
 from tui.screens.frame import HaulierScreen
 from tui.soon import instead
@@ -212,7 +213,11 @@ class UrlsScreen(HaulierScreen):
             return []
         return [
             (),
-            (("  Type the file's path, or ", "quiet"), ("^o", "key"), (" looks for it.", "quiet")),
+            (
+                ("  Type the file's path, or ", "quiet"),
+                (key_of("browse_file"), "key"),
+                (" looks for it.", "quiet"),
+            ),
             (("  Nothing is asked of a server before the plan is made.", "quiet"),),
         ]
 

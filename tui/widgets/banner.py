@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from core.safe_text import safe_text
 from tui import clock
+from tui.keys import key_of
 from tui.state import Link, ViewState
 from tui.widgets.spans import LineWidget, Span
 
@@ -32,7 +33,7 @@ def _away(view: ViewState, now: float) -> list[Note]:
         (" Jobs are safe in the journal. ", ""),
         ("⏎", "key"),
         (" or ", ""),
-        ("r", "key"),
+        (key_of("restart_engine"), "key"),
         (" starts it again.", ""),
     )
     return [first, ((f"   {again} · {safe_text(view.reason)}", "quiet"),)]

@@ -18,6 +18,7 @@ from core.model import (
     TokenFileCredentials,
 )
 from core.safe_text import safe_text
+from tui.keys import key_of
 from tui.widgets.spans import Line, Span
 from tui.widgets.table import Column, LineTable
 
@@ -116,7 +117,11 @@ def first_run(profiles: Sequence[str]) -> list[Line]:
     else:
         lines += [(("  No AWS profile was found here either.", "quiet"),), ()]
     lines += [
-        (("  a", "key"), ("  add one", ""), ("  AWS, MinIO, Ceph, or any other S3 service", "quiet")),
+        (
+            (f"  {key_of('add_connection')}", "key"),
+            ("  add one", ""),
+            ("  AWS, MinIO, Ceph, or any other S3 service", "quiet"),
+        ),
         (),
         (("  Only looking? ", "quiet"), ("haulier demo", ""), (" opens the program on sample data.", "quiet")),
     ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from core.messages import ConnectionList
 from core.safe_text import safe_text
+from tui.keys import key_of
 from tui.state import Link, ViewState
 from tui.widgets.spans import LineWidget, Span
 
@@ -19,8 +20,8 @@ def steps(view: ViewState, known: ConnectionList | None) -> Steps:
         names = ", ".join(safe_text(connection.name, 24) for connection in view.connections[:6])
         lines.append([(f"Connections: {names}", "quiet")])
         lines.append([])
-        lines.append([("n", "key"), ("  start a copy or a sync", "")])
-        lines.append([("C", "key"), ("  look at the connections", "")])
+        lines.append([(key_of("new_job"), "key"), ("  start a copy or a sync", "")])
+        lines.append([(key_of("show_connections"), "key"), ("  look at the connections", "")])
     else:
         profiles = known.profiles if known is not None else ()
         lines.append([("No connections yet.", "")])
@@ -31,8 +32,8 @@ def steps(view: ViewState, known: ConnectionList | None) -> Steps:
         lines.append([])
         if profiles:
             lines.append([("⏎", "key"), ("  use them (only references are kept, no secret is copied)", "")])
-        lines.append([("a", "key"), ("  add a connection", "")])
-    lines.append([("?", "key"), ("  all keys", "")])
+        lines.append([(key_of("add_connection"), "key"), ("  add a connection", "")])
+    lines.append([(key_of("show_help"), "key"), ("  all keys", "")])
     if not view.connections:
         lines.append([])
         lines.append([("To try it without any account, leave and run ", "quiet"), ("haulier demo", "")])

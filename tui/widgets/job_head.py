@@ -8,6 +8,7 @@ from core.model import Counts, JobKind, JobState, JobView, Priority
 from core.units import format_bytes, format_count, format_duration, format_rate, short_count
 from tui import clock
 from tui.job_words import bytes_of, eta_of, state_words, title_of
+from tui.keys import key_of
 from tui.state import ViewState
 from tui.widgets.curve import bar, curve
 from tui.widgets.spans import LineWidget, Span, ends, width_of
@@ -156,14 +157,14 @@ def settings_line(view: ViewState, job: JobView) -> list[Span]:
     return [
         ("workers ", "quiet"),
         (str(workers) if workers else "by measuring", ""),
-        (" + −", "key"),
+        (f" {key_of('more_workers')} {key_of('fewer_workers')}", "key"),
         ("   per file ", "quiet"),
         (str(connections) if connections else "by measuring", ""),
-        (" < >", "key"),
+        (f" {key_of('fewer_connections')} {key_of('more_connections')}", "key"),
         ("   limit ", "quiet"),
         (f"{format_bytes(limit)}/s" if limit else "none", ""),
         *([(" by the clock", "quiet")] if options.timetable else []),
-        (" c", "key"),
+        (f" {key_of('tune_bandwidth')}", "key"),
         *_priority_words(options.priority),
     ]
 
@@ -171,4 +172,4 @@ def settings_line(view: ViewState, job: JobView) -> list[Span]:
 def _priority_words(priority: Priority) -> list[Span]:
     if priority is Priority.NORMAL:
         return []
-    return [("   goes ", "quiet"), (str(priority), ""), (" P", "key")]
+    return [("   goes ", "quiet"), (str(priority), ""), (f" {key_of('next_priority')}", "key")]

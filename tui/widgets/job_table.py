@@ -18,6 +18,7 @@ from tui.job_words import (
     title_of,
     when_of,
 )
+from tui.keys import key_of
 from tui.state import Link, ViewState
 from tui.widgets.spans import Line, Span
 from tui.widgets.table import Column, LineTable
@@ -49,13 +50,13 @@ def row_of(view: ViewState, job_id: int, now: float, *, roomy: bool) -> JobRow:
     elif job.state is JobState.RUNNING or job.state is JobState.PLANNING:
         last = eta_of(view.live(job), counts, roomy=roomy)
     elif job.state is JobState.PARTIAL:
-        last = "R retry"
+        last = f"{key_of('retry_failed')} retry"
     elif job.spec.batches is not None and not job.state.is_final:
         last = "⏎ disks"
     elif job.state is JobState.PLANNED:
         last = "⏎ look"
     elif job.state in (JobState.PAUSED, JobState.BLOCKED):
-        last = "p resume"
+        last = f"{key_of('toggle_pause')} resume"
     else:
         last = when_of(job.finished, now, roomy=roomy) if job.finished else "–"
     return JobRow(

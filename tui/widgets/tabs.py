@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from core.units import format_count
+from tui.keys import key_of
 from tui.widgets.spans import LineWidget, Span, ends
 
 
@@ -30,7 +31,7 @@ class TabLine(LineWidget):
             if name == self._open:
                 line += [("┤ ", "rule"), (title, "lead")]
             else:
-                line += [("─ ", "rule"), (f"{key} ", "key"), (title, "quiet")]
+                line += [("─ ", "rule"), (f"{key_of(f'show_{name}') or key} ", "key"), (title, "quiet")]
             if number:
                 line.append((f" {format_count(number)}", "bad"))
             line.append((" ├" if name == self._open else " ─", "rule"))
