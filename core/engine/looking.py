@@ -60,8 +60,10 @@ class Looking:
                 next_cursor = entries[-1].key.removeprefix(prefix) if len(entries) >= limit else ""
         except TransferError as error:
             raise as_refusal(error) from error
-        relative = tuple(msgspec.structs.replace(e, key=e.key.removeprefix(prefix)) for e in entries)
-        return EntryPage(entries=tuple(e for e in relative if e.key), cursor=next_cursor)
+        if prefix:
+            named = (msgspec.structs.replace(e, key=e.key.removeprefix(prefix)) for e in entries)
+            entries = [entry for entry in named if entry.key]
+        return EntryPage(entries=tuple(entries), cursor=next_cursor)
 
     def measure(self, command: Measure) -> Measured:
         count = size = 0

@@ -6,10 +6,11 @@ import asyncio
 from argparse import Namespace
 from collections.abc import Iterable
 from datetime import datetime
+from functools import lru_cache
 
 import msgspec
 
-from core.messages import ListBuckets, ListEntries
+from core.messages import EntryPage, ListBuckets, ListEntries
 from core.model import UNSIZED, Adhoc, Entry, Place, shown_url
 from core.safe_text import safe_text
 from core.units import format_size
@@ -18,7 +19,8 @@ from tui.cli.output import Output, iso
 from tui.cli.session import Session, open_session
 from tui.cli.sources import described
 
-PAGE = 1000
+PAGE = 1000  # entries that come first …
+PAGES = 5000  # … and those that come at once after them
 
 
 def ls(chosen: Namespace, output: Output) -> int:
@@ -54,15 +56,21 @@ async def _list_root(session: Session, output: Output, place: Place, adhoc: Adho
 async def _list_place(
     session: Session, output: Output, place: Place, adhoc: Adhoc, *, recursive: bool, under: str
 ) -> None:
-    cursor = ""
-    while True:
-        page = await session.call(
-            ListEntries(place=place, recursive=recursive, cursor=cursor, limit=PAGE, adhoc=adhoc)
-        )
-        _print(output, page.entries, under)
-        cursor = page.cursor
-        if not cursor:
-            return
+    def ask(cursor: str) -> asyncio.Task[EntryPage]:
+        limit = PAGES if cursor else PAGE
+        command = ListEntries(place=place, recursive=recursive, cursor=cursor, limit=limit, adhoc=adhoc)
+        return asyncio.create_task(session.call(command))
+
+    asked: asyncio.Task[EntryPage] | None = ask("")
+    try:
+        while asked is not None:
+            page = await asked
+            asked = ask(page.cursor) if page.cursor else None
+            await asyncio.sleep(0)  # the engine looks for the next page while this one is written
+            _print(output, page.entries, under)
+    finally:
+        if asked is not None:
+            asked.cancel()
 
 
 def _print(output: Output, entries: Iterable[Entry], under: str) -> None:
@@ -72,9 +80,14 @@ def _print(output: Output, entries: Iterable[Entry], under: str) -> None:
             output.record("entry", **_fields(entry, key))
             continue
         size = "" if entry.is_folder else format_size(entry.size)
-        when = datetime.fromtimestamp(entry.modified).strftime("%Y-%m-%d %H:%M") if entry.modified else ""
+        when = _when(int(entry.modified)) if entry.modified else ""
         where = f"  {safe_text(shown_url(entry.url))}" if entry.url else ""
         output.line(f"{size:>10}  {when:<16}  {safe_text(key)}{where}")
+
+
+@lru_cache(maxsize=1024)
+def _when(second: int) -> str:
+    return datetime.fromtimestamp(second).strftime("%Y-%m-%d %H:%M")
 
 
 def _fields(entry: Entry, key: str) -> dict[str, object]:

@@ -85,7 +85,7 @@ def not_older(target: float, source: float, step: float = 0.0) -> bool:
     Some servers keep a file's time as LastModified, cut to whole seconds or milliseconds: the same file must
     not look older there for its fraction of a second. `step`: in what steps the target keeps time, if coarser.
     """
-    return target > source - max(_cut(target), step)
+    return target >= source or target > source - max(_cut(target), step)
 
 
 def same_time(one: float, other: float, step: float = 0.0) -> bool:
