@@ -76,6 +76,23 @@ def test_config_tells_origins(haulier: Program, tmp_path: Path) -> None:
     assert "line 1, column 9" in damaged.err
 
 
+def test_config_lists_keys(haulier: Program) -> None:
+    """Every action with the keys in force; a fault in keys.toml is told with its line, and code 2."""
+    file = Path(os.environ["XDG_CONFIG_HOME"]) / "haulier/keys.toml"
+    file.parent.mkdir(parents=True)
+    file.write_text('show_log = ["w", "f4"]\n')
+    found = {row["action"]: row for row in haulier.ok("config", "--keys", "--json").records}
+    assert found["show_log"]["keys"] == ["w", "f4"]
+    assert found["show_log"]["changed"]
+    assert found["leave"]["keys"] == ["q", "ctrl+q", "ctrl+c"]
+    assert not found["leave"]["changed"]
+    file.write_text('\nshow_log = "ctrl+c"\n')
+    refused = haulier("config", "--keys")
+    assert refused.code == 2
+    assert f"{file}, line 2: show_log: 'ctrl+c' cannot be given away" in refused.err
+    assert "show_log              l" in refused.out
+
+
 def test_engine_life(haulier: Program) -> None:
     """status, start, status, logs, stop; starting twice and stopping twice is no error."""
     assert haulier("engine", "status").code == 3
