@@ -11,8 +11,8 @@ import errno
 import os
 import stat as stat_modes
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
-from typing import NamedTuple
 
 from core.errors import NotFound
 from core.model import Entry, Links
@@ -24,13 +24,33 @@ from core.stores.local.rules import PROBE
 PAGE = 1000
 
 
-class _Child(NamedTuple):
-    key: str  # of a folder with a slash at the end: so it sorts as what is in it
-    file: os.DirEntry[str] | None  # None for a folder
+_OPEN = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 
 
 class NotOffered(Exception):
     """Why something that is there is not listed, in words."""
+
+
+class _Folder:
+    """A folder below the root. Its files are looked at from a descriptor of it: the kernel then walks one name
+    for each of them, not a whole path."""
+
+    def __init__(self, root: Path, key: str) -> None:
+        self.path = str(root / key) if key else str(root)
+        self.base = f"{key}/" if key else ""
+        self._fd = -1
+
+    def stat(self, name: str, *, follow_symlinks: bool) -> os.stat_result:
+        """Raises OSError."""
+        if self._fd < 0:
+            self._fd = os.open(self.path, _OPEN)
+        return os.stat(name, dir_fd=self._fd, follow_symlinks=follow_symlinks)
+
+    def close(self) -> None:
+        """Until the next look."""
+        if self._fd >= 0:
+            os.close(self._fd)
+            self._fd = -1
 
 
 class Lister:
@@ -67,18 +87,20 @@ class Lister:
 
     def level(self, prefix: str, *, cursor: str, limit: int) -> tuple[list[Entry], str]:
         """See Source."""
-        folder = prefix.rpartition("/")[0]
+        folder = _Folder(self._root, prefix.rpartition("/")[0])
         entries: list[Entry] = []
-        for key, file in self._children(folder, prefix):
-            if key <= cursor:
-                continue
-            if len(entries) == limit:
-                return entries, entries[-1].key
-            if file is None:
-                entries.append(Entry(key=key, is_folder=True))
-            else:
+        with closing(folder):
+            for name in self._names(folder, prefix):
+                key = folder.base + name
+                if key <= cursor:
+                    continue
+                if len(entries) == limit:
+                    return entries, entries[-1].key
+                if name.endswith("/"):
+                    entries.append(Entry(key=key, is_folder=True))
+                    continue
                 try:
-                    status = file.stat(follow_symlinks=self._links != "skip")
+                    status = folder.stat(name, follow_symlinks=self._links != "skip")
                 except OSError:
                     continue  # vanished while looking
                 entries.append(Entry(key=key, size=status.st_size, modified=status.st_mtime))
@@ -86,75 +108,85 @@ class Lister:
 
     def _walk(self, prefix: str, cancelled: CancelFlag) -> Iterator[Entry]:
         """Files under `prefix` in byte order of their paths: a folder sorts as its name and a slash."""
-        start = prefix.rpartition("/")[0]
-        stack: list[Iterator[_Child]] = [self._children(start, prefix)]
-        while stack:
-            if cancelled.is_set():
-                raise Cancelled
-            nearest = next(stack[-1], None)
-            if nearest is None:
-                stack.pop()
-                continue
-            key, file = nearest
-            if file is None:
-                stack.append(self._children(key[:-1], prefix))
-                continue
-            try:
-                status = file.stat(follow_symlinks=self._links != "skip")
-            except FileNotFoundError:
-                continue  # vanished between listing and looking: as if never there
-            except OSError as error:
-                self._unlistable.append((key, str(map_read_error(error, "cannot be read"))))
-                continue
-            yield Entry(key=key, size=status.st_size, modified=status.st_mtime)
+        follows = self._links != "skip"
+        stack: list[tuple[_Folder, Iterator[str]]] = []
 
-    def _children(self, folder: str, prefix: str) -> Iterator[_Child]:
-        where = self._root / folder if folder else self._root
-        base = f"{folder}/" if folder else ""
-        found: list[_Child] = []
+        def enter(key: str) -> None:
+            folder = _Folder(self._root, key)
+            stack.append((folder, iter(self._names(folder, prefix))))
+
         try:
-            with os.scandir(where) as entries:
-                for entry in entries:
-                    key = base + entry.name
+            enter(prefix.rpartition("/")[0])
+            while stack:
+                folder, names = stack[-1]
+                for name in names:
+                    if cancelled.is_set():
+                        raise Cancelled
+                    if name.endswith("/"):
+                        folder.close()  # only one is open, however deep
+                        enter(folder.base + name[:-1])
+                        break
                     try:
-                        key.encode()
-                    except UnicodeEncodeError:
+                        status = folder.stat(name, follow_symlinks=follows)
+                    except FileNotFoundError:
+                        continue  # vanished between listing and looking: as if never there
+                    except OSError as error:
+                        words = str(map_read_error(error, "cannot be read"))
+                        self._unlistable.append((folder.base + name, words))
+                        continue
+                    yield Entry(key=folder.base + name, size=status.st_size, modified=status.st_mtime)
+                else:
+                    stack.pop()[0].close()
+        finally:
+            if stack:
+                stack[-1][0].close()
+
+    def _names(self, folder: _Folder, prefix: str) -> list[str]:
+        """What a folder offers, in order. Folders have a slash at the end: so they sort as what is in them.
+        Names alone, because a folder may hold millions."""
+        base = folder.base
+        found: list[str] = []
+        try:
+            with os.scandir(folder.path) as entries:
+                for entry in entries:
+                    name = entry.name
+                    key = base + name
+                    if not _is_text(key):
                         self._unlistable.append((ascii(key), "name is not UTF-8"))
                         continue
-                    if key == STAGING or entry.name.startswith(PROBE) or is_record(key):
+                    if key == STAGING or name.startswith(PROBE) or is_record(key):
                         continue
                     try:
-                        is_folder = self._is_folder(entry)
+                        # Most are regular files, which the folder itself tells.
+                        is_folder = not entry.is_file(follow_symlinks=False) and self._is_folder(entry)
                     except NotOffered as why:
                         if key.startswith(prefix):
                             self._unlistable.append((key, str(why)))
                         continue
                     if is_folder:
-                        key += "/"
-                        if key.startswith(prefix) or prefix.startswith(key):
-                            found.append(_Child(key, None))
+                        if f"{key}/".startswith(prefix) or prefix.startswith(f"{key}/"):
+                            found.append(f"{name}/")
                     elif key.startswith(prefix):
-                        found.append(_Child(key, entry))
+                        found.append(name)
         except FileNotFoundError as error:
-            if not folder:
-                raise NotFound(f"{where}: no such folder") from error
-            return iter(())
+            if not base:
+                raise NotFound(f"{folder.path}: no such folder") from error
+            return []
         except OSError as error:
-            if not folder:
-                raise map_os_error(error, str(where)) from error
+            if not base:
+                raise map_os_error(error, folder.path) from error
             self._incomplete = True
             self._unlistable.append((base, "folder cannot be read"))
-            return iter(())
-        found.sort(key=lambda child: child.key)
-        return iter(found)
+            return []
+        found.sort()
+        return found
 
     def _is_folder(self, entry: os.DirEntry[str]) -> bool:
-        """Whether to descend; False for a file to offer. Raises NotOffered."""
+        """Of what is no regular file: whether to descend; False for a link to a file to offer. Raises
+        NotOffered."""
         if not entry.is_symlink():
             if entry.is_dir(follow_symlinks=False):
                 return True
-            if entry.is_file(follow_symlinks=False):
-                return False
             raise NotOffered(_kind_words(entry))
         if self._links == "skip":
             raise NotOffered("symbolic link, not copied")
@@ -182,6 +214,16 @@ class Lister:
         while len(path) > len(str(self._root)):
             path = os.path.dirname(path)
             yield path
+
+
+def _is_text(name: str) -> bool:
+    if name.isascii():
+        return True
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def is_below(path: str, folder: str) -> bool:
