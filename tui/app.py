@@ -205,7 +205,10 @@ class HaulierApp(PacedApp):
     def show_theme(self, wanted: str = "") -> None:
         """Show the theme of this name, as the setting writes it, or that of the settings."""
         self.theme = themes.theme_for(
-            self.console.color_system, os.environ.get("COLORFGBG", ""), wanted or self.preferences.theme
+            self.console.color_system,
+            os.environ.get("COLORFGBG", ""),
+            wanted or self.preferences.theme,
+            no_color="NO_COLOR" in os.environ,
         )
 
     # -- actions of every screen

@@ -164,9 +164,12 @@ THEMES = (DARK, LIGHT, SIXTEEN, SIXTEEN_LIGHT)
 IN_TURN = ("dark", "light", "ansi")  # as the setting `theme` calls them
 
 
-def theme_for(color_system: str | None, colorfgbg: str, wanted: str = "auto") -> str:
+def theme_for(color_system: str | None, colorfgbg: str, wanted: str = "auto", *, no_color: bool = False) -> str:
     """The name of the theme to show, by the setting `theme`, or by what is known of the terminal. `colorfgbg`
-    is the variable that some terminals set: "15;0", "0;default;15"."""
+    is the variable that some terminals set: "15;0", "0;default;15". With NO_COLOR Textual makes greys of a
+    theme's colours, and black on black of the terminal's own: then those are not taken."""
+    if no_color and (wanted == "ansi" or color_system == "standard"):
+        wanted, color_system = ("auto" if wanted == "ansi" else wanted), "256"
     on_light = colorfgbg.rpartition(";")[2] in {"7", "15"}
     if wanted == "ansi" or (wanted == "auto" and color_system == "standard"):
         return SIXTEEN_LIGHT.name if on_light else SIXTEEN.name

@@ -104,6 +104,13 @@ def test_which_theme(system: str | None, colorfgbg: str, wanted: str, name: str)
     assert theme_for(system, colorfgbg, wanted) == name
 
 
+@pytest.mark.parametrize("system", ["truecolor", "256", "standard", None])
+@pytest.mark.parametrize("wanted", ["auto", *IN_TURN])
+def test_no_color_never_gets_the_terminals_own(system: str | None, wanted: str) -> None:
+    """NO_COLOR makes greys; of the terminal's own colours it would make black on black."""
+    assert theme_for(system, "", wanted, no_color=True) in (DARK.name, LIGHT.name)
+
+
 def test_the_turn() -> None:
     """Every theme comes in its turn, from whichever is shown."""
     shown, seen = DARK.name, []

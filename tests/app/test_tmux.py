@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+import re
 import shutil
 import signal
 import subprocess
@@ -41,7 +42,9 @@ class Terminal:
         """Start the program in a new window; afterwards the window stays, with what was said last."""
         settings = [part for name, value in self._window.items() for part in ("-e", f"{name}={value}")]
         self._opened += 1
-        command = " ".join([sys.executable, "-m", "tui", *arguments])
+        # tmux has a TERM of its own for its windows, whatever -e says.
+        term = ["env", f"TERM={self._window['TERM']}"] if "TERM" in self._window else []
+        command = " ".join([*term, sys.executable, "-m", "tui", *arguments])
         self._tmux(
             "new-session", "-d", "-x", "80", "-y", "24", *settings, f"{command}; echo LEFT; exec sleep 600"
         )
@@ -196,6 +199,24 @@ def test_without_a_terminal_the_commands_are_named(home: Path) -> None:
     )
     assert done.returncode == 2
     assert "haulier --help" in done.stderr
+
+
+@pytest.mark.parametrize("theme", ["auto", "light", "ansi"])
+@pytest.mark.parametrize("term", ["xterm", "xterm-256color"])
+def test_no_color_leaves_greys_that_can_be_read(home: Path, term: str, theme: str) -> None:
+    """Whatever the theme, NO_COLOR leaves no hue, and no text in the colour of its ground."""
+    for terminal in in_a_terminal(home, TERM=term, NO_COLOR="1", HAULIER_THEME=theme):
+        terminal.open()
+        terminal.until(lambda text: "No jobs yet." in text)
+        codes = set(re.findall(r"\x1b\[([0-9;]+)m", terminal.text("-e")))
+        texts = {code.removeprefix("38;5;") for code in codes if re.fullmatch(r"38;5;\d+|3[0-7]|9[0-7]", code)}
+        grounds = {code.removeprefix("48;5;") for code in codes if code.startswith("48;5;")}
+        grounds |= {str(int(code) - 10) for code in codes if re.fullmatch(r"4[0-7]|10[0-7]", code)}
+        greys = {str(number) for number in (*range(232, 256), 16, 59, 102, 145, 188, 231)}
+        if term == "xterm-256color":
+            assert texts | grounds <= greys
+            assert len(texts) > 1
+        assert not texts & grounds
 
 
 @pytest.mark.parametrize(
