@@ -71,12 +71,14 @@ class TargetNames:
         """The path for a key. `listed`: the target's listing has a file of exactly this name."""
         folder = key.endswith("/") and not size
         if not self._escapes:
-            problem = self.rules.problem(key)
+            there = listed and not folder and self._book is None  # most keys of most plans
+            possible = there and 4 * len(key) <= self.rules.path_max  # what is listed is a name there
+            problem = "" if possible else self.rules.problem(key)
             if problem:
                 return Placed(key, f"not possible as a file name: {problem}")
             if key.endswith("/") and size:
                 return Placed(key, "a folder's name with content in it")
-            if listed and not folder and self._book is None:  # most keys of most plans
+            if there:
                 return Placed(key, TWO_AT_ONCE) if self._above.of(key) else self._kept(key)
         marked: set[int] = set()
         while True:
