@@ -29,8 +29,8 @@ http {{
 
 @contextlib.contextmanager
 def nginx(root: Path, folder: Path, more: str = "") -> Iterator[str]:
-    """Serves the files of `root`; the URL without a slash at its end. `folder` is for its own files, `more` goes
-    into its server block. Skips the test where nginx is missing."""
+    """Serves the files of `root`; the URL without a slash at its end. `folder` is for its own files, `more`
+    goes into its server block. Skips the test where nginx is missing."""
     if PROGRAM is None:
         pytest.skip("needs nginx")
     folder.mkdir(parents=True, exist_ok=True)
