@@ -28,8 +28,21 @@ SLICE = 0.05  # seconds between two reads of a slow line
 PATIENCE = 40.0
 
 
+class _Screen(pyte.Screen):
+    """What the terminal shows; it says where its cursor is when it is asked."""
+
+    def __init__(self, size: tuple[int, int], answer: Callable[[bytes], object] | None) -> None:
+        super().__init__(*size)
+        self._answer = answer
+
+    def write_process_input(self, data: str) -> None:
+        if self._answer is not None:
+            self._answer(data.encode())
+
+
 class PtyTerminal:
-    """One program in a terminal of `width`×`height` cells. `rate` is bytes a second, 0 for no limit."""
+    """One program in a terminal of `width`×`height` cells. `rate` is bytes a second, 0 for no limit;
+    `answers` is whether it says where its cursor is when it is asked, as nearly all do."""
 
     def __init__(
         self,
@@ -39,13 +52,14 @@ class PtyTerminal:
         *,
         size: tuple[int, int] = (80, 24),
         rate: int = 0,
+        answers: bool = True,
     ) -> None:
         self.rate = rate
         self.taken = 0  # bytes read from the program
-        self._screen = pyte.Screen(*size)
-        self._stream = pyte.ByteStream(self._screen)
         self._changed = threading.Condition()
         self._master, slave = pty.openpty()
+        self._screen = _Screen(size, self.press if answers else None)
+        self._stream = pyte.ByteStream(self._screen)
         self._set_size(size)
         self.started = time.monotonic()
         self.process = subprocess.Popen(
