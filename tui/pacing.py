@@ -6,8 +6,8 @@ only when all of the past has been drawn: over 9 600 baud a minute later. So:
 
 1. Behind each frame the terminal is asked for its cursor's position (CSI 6 n; ECMA-48 DSR). The answer
    (CSI row ; column R) comes when all before it has been drawn, whatever buffers lie between.
-2. While the oldest unanswered frame is older than `LATE`, nothing is painted. What changes is marked, and
-   painted in one when the line is free: frames are dropped, not queued.
+2. While the oldest unanswered frame is older than `LATE`, or more than `MUCH` is unanswered, nothing is
+   painted. What changes is marked, and painted in one when the line is free: frames are dropped, not queued.
 3. A terminal that never answers is not asked any more; then only Textual's own queue says that it is slow.
 """
 
@@ -30,6 +30,7 @@ from textual.screen import Screen
 from tui import clock
 
 LATE = 0.3  # seconds; a quick line's answers come sooner, also from the other side of the world
+MUCH = 4096  # bytes
 GIVE_UP = 20.0  # seconds after which an answer is taken for lost
 QUEUED = 4  # frames that wait in Textual's queue before the line counts as slow without being asked
 LOOK_EVERY = 0.1  # seconds between looks while nothing is painted
@@ -43,15 +44,15 @@ class Pace:
     by one thread and answered in another."""
 
     def __init__(self) -> None:
-        self._out: deque[float] = deque()  # when each unanswered frame was sent
+        self._out: deque[tuple[float, int]] = deque()  # when each unanswered frame was sent, and its size
         self._answers = 0
         self.asks = True
         self.clear = threading.Event()  # nothing is unanswered
         self.clear.set()
 
-    def sent(self, now: float) -> None:
+    def sent(self, now: float, size: int) -> None:
         self.clear.clear()
-        self._out.append(now)
+        self._out.append((now, size))
 
     def answered(self) -> None:
         """Answers come in the order of the frames."""
@@ -63,12 +64,12 @@ class Pace:
 
     def is_late(self, now: float) -> bool:
         """Whether painting has to wait. Answers that never came are forgotten after GIVE_UP."""
-        try:
-            oldest = self._out[0]
-        except IndexError:
+        out = tuple(self._out)
+        if not out:
             return False
-        if now - oldest <= GIVE_UP:
-            return now - oldest > LATE
+        waited = now - out[0][0]
+        if waited <= GIVE_UP:
+            return waited > LATE or sum(size for _, size in out) > MUCH
         self._out.clear()
         self.clear.set()
         self.asks = self._answers > 0
@@ -122,9 +123,10 @@ class PacedDriver(LinuxDriver):
             super().write(data)
             return
         if self._pace.asks:
-            self._pace.sent(clock.monotonic())
+            self._pace.sent(clock.monotonic(), len(data))
             data += ASK
         super().write(data)
+        self._hold_if_slow()
         if self._look is None:
             self._look = loop.call_later(LATE, self._look_again)
 
@@ -146,13 +148,15 @@ class PacedDriver(LinuxDriver):
     def _look_again(self) -> None:
         """Every now and then while there are frames that the terminal may not have drawn."""
         self._look = None
-        if not self._is_slow():
-            self._go_on()
-        elif not self._holding:
-            self._holding = True
-            self._paints.hold_paints()
+        self._hold_if_slow()
+        self._go_on()
         if self._loop is not None and (self._holding or not self._pace.clear.is_set()):
             self._look = self._loop.call_later(LOOK_EVERY, self._look_again)
+
+    def _hold_if_slow(self) -> None:
+        if not self._holding and self._is_slow():
+            self._holding = True
+            self._paints.hold_paints()
 
     def _go_on(self) -> None:
         if self._holding and (self._loop is None or not self._is_slow()):
