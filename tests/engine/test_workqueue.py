@@ -4,13 +4,16 @@ import random
 import threading
 import time
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import msgspec
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core.engine.journal.rows import Fetched, ItemRow
+from core.engine.moving import workqueue
 from core.engine.moving.large import LargeItem, spans_of
 from core.engine.moving.workqueue import CORES, ItemTask, PartTask, WorkQueue
 from core.model import Action, Entry
@@ -289,6 +292,27 @@ def test_closed_routes_wait_and_others_go_on() -> None:
     made.close_routes(frozenset())
     taken = [made.take(0) for _ in range(4)]
     assert [task.item.id for task in taken if task is not None] == [1, 1, 2, 3]
+
+
+def test_workers_do_not_run_ahead_of_the_record(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However quickly items end, only so many are unrecorded at once (each holds a lock and a partial file):
+    the next one begins when some of them are recorded."""
+    monkeypatch.setattr(workqueue, "MOST_UNRECORDED", 2)
+    made = queue()
+    made.push([ItemTask(row(number)) for number in (1, 2, 3)])
+    for _ in range(2):
+        task = made.take(0)
+        assert task is not None
+        made.file_ended()
+        made.task_ended(task)
+    with ThreadPoolExecutor(1) as worker:
+        third = worker.submit(made.take, 0)
+        with pytest.raises(TimeoutError):
+            third.result(timeout=0.05)
+        made.files_recorded(1)
+        task = third.result(timeout=10)
+    assert task is not None
+    assert task.item.id == 3
 
 
 def test_what_waits_is_told() -> None:

@@ -24,6 +24,9 @@ from core.engine.watching.timing import LISTING, RETRY, THROTTLED, UNUSED, Stopw
 LOW_WATER = 512  # ready items under which more are asked for
 BRISK = 1000.0  # tasks a second that are no slowness
 CORES = os.cpu_count() or 1
+# Items that have ended and are not recorded: each has a lock, a partial file and an outcome in memory. As many
+# as two groups of the committer, so that workers fill the next one while it records this one.
+MOST_UNRECORDED = 2000
 MOST_BARRED = 5000  # items of closed routes that are held; then no more are asked for
 
 
@@ -282,13 +285,21 @@ class WorkQueue:
             self._barred.append(self._ready.popleft())
             if len(self._ready) == LOW_WATER - 1:
                 self._low.notify_all()
-        if self._ready and self._files_active < self._files and not self._too_many_large():
+        if self._ready and self._may_begin():
             task_ = self._ready.popleft()
             self._files_active += 1
             if len(self._ready) == LOW_WATER - 1:
                 self._low.notify_all()
             return task_
         return None
+
+    def _may_begin(self) -> bool:
+        """Whether an item may be begun now."""
+        return (
+            self._files_active < self._files
+            and self._unrecorded < MOST_UNRECORDED
+            and not self._too_many_large()
+        )
 
     def _is_barred(self, task: Task) -> bool:
         return task.item.route in self._closed_routes
@@ -343,8 +354,9 @@ class WorkQueue:
     def files_recorded(self, count: int) -> None:
         """This many items that had ended are recorded for good."""
         with self._changed:
+            were_many = self._unrecorded >= MOST_UNRECORDED
             self._unrecorded -= count
-            if self._is_done():
+            if self._is_done() or were_many:
                 self._changed.notify_all()
 
     def reopen_file(self) -> None:
