@@ -109,16 +109,16 @@ class PacedDriver(LinuxDriver):
         super().__init__(app, **options)
         self._paints = cast(PacedApp, app)
         self._pace = Pace()
-        self._loop: asyncio.AbstractEventLoop | None = None  # while the screen is ours
+        self._painted_by: asyncio.AbstractEventLoop | None = None  # while the screen is ours
         self._look: asyncio.TimerHandle | None = None
         self._holding = False
 
     def start_application_mode(self) -> None:
-        self._loop = asyncio.get_running_loop()
-        super().start_application_mode()
+        self._painted_by = asyncio.get_running_loop()
+        super().start_application_mode()  # type: ignore[no-untyped-call]
 
     def write(self, data: str) -> None:
-        loop = self._loop
+        loop = self._painted_by
         if loop is None or len(data) < LEAST_FRAME:
             super().write(data)
             return
@@ -136,11 +136,11 @@ class PacedDriver(LinuxDriver):
             super().process_message(message)
             return
         self._pace.answered()
-        if self._holding and (loop := self._loop) is not None:
+        if self._holding and (loop := self._painted_by) is not None:
             loop.call_soon_threadsafe(self._go_on)
 
     def stop_application_mode(self) -> None:
-        self._loop = None
+        self._painted_by = None
         self._go_on()
         self._pace.clear.wait(LEAVING)
         super().stop_application_mode()
@@ -150,8 +150,8 @@ class PacedDriver(LinuxDriver):
         self._look = None
         self._hold_if_slow()
         self._go_on()
-        if self._loop is not None and (self._holding or not self._pace.clear.is_set()):
-            self._look = self._loop.call_later(LOOK_EVERY, self._look_again)
+        if self._painted_by is not None and (self._holding or not self._pace.clear.is_set()):
+            self._look = self._painted_by.call_later(LOOK_EVERY, self._look_again)
 
     def _hold_if_slow(self) -> None:
         if not self._holding and self._is_slow():
@@ -159,7 +159,7 @@ class PacedDriver(LinuxDriver):
             self._paints.hold_paints()
 
     def _go_on(self) -> None:
-        if self._holding and (self._loop is None or not self._is_slow()):
+        if self._holding and (self._painted_by is None or not self._is_slow()):
             self._holding = False
             self._paints.release_paints()
 

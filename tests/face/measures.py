@@ -22,7 +22,7 @@ GOAL_START_MS = 400
 STARTS = 5
 OPENINGS = 6
 PAUSE = (0.03, 0.2)  # seconds between two keys, at random, so that no tick is met in step
-SETTLING = 2.0  # seconds from an opened screen to the first look at its cost
+SETTLING = 6.0  # seconds from an opened screen to the first look at its cost; toasts are gone then
 ECHO = "import os, tty; tty.setraw(0); [os.write(1, os.read(0, 99)) for _ in iter(int, 1)]"
 
 Row = tuple[str, ...]
