@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from pathlib import Path
 
 import msgspec
 
@@ -160,8 +161,8 @@ class Judge:
     def _to_move(self, action: Action, mine: Entry, path: str) -> Decision:
         source = self._source
         if isinstance(source, LocalFolder):
-            there = source.root / self._route.source_key(mine.key, path)
-            if not os.access(there, os.R_OK, effective_ids=True) and there.exists():
+            there = f"{source.root}/{self._route.source_key(mine.key, path)}"
+            if not os.access(there, os.R_OK, effective_ids=True) and Path(there).exists():
                 return Decision(Action.CANNOT, mine, "no permission to read it")
         return Decision(action, mine, path=path)
 
