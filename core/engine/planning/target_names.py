@@ -149,30 +149,31 @@ class _Disk:
         self._below = f"{root}/"  # paths are put behind it as they are: it is done for every key
         self._names: list[str] = []
         self._kinds: list[str] = []
+        self._seen: tuple[str, os.stat_result | None] = ("", None)  # the path that was looked at last
 
     def obstacle(self, names: Written, folder: bool) -> _Obstacle | None:
-        *above, last = names.names
+        above = list(names.names[:-1])
         if above != self._names:
             self._enter(above)
+        path = "/".join(names.names)
         for at, kind in enumerate(self._kinds):
             if kind == _MISSING:
+                self._seen = (path, None)
                 return None  # and nothing below it
             if kind != "d":
                 blocker = "/".join(names.names[: at + 1])
                 return _Obstacle(names.segments[at], _IN_THE_WAY[kind], blocker)
-        path = "/".join([*above, last])
-        kind = self._kind(path)
+        status = self._look(path)
+        kind = _kind_of(status.st_mode) if status is not None else _MISSING
         if kind in (_MISSING, "d" if folder else "f"):
             return None
         return _Obstacle(names.segments[-1], _IN_THE_WAY[kind], path)
 
     def file(self, path: str) -> Entry | None:
-        """The file at this path; None when there is none, or no file."""
-        try:
-            status = os.lstat(self._below + path)
-        except OSError:
-            return None
-        if not stat.S_ISREG(status.st_mode):
+        """The file at this path; None when there is none, or no file. Of the path `obstacle` was just asked
+        about, what was seen then."""
+        status = self._seen[1] if path == self._seen[0] else self._look(path)
+        if status is None or not stat.S_ISREG(status.st_mode):
             return None
         return Entry(key=path, size=status.st_size, modified=status.st_mtime)
 
@@ -191,10 +192,16 @@ class _Disk:
         self._names = above
 
     def _kind(self, path: str) -> str:
+        status = self._look(path)
+        return _kind_of(status.st_mode) if status is not None else _MISSING
+
+    def _look(self, path: str) -> os.stat_result | None:
         try:
-            return _kind_of(os.lstat(self._below + path).st_mode)
+            status = os.lstat(self._below + path)
         except OSError:
-            return _MISSING
+            status = None
+        self._seen = (path, status)
+        return status
 
 
 class _Book:
