@@ -14,7 +14,7 @@ from tests.servers import S3Server
 
 @pytest.fixture(autouse=True)
 def isolated_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """HOME and the XDG folders lead into a fresh folder; no AWS, Hub or proxy setting of this machine counts."""
+    """HOME and the XDG folders lead into a fresh folder; no AWS, Hub or proxy setting from outside counts."""
     home = tmp_path_factory.mktemp("home")
     for name in list(os.environ):
         if name.startswith(("AWS_", "HAULIER_", "HF_")) and name != servers.VERSITYGW_VARIABLE:
