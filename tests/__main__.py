@@ -1,8 +1,8 @@
 """Every check with one command: `python -m tests`. Arguments go to pytest.
 
 The tests come last, so that their closing line ends the output. The exit code is that of the first failure.
-Without arguments the tests run in two halves side by side, because most of their time they wait, for servers,
-engines and screens. The second half is printed when it is done.
+Without arguments the tests run in three parts side by side, because most of their time they wait, for servers,
+engines and screens. Two of them are printed when all are done.
 """
 
 from __future__ import annotations
@@ -10,8 +10,10 @@ from __future__ import annotations
 import subprocess
 import sys
 import tempfile
+from contextlib import ExitStack
 from importlib.util import find_spec
 from pathlib import Path
+from typing import IO
 
 ROOT = Path(__file__).parents[1]
 TOOLS = ("ruff", "mypy", "importlinter", "pytest")
@@ -20,7 +22,7 @@ CHECKS: tuple[tuple[str, ...], ...] = (
     ("ruff", "check", "."),
     ("mypy",),
 )
-WHOLE_JOBS = ("tests/paths", "tests/faults", "tests/crash", "tests/engine")
+PARTS = (("tests/paths", "tests/faults", "tests/crash", "tests/engine"), ("tests/app",))
 PYTEST = (sys.executable, "-m", "pytest")
 
 
@@ -39,7 +41,7 @@ def main() -> int:
     if sys.argv[1:]:
         _run(failed, "pytest", program=[*PYTEST, *sys.argv[1:]])
     else:
-        _run_halves(failed)
+        _run_parts(failed)
     if static:
         print(f"--- failed: {', '.join(failed)}", flush=True)
     return next(iter(failed.values()), 0)
@@ -52,26 +54,31 @@ def _run(failed: dict[str, int], name: str, program: list[str]) -> None:
         failed[name] = code
 
 
-def _run_halves(failed: dict[str, int]) -> None:
-    name = f"pytest {' '.join(WHOLE_JOBS)}"
-    with tempfile.TemporaryFile() as kept:
-        # No cache: two runs would write over each other's.
-        program = [*PYTEST, "-p", "no:cacheprovider", *WHOLE_JOBS]
-        other = subprocess.Popen(program, cwd=ROOT, stdout=kept, stderr=subprocess.STDOUT)
+def _run_parts(failed: dict[str, int]) -> None:
+    with ExitStack() as kept:
+        others: list[tuple[str, subprocess.Popen[bytes], IO[bytes]]] = []
         try:
-            left_out = [f"--ignore={folder}" for folder in WHOLE_JOBS]
+            for part in PARTS:
+                output: IO[bytes] = kept.enter_context(tempfile.TemporaryFile())
+                # No cache: several runs would write over each other's.
+                program = [*PYTEST, "-p", "no:cacheprovider", *part]
+                process = subprocess.Popen(program, cwd=ROOT, stdout=output, stderr=subprocess.STDOUT)
+                others.append((f"pytest {' '.join(part)}", process, output))
+            left_out = [f"--ignore={folder}" for part in PARTS for folder in part]
             _run(failed, "pytest, all others", program=[*PYTEST, *left_out])
-            code = other.wait()
+            codes = [process.wait() for _, process, _ in others]
         except BaseException:
-            other.terminate()
-            other.wait()
+            for _, process, _ in others:
+                process.terminate()
+                process.wait()
             raise
-        print(f"--- {name}", flush=True)
-        kept.seek(0)
-        sys.stdout.buffer.write(kept.read())
-        sys.stdout.flush()
-    if code:
-        failed[name] = code
+        for (name, _, output), code in zip(others, codes, strict=True):
+            print(f"--- {name}", flush=True)
+            output.seek(0)
+            sys.stdout.buffer.write(output.read())
+            sys.stdout.flush()
+            if code:
+                failed[name] = code
 
 
 if __name__ == "__main__":
