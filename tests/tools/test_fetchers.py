@@ -110,15 +110,13 @@ def test_goes_on_after_being_cancelled(fetcher: Fetcher, tmp_path: Path) -> None
         assert fetcher.continues(path)
         there = seen.position
         server.rate = 0
-        server.sent = 0
         seen = Seen()
         fetcher.fetch(order(server, path), seen, threading.Event())
         assert path.read_bytes() == CONTENT
         assert seen.position == len(CONTENT)
+        # What the server put on the way says less: of a first answer that only tells the size, the rest is
+        # thrown away, and how much of it had left is up to the buffers of the sockets.
         assert seen.moved <= len(CONTENT) - there + MIB
-        assert (
-            server.sent <= len(CONTENT) - there + 5 * MIB
-        )  # what aria2c had not noted, and asks to learn sizes
 
 
 def test_goes_on_by_another_url(fetcher: Fetcher, tmp_path: Path) -> None:
