@@ -183,10 +183,13 @@ def test_a_command_that_hangs_is_ended_with_its_children() -> None:
         "child = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(600)']);"
         "print(child.pid, flush=True); time.sleep(600)"
     )
-    trouble, output = quick(sys.executable, "-c", code, seconds=1.0)
-    assert trouble == "it took more than 1 s, and it was ended"
+    trouble, output = quick(sys.executable, "-c", code, seconds=3.0)
+    assert trouble == "it took more than 3 s, and it was ended"
     child = int(output)
-    assert not psutil.pid_exists(child) or psutil.Process(child).status() == psutil.STATUS_ZOMBIE
+    deadline = time.monotonic() + 10
+    while psutil.pid_exists(child) and psutil.Process(child).status() != psutil.STATUS_ZOMBIE:
+        assert time.monotonic() < deadline, "the child outlived the command"
+        time.sleep(0.01)
 
 
 def test_a_flood_of_output_costs_nothing() -> None:
