@@ -1,8 +1,8 @@
 """Every check with one command: `python -m tests`. Arguments go to pytest.
 
 The tests come last, so that their closing line ends the output. The exit code is that of the first failure.
-Without arguments the tests run in four parts side by side, because most of their time they wait, for servers,
-engines and screens. Three of them are printed when all are done.
+Without arguments the tests run in three parts side by side, because most of their time they wait, for servers,
+engines and screens. Two of them are printed when all are done.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ CHECKS: tuple[tuple[str, ...], ...] = (
     ("ruff", "check", "."),
     ("mypy",),
 )
-PARTS = (("tests/paths",), ("tests/faults", "tests/crash", "tests/engine"), ("tests/app",))
+PARTS = (("tests/paths", "tests/faults", "tests/crash", "tests/engine"), ("tests/app",))
 PYTEST = (sys.executable, "-m", "pytest")
 
 
