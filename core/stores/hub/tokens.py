@@ -1,13 +1,7 @@
-"""The Hub's access token: where it is kept, and that it is never shown.
-
-Source: "Environment variables" in the documentation of the Hub's Python client: HF_TOKEN goes first, then the
-file that HF_TOKEN_PATH names, else $HF_HOME/token; HF_HOME is $XDG_CACHE_HOME/huggingface unless set.
-"""
+"""The Hub's access token, which is never shown. Where this user's own one is: core/adhoc.py."""
 
 from __future__ import annotations
 
-import os
-from collections.abc import Mapping
 from pathlib import Path
 
 from core.errors import BadCredentials
@@ -46,16 +40,6 @@ class Token:
         return hash(self._text)
 
 
-def token_of(environment: Mapping[str, str] = os.environ) -> Token | None:
-    """The token of this machine's user; None when there is none. Read again at each call.
-
-    Raises BadCredentials when one is set and cannot be used, naming the place and not the token.
-    """
-    if environment.get("HF_TOKEN", "").strip():
-        return Token(environment["HF_TOKEN"])
-    return token_in(token_path(environment))
-
-
 def token_in(path: Path) -> Token | None:
     """The token that a file holds; None when it is missing or empty. Raises BadCredentials naming the file."""
     try:
@@ -74,17 +58,3 @@ def token_in(path: Path) -> Token | None:
         return Token(text)
     except BadCredentials:
         raise BadCredentials(f"the Hub token file {path} holds no token") from None
-
-
-def token_path(environment: Mapping[str, str] = os.environ) -> Path:
-    """Where the token's file is or would be."""
-    if named := environment.get("HF_TOKEN_PATH", ""):
-        return Path(named).expanduser()
-    return _hub_home(environment) / "token"
-
-
-def _hub_home(environment: Mapping[str, str]) -> Path:
-    if home := environment.get("HF_HOME", ""):
-        return Path(home).expanduser()
-    cache = environment.get("XDG_CACHE_HOME", "") or "~/.cache"
-    return Path(cache).expanduser() / "huggingface"

@@ -7,8 +7,19 @@ from pathlib import Path
 
 import pytest
 
+from core.adhoc import hub_from_environment
 from core.errors import BadCredentials
-from core.stores.hub.tokens import Token, token_of, token_path
+from core.model import TokenFileCredentials
+from core.stores.hub.tokens import Token, token_in
+
+
+def token_of(settings: dict[str, str]) -> Token | None:
+    """As `hf://` finds it in this environment."""
+    connection, keys = hub_from_environment(settings)
+    if keys is not None:
+        return Token(keys.secret_access_key)
+    assert isinstance(connection.credentials, TokenFileCredentials)
+    return token_in(Path(connection.credentials.path))
 
 
 def test_order(tmp_path: Path) -> None:
@@ -32,7 +43,6 @@ def test_none(tmp_path: Path) -> None:
     assert token_of({"HF_HOME": str(tmp_path), "HF_TOKEN": " "}) is None
     (tmp_path / "token").write_text("\n")
     assert token_of({"HF_HOME": str(tmp_path)}) is None
-    assert token_path({"HF_HOME": str(tmp_path)}) == tmp_path / "token"
 
 
 def test_unusable(tmp_path: Path) -> None:
