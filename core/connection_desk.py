@@ -22,7 +22,7 @@ import msgspec
 from core.aws_profiles import AwsProfile, profiles
 from core.capability_card import CapabilityCard, merged
 from core.capability_cards import CardBook
-from core.connection_rules import check_connection
+from core.connection_rules import check_connection, store_of
 from core.connection_trial import try_connection
 from core.connections import ConnectionRegistry
 from core.errors import BadCredentials, Code, HaulierError
@@ -41,12 +41,10 @@ from core.messages import (
 from core.model import (
     RESERVED_NAMES,
     Connection,
-    Credentials,
     FileCredentials,
     KeyringCredentials,
     ProfileCredentials,
     SecretKeys,
-    SecretStore,
     SessionCredentials,
 )
 from core.safe_text import safe_text
@@ -133,12 +131,12 @@ class ConnectionDesk:
             connection = check_connection(command.connection)
             old = self._registry.get(command.replaces) if command.replaces else None
             if old is None and (same := self._already(connection, command.keys)) is not None:
-                if command.store in (None, _store_of(same.credentials)):
+                if command.store in (None, store_of(same.credentials)):
                     return same
                 old, command = same, msgspec.structs.replace(command, replaces=same.name)  # only kept elsewhere
             self._refuse_moving_under(jobs, old, connection)
             keys = command.keys if command.keys is not None else self._keys_to_copy(connection, old)
-            if keys is None and command.store not in (None, _store_of(connection.credentials)):
+            if keys is None and command.store not in (None, store_of(connection.credentials)):
                 keys = self._keys_to_move(connection)
             tested_at = max(
                 self._tested_at(connection, keys, old), self._tested_at(connection, command.keys, old)
@@ -353,17 +351,6 @@ class ConnectionDesk:
 def _fields_tested(connection: Connection) -> Connection:
     """The connection without what a test says nothing about."""
     return msgspec.structs.replace(connection, name="", tested_at=0.0)
-
-
-def _store_of(credentials: Credentials) -> SecretStore | None:
-    match credentials:
-        case KeyringCredentials():
-            return "keyring"
-        case FileCredentials():
-            return "file"
-        case SessionCredentials():
-            return "memory"
-    return None
 
 
 def _service(connection: Connection) -> tuple[str, str]:

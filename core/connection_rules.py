@@ -15,9 +15,11 @@ from core.model import (
     RESERVED_NAMES,
     AnonymousCredentials,
     Connection,
+    Credentials,
     FileCredentials,
     KeyringCredentials,
     ProfileCredentials,
+    SecretStore,
     SessionCredentials,
     TokenFileCredentials,
 )
@@ -171,6 +173,18 @@ def _check_hub(connection: Connection) -> None:
                 "AWS profiles and the AWS chain are not for Hubs.",
                 "A Hub takes a token, the token file of its own tools, or none.",
             )
+
+
+def store_of(credentials: Credentials) -> SecretStore | None:
+    """Where stored keys are; None when nothing is stored."""
+    match credentials:
+        case KeyringCredentials():
+            return "keyring"
+        case FileCredentials():
+            return "file"
+        case SessionCredentials():
+            return "memory"
+    return None
 
 
 def _check_ca_file(written: str) -> str:

@@ -5,13 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import cast
 
+from core.connection_rules import store_of
 from core.messages import ConnectionList
 from core.model import (
     Credentials,
-    FileCredentials,
-    KeyringCredentials,
     SecretStore,
-    SessionCredentials,
 )
 from core.safe_text import safe_text
 from tui.widgets.form import Ask
@@ -90,18 +88,6 @@ def chosen(
 def file_state(known: ConnectionList) -> str:
     """How the encrypted file is: ready, locked, none, unusable; empty when the engine knows of none."""
     return next((place.state for place in known.secret_places if place.store == "file"), "")
-
-
-def store_of(credentials: Credentials) -> str | None:
-    """Where stored keys are; None when nothing is stored."""
-    match credentials:
-        case KeyringCredentials():
-            return "keyring"
-        case FileCredentials():
-            return "file"
-        case SessionCredentials():
-            return "memory"
-    return None
 
 
 def _more(known: ConnectionList) -> str:

@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 
 from core.model import BucketInfo
 from core.safe_text import safe_text
-from tui.counting import Measurement
 from tui.widgets.amounts import COUNT_WIDTH, amount_cells
 from tui.widgets.numbered_list import DOT_WIDTH, NumberedList
 from tui.widgets.spans import Line
@@ -30,17 +29,11 @@ class BucketList(NumberedList):
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
         self._buckets: Sequence[BucketInfo] = ()
-        self._measured: Mapping[str, Measurement] = {}
-        self._counting: frozenset[str] = frozenset()
 
     def show_buckets(self, buckets: Sequence[BucketInfo], shown: Sequence[int]) -> None:
         """These buckets from now on, of which `shown` pass the filter."""
         self._buckets = buckets
         self.show(shown)
-        self.refresh()
-
-    def show_measured(self, measured: Mapping[str, Measurement], counting: frozenset[str]) -> None:
-        self._measured, self._counting = measured, counting
         self.refresh()
 
     def cells(self, row: int, widths: Mapping[str, int]) -> Mapping[str, Line]:

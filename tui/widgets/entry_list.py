@@ -11,7 +11,6 @@ from textual.binding import Binding, BindingType
 from core.model import UNSIZED, Entry
 from core.safe_text import safe_text
 from core.units import format_bytes
-from tui.counting import Measurement
 from tui.widgets.numbered_list import DOT_WIDTH, NumberedList
 from tui.widgets.spans import Line
 from tui.widgets.table import Column
@@ -38,18 +37,11 @@ class EntryList(NumberedList):
         super().__init__(id=id)
         self.entries: Sequence[Entry] = ()
         self.left_out: frozenset[int] = frozenset()  # what the patterns do not let in
-        self._measured: Mapping[str, Measurement] = {}
-        self._counting: frozenset[str] = frozenset()
 
     def show_entries(self, entries: Sequence[Entry], shown: Sequence[int]) -> None:
         """These entries from now on, of which `shown` pass the filter."""
         self.entries = entries
         self.show(shown)
-        self.refresh()
-
-    def show_measured(self, measured: Mapping[str, Measurement], counting: frozenset[str]) -> None:
-        """What is known of folders, by their key in this level."""
-        self._measured, self._counting = measured, counting
         self.refresh()
 
     def cells(self, row: int, widths: Mapping[str, int]) -> Mapping[str, Line]:

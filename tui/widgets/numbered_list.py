@@ -9,6 +9,7 @@ from textual import events
 from textual.binding import Binding, BindingType
 from textual.message import Message
 
+from tui.counting import Measurement
 from tui.widgets.spans import Line
 from tui.widgets.table import GAP, LineTable
 
@@ -30,6 +31,8 @@ class NumberedList(LineTable[int]):
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
         self._chosen: frozenset[int] = frozenset()
+        self._measured: Mapping[str, Measurement] = {}
+        self._counting: frozenset[str] = frozenset()
         self.message: Sequence[Line] = ()
 
     def show_chosen(self, chosen: frozenset[int]) -> None:
@@ -38,6 +41,11 @@ class NumberedList(LineTable[int]):
         for row in self.visible_rows:
             if self.rows[row] in changed:
                 self.refresh_row(row)
+
+    def show_measured(self, measured: Mapping[str, Measurement], counting: frozenset[str]) -> None:
+        """What is known of the amounts in rows, by their names, and which are being counted."""
+        self._measured, self._counting = measured, counting
+        self.refresh()
 
     @property
     def visible_rows(self) -> range:

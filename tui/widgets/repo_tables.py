@@ -39,8 +39,6 @@ class RepoList(NumberedList):
         super().__init__(id=id)
         self._repos: Sequence[KeptRepo] = ()
         self._looked: Mapping[str, Looked] = {}
-        self._measured: Mapping[str, Measurement] = {}
-        self._counting: frozenset[str] = frozenset()
 
     def show_repos(self, repos: Sequence[KeptRepo], shown: Sequence[int]) -> None:
         """These repositories from now on, of which `shown` pass the filter."""
@@ -52,8 +50,8 @@ class RepoList(NumberedList):
         self, looked: Mapping[str, Looked], measured: Mapping[str, Measurement], counting: frozenset[str]
     ) -> None:
         """What is known of them by now, by name."""
-        self._looked, self._measured, self._counting = looked, measured, counting
-        self.refresh()
+        self._looked = looked
+        self.show_measured(measured, counting)
 
     def cells(self, row: int, widths: Mapping[str, int]) -> Mapping[str, Line]:
         repo = self._repos[row]
