@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 from typing import Literal
+from urllib.parse import quote
 
 import msgspec
 
@@ -53,9 +54,8 @@ class Place(Value, frozen=True, kw_only=True):
                 return shown_url(self.url)
             case "list" | "disk":
                 return f"{self.kind}:{self.path}"
-        where = (
-            f"{self.bucket}{'@' + self.revision if self.revision else ''}/{self.path}" if self.bucket else ""
-        )
+        at = f"@{quote(self.revision, safe='')}" if self.revision else ""
+        where = f"{self.bucket}{at}/{self.path}" if self.bucket else ""
         where = where.removesuffix("/") if self.kind == "hub" and not self.path else where
         adhoc = self.connection in (ADHOC_S3, ADHOC_HUB)
         return f"{self.connection}://{where}" if adhoc else f"{self.connection}:{where}"

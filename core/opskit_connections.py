@@ -168,7 +168,8 @@ def _refuse_left(old: OldFile, text: str, moved: OldConnection) -> None:
     keys = moved.keys
     secrets = (keys.secret_access_key, keys.session_token) if keys is not None else ()
     for secret in {*moved.written, *secrets}:
-        for writing in (secret, json.dumps(secret)[1:-1]):
+        packed = base64.b64encode(secret.encode()).decode().rstrip("=")
+        for writing in (secret, json.dumps(secret)[1:-1], packed):
             at = text.find(writing) if len(writing) >= SHORTEST_SECRET else -1
             if at >= 0:
                 line, column = line_and_column(text, at)
@@ -247,7 +248,8 @@ def _members(
         return steps, list(enumerate(raw)), tuple(beside)
     if not isinstance(raw, dict):
         raise _damaged(path, text, _offset(text, steps), "connections are a list, or an object of them")
-    if any(_MEANS.get(_plain(name)) in ("key_id", "secret") for name in raw):
+    fields = [name for name, one in raw.items() if not isinstance(one, dict)]
+    if any(_MEANS.get(_plain(name)) in ("key_id", "secret") for name in fields):
         raise _damaged(
             path, text, _offset(text, steps), "this is one connection without a name, not a list of them"
         )

@@ -257,7 +257,14 @@ class SecretFile:
         """Put these accounts in the place of what `_sealed` saw last. Raises HaulierError."""
         seen = self._seen[0] if self._seen is not None else None
         target = Path(os.path.realpath(self.path))
-        replace(target, seal(accounts, key), lambda: stamp_of(target) == seen)
+        sealed = seal(accounts, key)
+        if len(sealed) > MOST_BYTES:
+            raise HaulierError(
+                Code.USAGE,
+                f"The secret file {self.path} is as it was: larger than {MOST_BYTES >> 20} MiB it may not be.",
+                "A key or token of this length is hardly one: look at what was typed or pasted.",
+            )
+        replace(target, sealed, lambda: stamp_of(target) == seen)
         self._seen = None
 
 

@@ -7,7 +7,13 @@ from collections.abc import Mapping
 from core.adhoc import hub_from_environment
 from core.client import EngineClient
 from core.messages import ProvideKeys
-from core.model import AnonymousCredentials, Connection, SessionCredentials, TokenFileCredentials
+from core.model import (
+    AnonymousCredentials,
+    Connection,
+    FileCredentials,
+    SessionCredentials,
+    TokenFileCredentials,
+)
 from core.safe_text import safe_text
 
 OFFICIAL = "huggingface.co"
@@ -47,6 +53,8 @@ def token_words(connection: Connection) -> str:
             return "token of HF_TOKEN" if connection.name == "hf" else "token in memory"
         case TokenFileCredentials():
             return "token file"
+        case FileCredentials():
+            return "token in encrypted file"
         case AnonymousCredentials():
             return "no token"
         case _:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import cast
-from urllib.parse import unquote, urlsplit
+from urllib.parse import quote, unquote, urlsplit
 
 from core.errors import Code, HaulierError
 from core.messages import RepoList
@@ -85,8 +85,10 @@ def _from_page(url: str) -> str:
     """`https://hub/datasets/org/name/tree/REV` as `datasets/org/name@REV`."""
     words = [word for word in urlsplit(url).path.split("/") if word]
     count = next((at for at, word in enumerate(words) if word in ("tree", "resolve", "blob")), len(words))
-    revision = f"@{unquote(words[count + 1]).replace('/', '%2F')}" if len(words) > count + 1 else ""
-    return "/".join(words[:count]) + revision
+    behind = [unquote(word) for word in words[count + 1 :]]
+    parts = 3 if behind[:1] == ["refs"] else 1  # refs/pr/7, refs/convert/parquet: the Hub's own branches
+    revision = "/".join(behind[:parts])
+    return "/".join(words[:count]) + (f"@{quote(revision, safe='')}" if revision else "")
 
 
 def same_place(one: KeptRepo, other: KeptRepo) -> bool:

@@ -90,7 +90,7 @@ def take(root: Place, here: str, levels: Levels, patterns: Patterns = Patterns()
         raise HaulierError(
             Code.USAGE,
             f"{len(marks)} single marks are too many to be handed on by name (at most {MOST_MARKS}).",
-            "Mark the folder, and say with patterns (f) which of its files are meant.",
+            "Mark the folder, and say with patterns which of its files are meant.",
         )
     return Taken((_below(root, folder),), tuple(_included(marks, root, folder, patterns)), patterns.exclude)
 

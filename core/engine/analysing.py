@@ -22,6 +22,7 @@ from core.filters import filters_for
 from core.messages import Analyse
 from core.model import UNSIZED, Analysis, Entry, Place, Tally
 from core.stores.base import Cancelled
+from core.stores.disk import DiskSource
 from core.stores.local import LocalFolder
 
 LARGEST = 20
@@ -49,7 +50,7 @@ class Analysing:
             with ExitStack() as held:
                 root, name = _local_file(command.place)
                 store, prefix = open_place(self._stores, root, command.adhoc, sized=True)
-                if isinstance(store, LocalFolder):
+                if isinstance(store, LocalFolder | DiskSource):
                     held.callback(store.close)
                 held.callback(lambda: unlistable.extend(store.take_unlistable()))
                 try:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import msgspec
 
@@ -21,6 +23,8 @@ from core.messages import (
 )
 from core.model import Adhoc, Place, Tally
 from core.safe_text import safe_text
+from core.stores.disk import DiskSource
+from core.stores.local import LocalFolder
 from core.stores.web import read_list
 
 MOST_ENTRIES = 5000  # in one page, so that a reply stays well under a frame
@@ -43,21 +47,23 @@ class Looking:
         limit = max(1, min(command.limit, MOST_ENTRIES))
         place = command.place
         try:
-            store, prefix = self._open(place, command.adhoc)
-            if not command.recursive:
-                cursor = prefix + command.cursor if command.cursor and place.kind == "local" else command.cursor
-                entries, next_cursor = store.level(prefix, cursor=cursor, limit=limit)
-                if place.kind == "local":
-                    next_cursor = next_cursor.removeprefix(prefix)
-            else:
-                entries = []
-                never = threading.Event()
-                start = prefix + command.cursor if command.cursor else ""
-                for page in store.pages(prefix, start_after=start, cancelled=never):
-                    entries += page[: limit - len(entries)]
-                    if len(entries) >= limit:
-                        break
-                next_cursor = entries[-1].key.removeprefix(prefix) if len(entries) >= limit else ""
+            with self._open(place, command.adhoc) as (store, prefix):
+                if not command.recursive:
+                    cursor = command.cursor
+                    if cursor and place.kind == "local":
+                        cursor = prefix + cursor
+                    entries, next_cursor = store.level(prefix, cursor=cursor, limit=limit)
+                    if place.kind == "local":
+                        next_cursor = next_cursor.removeprefix(prefix)
+                else:
+                    entries = []
+                    never = threading.Event()
+                    start = prefix + command.cursor if command.cursor else ""
+                    for page in store.pages(prefix, start_after=start, cancelled=never):
+                        entries += page[: limit - len(entries)]
+                        if len(entries) >= limit:
+                            break
+                    next_cursor = entries[-1].key.removeprefix(prefix) if len(entries) >= limit else ""
         except TransferError as error:
             raise as_refusal(error) from error
         if prefix:
@@ -70,12 +76,12 @@ class Looking:
         deadline = time.monotonic() + min(max(command.seconds, 0.1), 600.0)
         never = threading.Event()
         try:
-            store, prefix = self._open(command.place, command.adhoc)
-            for page in store.pages(prefix, cancelled=never):
-                count += len(page)
-                size += sum(max(entry.size, 0) for entry in page)  # UNSIZED ones are counted alone
-                if time.monotonic() > deadline:
-                    return Measured(total=Tally(count=count, bytes=size), complete=False)
+            with self._open(command.place, command.adhoc) as (store, prefix):
+                for page in store.pages(prefix, cancelled=never):
+                    count += len(page)
+                    size += sum(max(entry.size, 0) for entry in page)  # UNSIZED ones are counted alone
+                    if time.monotonic() > deadline:
+                        return Measured(total=Tally(count=count, bytes=size), complete=False)
         except TransferError as error:
             raise as_refusal(error) from error
         return Measured(total=Tally(count=count, bytes=size), complete=True)
@@ -85,8 +91,14 @@ class Looking:
             raise HaulierError(Code.USAGE, f"{command.place} is no list", "Write list:FILE")
         return read_list(command.place, max(0, min(command.limit, MOST_ENTRIES)))
 
-    def _open(self, place: Place, adhoc: Adhoc) -> tuple[SourceStore, str]:
-        return open_place(self._stores, place, adhoc)
+    @contextmanager
+    def _open(self, place: Place, adhoc: Adhoc) -> Iterator[tuple[SourceStore, str]]:
+        store, prefix = open_place(self._stores, place, adhoc)
+        try:
+            yield store, prefix
+        finally:
+            if isinstance(store, LocalFolder | DiskSource):  # a disk can be unmounted again
+                store.close()
 
 
 def open_place(

@@ -81,6 +81,8 @@ class Aria2:
     def _running(self) -> Aria2Daemon:
         with self._lock:
             if self._daemon is None or not self._daemon.running:
+                if self._daemon is not None:
+                    self._daemon.stop()
                 self._daemon = Aria2Daemon(self._program)
             return self._daemon
 
@@ -178,7 +180,7 @@ class _Download:
         if code in _DISK:
             return DiskTrouble(
                 f"{order.path.parent}: aria2c cannot write the file: "
-                f"{'no room' if code == _NO_ROOM else said or code}"
+                f"{'no room' if code == _NO_ROOM else f'error {code}'}"
             )
         if code == _OTHER_LENGTH:
             return SourceChanged(f"{order.what}: not the file that was begun with")

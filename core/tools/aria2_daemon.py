@@ -103,7 +103,7 @@ class Aria2Daemon:
         }
         try:
             answer = self._client.post("/jsonrpc", json=request).json()
-        except (httpx.HTTPError, ValueError) as error:
+        except (httpx.HTTPError, ValueError, RuntimeError) as error:  # RuntimeError: another worker closed it
             raise NetworkTrouble(f"aria2c does not answer: {type(error).__name__}") from None
         if "error" in answer:
             raise RpcError(str(answer["error"].get("message", "")))

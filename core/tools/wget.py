@@ -19,7 +19,7 @@ from collections import deque
 from contextlib import suppress
 from pathlib import Path
 
-from core.errors import DiskTrouble, FatalTrouble, SourceChanged, TransferError
+from core.errors import DiskTrouble, FatalTrouble, SourceChanged, StageLost, TransferError
 from core.stores.base import CancelFlag, Cancelled
 from core.stores.local.os_errors import map_os_error
 from core.stores.s3.errors import http_date, retry_after_seconds
@@ -63,6 +63,8 @@ class Wget:
         """See Fetcher."""
         try:
             fd = os.open(order.path, os.O_RDWR | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW)
+        except FileNotFoundError as error:
+            raise StageLost(f"{order.what}: its partial file is gone") from error
         except OSError as error:
             raise map_os_error(error, order.what) from error
         try:
@@ -212,7 +214,7 @@ class _Run:
             return answered(order, NAME, status, retry_after_seconds(headers.get("retry-after", "")))
         if code == _TLS:
             return FatalTrouble(f"{order.what}: wget does not trust the certificate of {order.host}")
-        words = [line.strip() for line in self._said if line.strip() and order.url not in line]
+        words = [line.strip() for line in self._said if line.strip() and "://" not in line]
         return failed(order, NAME, words[-1] if words else f"exit status {code}")
 
 

@@ -159,6 +159,21 @@ async def test_only_what_is_marked_or_asked_for_is_counted() -> None:
         assert len(asked(client, Measure)) == 2
 
 
+async def test_what_was_asked_to_be_counted_and_is_gone_is_forgotten() -> None:
+    """Counted, then removed from the list: nothing goes on asking for it."""
+    client = hub_client()
+    async with running(client) as (app, pilot):
+        picker = await open_repos(app, pilot, [])
+        await pilot.press("home", "c")
+        await until(pilot, lambda: len(asked(client, Measure)) == 1)
+        await pilot.press("delete", "y")
+        await until(pilot, lambda: app.screen is picker and "gpt2" not in text_of(app))
+        await pilot.press("ctrl+r")
+        await pilot.pause(1.0)
+        assert "defect" not in text_of(app)
+        assert len(asked(client, Measure)) == 1
+
+
 async def test_searching_keeps_with_enter_and_says_what_is_kept() -> None:
     """Words and a type; Enter on a row keeps it; back in the list it is there."""
     client = hub_client()

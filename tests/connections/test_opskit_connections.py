@@ -228,6 +228,22 @@ def test_a_link_stays_a_link(tmp_path: Path) -> None:
     assert b64(SECRET) not in path.read_text()
 
 
+def test_a_plain_secret_that_stands_encoded_too_is_not_half_scrubbed(tmp_path: Path) -> None:
+    """In a field whose meaning is taken already."""
+    text = json.dumps({"prod": {**PROD, "aws_secret_key": SECRET, "secret_key_b64": b64(SECRET)}})
+    path = written(tmp_path, text)
+    old = read_old(path)
+    with pytest.raises(HaulierError, match="stands once more"):
+        scrub(old, old.found)
+    assert path.read_text() == text
+
+
+def test_a_connection_may_be_called_like_a_field(tmp_path: Path) -> None:
+    """A file of one connection named "ak" is no connection without a name."""
+    path = written(tmp_path, {"AK": {**PROD, "name": "c0"}})
+    assert [each.connection.name for each in read_old(path).found] == ["c0"]
+
+
 @pytest.mark.parametrize("name", ["生产", "a b/c", "s3", "-x-", "", "x" * 200, "a\x1b[31m:b"])
 def test_hostile_names_become_names(name: str, tmp_path: Path) -> None:
     """Whatever it was called, it gets a name that can be written before a colon; others come after it."""

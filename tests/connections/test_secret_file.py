@@ -66,6 +66,14 @@ def test_what_was_written_comes_back_with_the_passphrase_alone(file: SecretFile,
     assert restarted.state()[0] == "locked"
 
 
+def test_it_never_grows_beyond_what_is_read_again(file: SecretFile, path: Path) -> None:
+    """What would make it too large is refused, and what is in it stays."""
+    before = path.read_bytes()
+    with pytest.raises(SecretFileTrouble, match="MiB"):
+        file.write("large@01", "x" * (5 << 20))
+    assert path.read_bytes() == before
+
+
 def test_nothing_of_it_is_readable(file: SecretFile, path: Path) -> None:
     """Neither secret, passphrase nor account name is in the bytes, as they are or as base64; owner only; no
     second file is left beside it but the empty lock."""

@@ -21,6 +21,12 @@ def s3(connection: str, bucket: str = "", path: str = "") -> Place:
     return Place(kind="s3", connection=connection, bucket=bucket, path=path)
 
 
+@pytest.mark.parametrize("revision", ["", "main", "refs/pr/1", "feature/é@2"])
+def test_a_repository_is_written_as_it_is_read(revision: str) -> None:
+    place = Place(kind="hub", connection="hf", bucket="datasets/org/name", path="data/x", revision=revision)
+    assert parse_place(str(place), cwd=CWD, known=KNOWN) == place
+
+
 def hub(bucket: str, path: str = "", revision: str = "", connection: str = "hf") -> Place:
     return Place(kind="hub", connection=connection, bucket=bucket, path=path, revision=revision)
 

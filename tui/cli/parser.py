@@ -43,7 +43,8 @@ def build_parser() -> ArgumentParser:
     """The whole command line. `command` of the result names what carries it out, as "module:function"."""
     parser = ArgumentParser(
         prog=PROGRAM,
-        description="Moves large data between S3 services and disks, and loses nothing.\n"
+        description="Moves large data between S3 services, the Hugging Face Hub, web servers and disks, "
+        "and loses nothing.\n"
         "Without a command it opens the full-screen app.",
         epilog=_EPILOG,
         formatter_class=RawDescriptionHelpFormatter,

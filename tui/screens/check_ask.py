@@ -67,7 +67,11 @@ class CheckAskScreen(ModalScreen[Asked | None]):
     def on_form_submitted(self) -> None:
         form = self.query_one(Form)
         try:
-            place = parse_place(form["place"].strip(), cwd=Path.home(), known=self._known)
+            written = form["place"].strip()
+            if self._place is not None and written == str(self._place):
+                place = self._place  # as it stood: a URL keeps the query that is not shown
+            else:
+                place = parse_place(written, cwd=Path.home(), known=self._known)
             size = parse_size(form["size"].strip()) if form["size"].strip() else 0
         except HaulierError as error:
             self._refuse(f"{error.message} {error.hint}")

@@ -77,17 +77,19 @@ class NewJob:
 
     def taken(self, taken: Taken) -> None:
         """Sources, and which of their files are meant."""
-        options = structs.replace(self._draft.options, include=taken.include, exclude=taken.exclude)
-        self._draft = replace(self._draft, options=options, batches=taken.batches)
-        self.sources_chosen(taken.places)
+        options = JobOptions(include=taken.include, exclude=taken.exclude)
+        self.sources_chosen(taken.places, options, taken.batches)
 
     def _urls_chosen(self, place: Place, options: JobOptions) -> None:
         """A list or a URL, with the options that were chosen beside it."""
-        self._draft = replace(self._draft, options=options)
-        self.sources_chosen((place,))
+        self.sources_chosen((place,), options)
 
-    def sources_chosen(self, sources: Sequence[Place]) -> None:
-        self._draft = replace(self._draft, sources=tuple(sources))
+    def sources_chosen(
+        self, sources: Sequence[Place], options: JobOptions | None = None, batches: BatchAsk | None = None
+    ) -> None:
+        """Sources, and what was said beside them. What other sources brought before is gone: a filter or
+        "delete the archive" is never carried over to something that it was not said of."""
+        self._draft = Draft(sources=tuple(sources), options=options or JobOptions(), batches=batches)
         so_far: Line = ((" from  ", "quiet"), (safe_text(summary(sources), 200), ""))
         self._app.push_screen(PlacesScreen("new job  ›  target", "To where?", self._target_side, (so_far,)))
 

@@ -13,6 +13,7 @@ from core.messages import DropRepo, KeepRepo, LookAtRepo, RepoList
 from core.model import KeptRepo, RepoInfo, RepoKind
 from core.safe_text import safe_text
 from tui.actions import bindings
+from tui.keys import key_of
 from tui.repo_words import KINDS, access_words, read_id, same_place
 from tui.screens.ask import QuestionScreen
 from tui.screens.frame import HaulierScreen
@@ -111,7 +112,9 @@ class RepoEditScreen(HaulierScreen):
         )
         if self._old is None and any(same_place(repo, one) for one in self._known):
             raise HaulierError(
-                Code.USAGE, f"{safe_text(repo.id, 50)} is in the list already.", "e changes it there."
+                Code.USAGE,
+                f"{safe_text(repo.id, 50)} is in the list already.",
+                f"{key_of('edit_repo')} changes it there.",
             )
         return repo
 

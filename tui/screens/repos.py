@@ -139,6 +139,7 @@ class RepoPicker(MarkingScreen):
             return
         self._repos = of_hub(known, self._hub)
         self._elsewhere = len(known.repos) - len(self._repos)
+        self._asked &= {name_of(repo) for repo in self._repos}
         self.table.message = self._nothing()
         self.show_rows()
         self.marks.rename([name_of(repo) for repo in self._repos])

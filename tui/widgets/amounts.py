@@ -7,13 +7,14 @@ from core.units import format_bytes, format_count, short_count
 from tui.counting import Measurement
 from tui.widgets.spans import Line
 
+BYTES_WIDTH = 10
 COUNT_WIDTH = 10
 
 
 def amount_cells(measured: Measurement | None, counting: bool) -> dict[str, Line]:
     """The cells `bytes` and `count`: numbers, a lower bound, "counting…", or why it could not be counted."""
     if measured is not None and measured.trouble:
-        return {"bytes": ((safe_text(measured.trouble, 11), "warn"),)}
+        return {"bytes": ((safe_text(measured.trouble, BYTES_WIDTH), "warn"),)}
     if measured is None or not measured.known:
         return {"bytes": (("counting…" if counting else "·", "quiet"),)}
     more = "" if measured.complete else "≥ "

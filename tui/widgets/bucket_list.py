@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from core.model import BucketInfo
 from core.safe_text import safe_text
-from tui.widgets.amounts import COUNT_WIDTH, amount_cells
+from tui.widgets.amounts import BYTES_WIDTH, COUNT_WIDTH, amount_cells
 from tui.widgets.numbered_list import DOT_WIDTH, NumberedList
 from tui.widgets.spans import Line
 from tui.widgets.table import Column
@@ -20,7 +20,7 @@ class BucketList(NumberedList):
         Column("dot", "", DOT_WIDTH),
         Column("number", "#", 4, right=True),
         Column("name", "bucket", 14, grow=1),
-        Column("bytes", "bytes", 10, right=True),
+        Column("bytes", "bytes", BYTES_WIDTH, right=True),
         Column("count", "objects", COUNT_WIDTH, right=True),
         Column("created", "created", 10, from_width=66),
         Column("region", "region", 14, from_width=76),

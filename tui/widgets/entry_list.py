@@ -11,6 +11,7 @@ from textual.binding import Binding, BindingType
 from core.model import UNSIZED, Entry
 from core.safe_text import safe_text
 from core.units import format_bytes
+from tui.widgets.amounts import BYTES_WIDTH
 from tui.widgets.numbered_list import DOT_WIDTH, NumberedList
 from tui.widgets.spans import Line
 from tui.widgets.table import Column
@@ -28,7 +29,7 @@ class EntryList(NumberedList):
         Column("dot", "", DOT_WIDTH),
         Column("number", "#", 6, right=True),
         Column("name", "name", 20, grow=1),
-        Column("size", "bytes", 10, right=True),
+        Column("size", "bytes", BYTES_WIDTH, right=True),
         Column("modified", "modified", 16, from_width=62),
         Column("class", "class", 12, from_width=100),
     )
@@ -61,7 +62,7 @@ class EntryList(NumberedList):
             return ((format_bytes(entry.size), ""),) if entry.size != UNSIZED else (("unknown", "quiet"),)
         known = self._measured.get(entry.key)
         if known is not None and known.trouble:
-            return ((safe_text(known.trouble, 10), "warn"),)
+            return ((safe_text(known.trouble, BYTES_WIDTH), "warn"),)
         if known is not None and known.known:
             return ((("" if known.complete else "≥ ") + format_bytes(known.total.bytes), "lead"),)
         return (("counting…", "quiet"),) if entry.key in self._counting else ()

@@ -14,7 +14,7 @@ from core.units import short_count
 from tui.counting import Measurement
 from tui.names import short_name
 from tui.repo_words import KIND_WORDS, Looked, access_word, name_of
-from tui.widgets.amounts import amount_cells
+from tui.widgets.amounts import BYTES_WIDTH, amount_cells
 from tui.widgets.numbered_list import DOT_WIDTH, NumberedList
 from tui.widgets.spans import Line
 from tui.widgets.table import Column, LineTable
@@ -30,7 +30,7 @@ class RepoList(NumberedList):
         Column("kind", "type", 7),
         Column("revision", "revision", 8, grow=1, wide=14),
         Column("count", "files", 8, right=True),
-        Column("bytes", "bytes", 10, right=True),
+        Column("bytes", "bytes", BYTES_WIDTH, right=True),
         Column("access", "access", 9),
         Column("description", "description", 12, grow=3, from_width=104),
     )
@@ -73,7 +73,6 @@ class FoundTable(LineTable[FoundRepo]):
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("right", "screen.look_inside", "look inside", key_display="→"),
-        Binding("enter", "screen.keep_found", "keep", key_display="⏎"),
     ]
     COLUMNS = (
         Column("id", "repository", 20, grow=1),

@@ -18,6 +18,7 @@ from core.model import (
     PairResult,
     PlanSummary,
     Status,
+    shown_url,
 )
 from core.stores.base import PartReceipt
 
@@ -185,7 +186,7 @@ def item_view(job: JobRow, row: tuple[Any, ...], active: frozenset[int]) -> Item
     return ItemView(
         id=id_,
         filename=name,
-        url=route.source_url(name, path, url),
+        url=route.source_url(name, path, shown_url(url)),
         target=route.target_url(name, path),
         action=Action(action),
         expected_size=size,

@@ -32,7 +32,7 @@ from core.engine.proving.evidence import Evidence, crc_bytes, digests_of_chunks,
 from core.engine.proving.item_proof import part_sizes_at
 from core.engine.proving.proof import CRC64, MIB
 from core.engine.watching.timing import BODY, DISK, FIRST_BYTE, HASH
-from core.errors import Code, HaulierError, NetworkTrouble, SourceChanged
+from core.errors import Code, HaulierError, SourceChanged, StageLost
 from core.model import UNSIZED, Entry, JobKind, JobOptions, JobSpec
 from core.stores.base import (
     CancelFlag,
@@ -236,9 +236,9 @@ class ToolDownload(LargeDownload):
             handed, self._handed = self._handed, None
             handed = handed or source.hand_over(self.entry, cancelled=means.cancelled)
             if not handed.url:  # the Hub has moved it: the item begins again, and goes the other way
-                raise NetworkTrouble(f"{self.entry.key}: {handed.why_not}, and was not before")
+                raise SourceChanged(f"{self.key}: {handed.why_not}, and was not before")
             if _validator_of(handed.info) != self._validator():
-                raise SourceChanged(f"{self.entry.key}: changed while it was fetched")
+                raise SourceChanged(f"{self.key}: changed while it was fetched")
             if not self._validator():  # nobody could tell whether what is there is of the same version
                 self._begin_anew(path)
             order = self._order(handed, path)
@@ -257,6 +257,8 @@ class ToolDownload(LargeDownload):
         try:
             path.with_name(path.name + CONTROL).unlink(missing_ok=True)
             os.truncate(path, 0)
+        except FileNotFoundError as error:
+            raise StageLost(f"{self.key}: its partial file is gone") from error
         except OSError as error:
             raise map_os_error(error, self.key) from error
 
@@ -279,7 +281,7 @@ class ToolDownload(LargeDownload):
         if not isinstance(self.source, NeverChanges):
             now = self.source.stat(self.entry.key)
             if _validator_of(now) != self._validator() or now.entry.size not in (UNSIZED, self.entry.size):
-                raise SourceChanged(f"{self.entry.key}: changed while it was fetched")
+                raise SourceChanged(f"{self.key}: changed while it was fetched")
 
     # ------------------------------------------------------------ proving
 

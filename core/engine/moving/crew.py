@@ -347,6 +347,7 @@ class Crew:
                 self._move_whole(task, entry, source, target, key, means)
                 return
             large = detours.download(row)(row, entry, source, target, key, task.attempt)
+            large.from_twin = source is not self._site.sources[row.route]
         else:
             small = entry.size < max(LARGE_UPLOAD, self._options.part_size)
             if small and not (entry.size and detours.has_unfinished(row.route, target, key)):

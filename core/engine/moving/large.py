@@ -122,6 +122,7 @@ class LargeItem:
         self.part_size = 0
         self.looked_at: Callable[[int], None] = lambda _: None  # hears of bytes read to see what can be kept
         self.storage_class = ""  # at the target; empty: the source's
+        self.from_twin = False  # the source is a file of this machine with the same content
         # Of an upload that goes on with an unfinished one found at the target: finds it, and its parts.
         self.take_over: Callable[[LargeUpload], str] | None = None
         self.there: dict[int, PartReceipt] = {}
@@ -138,7 +139,7 @@ class LargeItem:
         self.info = look_at(self.source, self.entry)
         if recorded is not None and not same_version(self.info, self.entry):
             self.target.abort(self.key, recorded.token)
-            raise SourceChanged(f"{self.entry.key}: changed since it was listed")
+            raise SourceChanged(f"{self.key}: changed since it was listed")
         self.layout(part_size or (recorded.part_size if recorded is not None else 0))
         if recorded is not None and (clean or not self._still_fits(recorded)):
             self.target.abort(self.key, recorded.token)

@@ -123,6 +123,8 @@ class Remedies:
         if isinstance(task, PartTask) and task.large.failed:
             return
         row = task.item
+        if isinstance(task, PartTask) and task.large.from_twin and isinstance(error, FileTrouble):
+            error = SourceChanged(error.message)  # the twin on this machine is gone: it is fetched after all
         now = self.gate.now()
         if isinstance(error, BadCredentials) and now - task.renewed > RENEWED:
             task.renewed = now

@@ -59,7 +59,7 @@ def meet(source: Source, entry: Entry, target: Target, key: str, room: Room, mea
         means.slot.watch.enter(MEMORY)
         with means.memory.hold(max(told.size, 1), means.cancelled), room(told.size):
             means.slot.watch.enter(BODY)
-            data = gather(body, body.length, entry.key, means)
+            data = gather(body, body.length, key, means)
             deliver = keep_small if isinstance(target, LocalFolder) else pass_small_on
             return Met(told, *deliver(source, told, data, body, target, key, means))
 
@@ -95,7 +95,7 @@ def _stream(told: Entry, body: UnsizedBody, target: LocalFolder, key: str, room:
             position,
             lambda kind, sizes: digests_of_chunks(stage.read, kind, sizes),
             lambda _: [],
-            told.key,
+            key,
         )
     except BaseException:
         stage.close()
@@ -108,20 +108,20 @@ def _stream(told: Entry, body: UnsizedBody, target: LocalFolder, key: str, room:
 
 def _send(source: Source, told: Entry, body: UnsizedBody, target: Target, key: str, means: Means) -> Met:
     """To an object store, when it ends soon enough to be held in memory."""
-    pieces: list[bytes] = []
-    size = 0
+    data = bytearray()
     with means.memory.hold(LARGE_UPLOAD, means.cancelled):
         for chunk in body:
-            pieces.append(bytes(chunk))
-            size += len(chunk)
-            means.slot.done = size
+            data += chunk
+            means.slot.done = len(data)
             means.slot.moved += len(chunk)
-            if size > LARGE_UPLOAD:
+            if means.bandwidth.limits:
+                pass_limit(len(chunk), means)
+            if len(data) > LARGE_UPLOAD:
                 raise Unsendable(
-                    f"{told.key}: the server does not tell its size, which an object store has to know; "
+                    f"{key}: the server does not tell its size, which an object store has to know; "
                     "download it first"
                 )
-        means.slot.came_from(body, size)
-        sized = msgspec.structs.replace(told, size=size)
-        receipt, proof = pass_small_on(source, sized, b"".join(pieces), body, target, key, means)
+        means.slot.came_from(body, len(data))
+        sized = msgspec.structs.replace(told, size=len(data))
+        receipt, proof = pass_small_on(source, sized, memoryview(data), body, target, key, means)
     return Met(sized, receipt, UNVERIFIED if proof == SIZE_ONLY else proof)

@@ -23,7 +23,7 @@ from typing import BinaryIO, NamedTuple
 from core.errors import Code, HaulierError
 from core.failed_line import id_of
 from core.messages import ListPreview
-from core.model import UNSIZED, Entry, Place
+from core.model import UNSIZED, Entry, Place, shown_url
 from core.places import check_url
 from core.safe_text import safe_text
 from core.stores.web.distinct import Distinct
@@ -63,7 +63,7 @@ class BadRow(NamedTuple):
     @property
     def label(self) -> str:
         """For a report: no two rows have the same, and it is no name of a file."""
-        return f"line {self.line}: {safe_text(self.text, SHOWN)}"
+        return f"line {self.line}: {quoted(self.text)}"
 
 
 def written_in_list(place: Place, name: str, url: str) -> str:
@@ -161,7 +161,7 @@ class ListReader:
             raise HaulierError(
                 Code.USAGE,
                 NO_COLUMN,
-                f"{self._path} begins with {safe_text(header.strip(), SHOWN)!r}. A list of ids or URLs without "
+                f"{self._path} begins with {quoted(header.strip())!r}. A list of ids or URLs without "
                 "columns has another name than .csv.",
             )
         if self._template is None:
@@ -242,7 +242,7 @@ def read_list(place: Place, limit: int) -> ListPreview:
     for row in reader:
         if isinstance(row, BadRow):
             if len(bad) < EXAMPLES:
-                bad.append((row.line, f"{safe_text(row.text, SHOWN)}: {row.why}"))
+                bad.append((row.line, f"{quoted(row.text)}: {row.why}"))
         elif len(first) < limit:
             first.append(row.entry)
     return ListPreview(
@@ -254,6 +254,11 @@ def read_list(place: Place, limit: int) -> ListPreview:
         bad=reader.bad,
         bad_examples=tuple(bad),
     )
+
+
+def quoted(text: str) -> str:
+    """What stands in a row, for people: of anything like a URL without its query and its password."""
+    return safe_text(shown_url(text.rpartition("@")[2]) if "://" in text else text, SHOWN)
 
 
 def unreadable(path: Path, error: OSError) -> HaulierError:

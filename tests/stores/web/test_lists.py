@@ -183,6 +183,25 @@ def test_hostile_urls(tmp_path: Path, url: str, why: str) -> None:
     assert "secret" not in read_list(place, 1).bad_examples[0][1]
 
 
+@pytest.mark.parametrize(
+    "row",
+    [
+        '"https://u:SECRET@h/f?sig=SECRET"',
+        "<https://h/f?sig=SECRET>",
+        "ftp://u:SECRET@h/f",
+        "url=s3://b/k?x=SECRET",
+    ],
+)
+def test_no_signature_of_a_bad_row_is_quoted(tmp_path: Path, row: str) -> None:
+    """Neither in the preview, nor in what a plan and a failed log call it."""
+    path = tmp_path / "list.txt"
+    path.write_text(f"https://h/good\n{row}\n")
+    place = Place(kind="list", path=str(path))
+    assert "SECRET" not in str(read_list(place, 10).bad_examples)
+    bad = next(one for one in ListReader(place) if isinstance(one, BadRow))
+    assert "SECRET" not in bad.label
+
+
 def test_preview(tmp_path: Path) -> None:
     """Counts of everything, the first entries, and examples of what is wrong; two URLs of one name are told."""
     content = (

@@ -103,7 +103,8 @@ examples:
 
 def disks(commands: Commands[ArgumentParser]) -> None:
     top = command(commands, "disks", "disks:list_all", "the catalogue of disks: list, find, verify")
-    below = top.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    json(top)
+    below = top.add_subparsers(title="commands", metavar="COMMAND")
     listing = command(below, "list", "disks:list_all", "list the disks that are known, and what they hold")
     find = command(below, "find", "disks:find", "which disk holds a file")
     find.add_argument("text", metavar="TEXT", help="a part of its name")

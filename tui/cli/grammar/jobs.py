@@ -48,7 +48,6 @@ def jobs(commands: Commands[ArgumentParser]) -> None:
         each.add_argument("jobs", type=int, nargs="+", metavar="JOB")
         json(each)
 
-    # ---------------------------------------------------------------- connections
     undelete = command(
         commands,
         "undelete",

@@ -10,7 +10,7 @@ Commands = _SubParsersAction  # what ArgumentParser.add_subparsers returns
 def folders(parser: ArgumentParser, default: str | None) -> None:
     group = parser.add_argument_group("folders (else METADATA_DIR, DOWNLOADS_DIR, LOGS_DIR, config.toml)")
     for name, what in (("metadata", "the journal"), ("downloads", "the app's downloads"), ("logs", "the logs")):
-        group.add_argument(f"--{name}-dir", metavar="DIR", default=default, help=f"where {what} are kept")
+        group.add_argument(f"--{name}-dir", metavar="DIR", default=default, help=f"the folder of {what}")
 
 
 def command(
