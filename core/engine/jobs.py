@@ -143,7 +143,7 @@ class Jobs:
             raise HaulierError(
                 Code.USAGE, "a job for a batch is made by its campaign", "`haulier batch continue JOB N`"
             )
-        check_campaign(command.spec, start=command.start)
+        await asyncio.to_thread(check_campaign, command.spec, start=command.start)
         return await self.plan_batch(command)
 
     async def plan_batch(self, command: PlanJob) -> JobView:

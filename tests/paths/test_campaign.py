@@ -16,6 +16,7 @@ from core.messages import (
     GetCampaign,
     ListDisks,
     PlanJob,
+    RemoveConnection,
     ResumeJob,
     RetryJob,
     StartJob,
@@ -234,6 +235,31 @@ async def test_a_batch_begun_anew_on_another_disk(haulier: Haulier, tmp_path: Pa
         found = await haulier.call(FindOnDisks(contains="", limit=2000))
         assert {file.disk for file in found.files} == {second.disk}
         assert found.matching == len(files)
+
+
+async def test_a_disk_that_was_only_begun_is_not_called_safe(
+    haulier: Haulier, moto_server: S3Server, bucket: str, tmp_path: Path
+) -> None:
+    """A safe batch is begun anew on another disk, and its job cannot be made: what was found on the first disk
+    does not count for the second one, which holds nothing, and the batch goes there once it can."""
+    put_all(moto_server, bucket, [("a", b"1"), ("b/c", b"22")])
+    connection = connection_of(moto_server)
+    await haulier.save(connection)
+    with shelf(tmp_path / "disks", first="32m", second="32m") as disks:
+        job = (await campaign(haulier, at(moto_server, bucket), disks.folder, BatchAsk(space=32 * MIB))).job.id
+        disks.plug_in("first")
+        first = await moved(haulier, job, 1, disks.folder)
+        await haulier.call(RemoveConnection(name=connection.name))
+        disks.plug_in("second")
+        with pytest.raises(HaulierError):
+            await begin(haulier, job, 1, disks.folder, other_disk=True)
+        batch = await batch_of(haulier, job, 1)
+        assert batch.disk != first.disk
+        assert batch.state is BatchState.MOVING
+        assert (await haulier.call(FindOnDisks(contains="", limit=20))).files == ()
+        await haulier.save(connection)
+        await moved(haulier, job, 1, disks.folder)
+        assert data(disks.folder) == {"a": b"1", "b/c": b"22"}
 
 
 async def test_a_disk_that_is_pulled_before_it_was_read_back(haulier: Haulier, tmp_path: Path) -> None:

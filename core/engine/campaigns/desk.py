@@ -10,6 +10,7 @@ Steps 3 and 4 are taken when a job has ended, and once more when the engine star
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import threading
 import time
 from collections.abc import Callable
@@ -93,7 +94,7 @@ class Campaigns:
             batch = _pick(campaign, batches, command.batch)
             offer = Offer(_folder(campaign, batch, command), command.share_disk, command.other_disk)
             for pair in campaign.spec.pairs:
-                refuse_inside(pair, offer.folder)
+                await asyncio.to_thread(refuse_inside, pair, offer.folder)
             if (busy := await self._at_work(batch)) is not None:
                 if batch.target == offer.folder:
                     return busy
@@ -148,10 +149,7 @@ class Campaigns:
         for old in (mover, checker):
             if old is not None and not old.state.is_final:
                 await self._jobs.cancel(CancelJob(job=old.id))
-        if not its_own:
-            await asyncio.to_thread(self._rows.reopen, campaign.id, batch.number)
-            await asyncio.to_thread(self._journal.catalogue.forget, campaign.id, batch.number)
-        return await self._move(campaign, batch, of, disk)
+        return await self._move(campaign, batch, of, disk, anew=not its_own)
 
     async def _retry(self, mover: JobView) -> JobView | None:
         """What could not be fetched is tried again; None when nothing of it can be."""
@@ -163,12 +161,19 @@ class Campaigns:
             raise
 
     async def _move(
-        self, campaign: JobRow, batch: BatchRow, of: int, disk: Disk, broken_of: int = 0
+        self, campaign: JobRow, batch: BatchRow, of: int, disk: Disk, broken_of: int = 0, *, anew: bool = False
     ) -> JobView:
+        """`anew`: another disk than before. It has its marker before anything is forgotten of the old one, and
+        nothing counts for it that was found on that."""
         marker = await asyncio.to_thread(self._mark, campaign, batch, of, disk)
         spec = move_spec(campaign, batch.number, disk.folder, broken_of)
+        changes: dict[str, Any] = {"disk": marker.id, "target": disk.folder, "mount": disk.mount}
+        if anew:
+            await asyncio.to_thread(self._rows.reopen, campaign.id, batch.number)
+            await asyncio.to_thread(self._journal.catalogue.forget, campaign.id, batch.number)
+            changes |= {"state": BatchState.MOVING, "mover": 0, "checker": 0, "broken": 0, "left_out": 0}
         # Before the job: it looks whether this is the disk that it is for.
-        await self._update(campaign, batch, disk=marker.id, target=disk.folder, mount=disk.mount)
+        batch = await self._update(campaign, batch, **changes)
         view = await self._plan(campaign, batch, spec)
         await self._update(
             campaign,
@@ -190,8 +195,10 @@ class Campaigns:
         return view
 
     async def _plan(self, campaign: JobRow, batch: BatchRow, spec: JobSpec) -> JobView:
-        """A kill before its number is noted: asked again, it is the same job, by its key."""
-        key = f"batch-{self._rows.token(campaign.id)}-{batch.number}-{batch.tries + 1}-{spec.kind}"
+        """A kill before its number is noted: asked again for that folder, it is the same job, by its key."""
+        token = await asyncio.to_thread(self._rows.token, campaign.id)
+        where = hashlib.sha256(f"{batch.disk}\0{batch.target}".encode()).hexdigest()[:16]
+        key = f"batch-{token}-{batch.number}-{batch.tries + 1}-{spec.kind}-{where}"
         return await self._jobs.plan_batch(PlanJob(spec=spec, key=key, start=True))
 
     def _mark(self, campaign: JobRow, batch: BatchRow, of: int, disk: Disk) -> Marker:
@@ -278,6 +285,7 @@ class Campaigns:
             examples = await asyncio.to_thread(self._rows.first_failures, batch.checker, batch.mover, EXAMPLES)
             words = damage_words(damaged, examples)
             await asyncio.to_thread(self._rows.reopen, campaign.id, batch.number)
+            await asyncio.to_thread(self._journal.catalogue.forget, campaign.id, batch.number)
             async with self._shown(campaign.id):
                 batch = await self._update(campaign, batch, state=BatchState.MOVING, broken=1, trouble=words)
                 await self._tell(campaign.id)

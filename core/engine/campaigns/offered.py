@@ -48,6 +48,14 @@ class Disk:
 
 def look_at_disk(job: int, token: str, batch: BatchRow, batches: Sequence[BatchRow], offer: Offer) -> Disk:
     """The offered disk, which may be the one for this batch. Raises HaulierError (refused)."""
+    try:
+        return _looked_at(job, token, batch, batches, offer)
+    except (TransferError, OSError) as error:
+        message = f"{offer.folder}: {safe_text(str(error))}"
+        raise HaulierError(Code.REFUSED, message, "look at the disk") from error
+
+
+def _looked_at(job: int, token: str, batch: BatchRow, batches: Sequence[BatchRow], offer: Offer) -> Disk:
     folder = offer.folder
     _refuse_unmounted(folder, batches)
     if Path(folder).exists() and not Path(folder).is_dir():
@@ -57,11 +65,8 @@ def look_at_disk(job: int, token: str, batch: BatchRow, batches: Sequence[BatchR
         raise HaulierError(
             Code.REFUSED, f"{near} cannot be written", "mount the disk for writing, or get permission"
         )
-    try:
-        marker = read_marker(Path(folder))
-        room = room_at(folder)
-    except (TransferError, OSError) as error:
-        raise HaulierError(Code.REFUSED, f"{folder}: {safe_text(str(error))}", "look at the disk") from error
+    marker = read_marker(Path(folder))
+    room = room_at(folder)
     _refuse_another(job, token, batch, marker, offer)
     return Disk(folder, mount_above(folder), marker, room)
 

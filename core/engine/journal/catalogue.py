@@ -121,8 +121,9 @@ class Catalogue:
         ]
 
     def find(self, contains: str, start: int, limit: int) -> tuple[list[DiskFile], int]:
-        """Files whose name contains a text, in the order of names, from the `start`-th on; how many in all."""
-        where = "FROM disk_files WHERE instr(name, ?) > 0"
+        """Files whose name contains a text, in the order of names, from the `start`-th on; how many in all.
+        Only of batches that are complete there."""
+        where = "FROM disk_files JOIN disk_batches USING (disk, job, batch) WHERE instr(name, ?) > 0"
         matching = self._db.rows(f"SELECT count(*) {where}", (contains,))[0][0]
         rows = self._db.rows(
             f"SELECT disk, job, batch, name, size, digest {where} ORDER BY name, disk LIMIT ? OFFSET ?",

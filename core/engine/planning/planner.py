@@ -102,7 +102,7 @@ class Planner:
         self._warnings: list[str] = []
         self._nesting = Nesting()
         self._unlistable: list[tuple[str, str]] = []  # of the route that is being compared
-        self._twice: list[tuple[str, str]] = []  # likewise: names that its listing gave more than once
+        self._told: list[tuple[str, str]] = []  # likewise: what its sorted listing keeps of those
         self.routes: tuple[Route, ...] = ()
 
     def continue_from_journal(self) -> None:
@@ -214,7 +214,7 @@ class Planner:
     def _decide(
         self, number: int, route: Route, source: SourceStore, target: Store, counts: PairCount
     ) -> Iterator[Decision]:
-        self._unlistable, self._twice = [], []
+        self._unlistable, self._told = [], []
         self._nesting = Nesting()
         self._number = number
         options = self._spec.options
@@ -281,7 +281,7 @@ class Planner:
                 yield from self._decide_by_index(number, route, source, target, judge, naming, counts)
                 return
             finally:
-                found = _without_prefix(source.take_unlistable() + self._twice, route.source_prefix)
+                found = _without_prefix(source.take_unlistable() + self._told, route.source_prefix)
                 self._unlistable = naming.unlisted(found)
                 if isinstance(source, TellsNotes):
                     self._warnings += source.take_notes()
@@ -344,7 +344,7 @@ class Planner:
                 self.found.listed += listing.count
             else:
                 listing.fill(source, pages_after)
-            self._twice = listing.twice
+            self._told = listing.told
             yield from listing.pages()
 
     def _counted(self, pages: Pages) -> Pages:

@@ -1,16 +1,20 @@
 """A source's listing brought into the order of names, on disk, for stores that list in an order of their own.
 
 The comparison wants both sides in one order (compare.py). What a Hub or a list gives goes into a table first, a
-page a transaction, together with how far the listing is: an engine that was killed meanwhile goes on there. A
-name that comes twice with different content is told, and the first one counts.
+page a transaction, together with how far the listing is and what of it cannot be: an engine that was killed
+meanwhile goes on there and still tells it. A name that comes twice with different content is told, and the
+first one counts.
 """
 
 from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
+from core.engine.storebook import SourceStore
+from core.errors import DiskTrouble
 from core.model import Entry
 from core.stores.base import GoesOn
 
@@ -35,11 +39,15 @@ def in_order(source: object) -> bool:
 
 
 class SortedListing:
-    """One listing. `what` names what is listed (place and commit): a table of anything else is begun anew."""
+    """One listing. `what` names what is listed (place and commit): a table of anything else is begun anew.
+    Raises DiskTrouble where its file cannot be written."""
 
     def __init__(self, path: Path, what: str) -> None:
-        self._what = what
-        self.twice: list[tuple[str, str]] = []  # (name, why) of what another entry has the name of
+        self._what, self._path = what, path
+        with self._mapped():
+            self._open(path)
+
+    def _open(self, path: Path) -> None:
         self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
         path.chmod(0o600)
         # Lost with the machine, the listing is made again: nothing waits for the disk.
@@ -52,10 +60,11 @@ class SortedListing:
             "CREATE TABLE IF NOT EXISTS entries (key TEXT PRIMARY KEY, size INTEGER, etag TEXT, modified REAL, "
             "class TEXT, url TEXT) WITHOUT ROWID"
         )
+        self._db.execute("CREATE TABLE IF NOT EXISTS told (name TEXT PRIMARY KEY, why TEXT) WITHOUT ROWID")
         row = self._db.execute("SELECT what, complete, last, resume FROM state").fetchone()
-        if row is None or row[0] != what:
-            self._db.execute("DELETE FROM entries")
-            row = (what, 0, "", "")
+        if row is None or row[0] != self._what:
+            self._clear()
+            row = (self._what, 0, "", "")
         self.complete = bool(row[1])
         self.last, self._resume = str(row[2]), str(row[3])
 
@@ -64,7 +73,12 @@ class SortedListing:
         """Entries so far."""
         return int(self._db.execute("SELECT count(*) FROM entries").fetchone()[0])
 
-    def fill(self, source: object, pages_after: Callable[[str], Iterator[list[Entry]]]) -> None:
+    @property
+    def told(self) -> list[tuple[str, str]]:
+        """(name, why) of what was named and cannot be, in any try."""
+        return self._db.execute("SELECT name, why FROM told ORDER BY name").fetchall()
+
+    def fill(self, source: SourceStore, pages_after: Callable[[str], Iterator[list[Entry]]]) -> None:
         """List, from where an earlier try came to. `pages_after` gives the pages behind a key, and what it
         raises is raised."""
         if self.complete:
@@ -73,21 +87,19 @@ class SortedListing:
             source.go_on(self._resume)
         elif self.last:
             self.last = ""
-            self._db.execute("DELETE FROM entries")
+            with self._mapped():
+                self._clear()
         for page in pages_after(self.last):
-            self._add(page)
+            told: list[tuple[str, str]] = []
             if page and isinstance(source, GoesOn):
                 self.last, self._resume = page[-1].key, source.going_on()
-            self._note(complete=False)
-        self._note(complete=True)
+                told = source.take_unlistable()
+            self._keep(page, told, complete=False)
+        self._keep([], source.take_unlistable(), complete=True)
         self.complete = True
 
-    def __iter__(self) -> Iterator[Entry]:
-        """All entries, in the order of their names."""
-        return (entry for page in self.pages() for entry in page)
-
     def pages(self) -> Iterator[list[Entry]]:
-        """The same, by pages."""
+        """All entries, in the order of their names."""
         after = ""
         more = "key > ?"
         while True:
@@ -105,8 +117,28 @@ class SortedListing:
     def close(self) -> None:
         self._db.close()
 
+    def _clear(self) -> None:
+        self._db.execute("DELETE FROM entries")
+        self._db.execute("DELETE FROM told")
+
+    def _keep(self, page: list[Entry], told: list[tuple[str, str]], *, complete: bool) -> None:
+        """A page, what cannot be, and how far the listing is: all of it or nothing."""
+        with self._mapped():
+            self._db.execute("BEGIN")
+            try:
+                self._add(page)
+                self._db.executemany("INSERT INTO told VALUES (?, ?) ON CONFLICT DO NOTHING", told)
+                self._db.execute("DELETE FROM state")
+                self._db.execute(
+                    "INSERT INTO state VALUES (?, ?, ?, ?)", (self._what, complete, self.last, self._resume)
+                )
+                self._db.execute("COMMIT")
+            except BaseException:
+                if self._db.in_transaction:
+                    self._db.execute("ROLLBACK")
+                raise
+
     def _add(self, page: list[Entry]) -> None:
-        self._db.execute("BEGIN")
         for entry in page:
             values = (entry.key, entry.size, entry.etag, entry.modified, entry.storage_class, entry.url)
             added = self._db.execute(
@@ -117,13 +149,15 @@ class SortedListing:
                     f"SELECT {_COLUMNS} FROM entries WHERE key = ?", (entry.key,)
                 ).fetchone()
                 if before != values:
-                    self.twice.append((entry.key, "named twice, with different content"))
-        self._db.execute("COMMIT")
+                    self._db.execute(
+                        "INSERT INTO told VALUES (?, ?) ON CONFLICT DO NOTHING",
+                        (entry.key, "named twice, with different content"),
+                    )
 
-    def _note(self, *, complete: bool) -> None:
-        self._db.execute("BEGIN")
-        self._db.execute("DELETE FROM state")
-        self._db.execute(
-            "INSERT INTO state VALUES (?, ?, ?, ?)", (self._what, complete, self.last, self._resume)
-        )
-        self._db.execute("COMMIT")
+    @contextmanager
+    def _mapped(self) -> Iterator[None]:
+        """The job waits for room, as it does where the journal has none."""
+        try:
+            yield
+        except sqlite3.OperationalError as error:
+            raise DiskTrouble(f"the listing {self._path} cannot be written: {error}") from error
