@@ -69,6 +69,14 @@ async def comes(wire: Wiretap, holds: Callable[[float], bool], what: str) -> Non
         assert now < marks[0][0] + AT_ONCE + 1.0, said
 
 
+async def moves(haulier: Haulier, job: int, seconds: float) -> float:
+    """Bytes a second that the job brings from now on."""
+    began, before = time.monotonic(), (await haulier.view(job)).counts.bytes_done
+    await asyncio.sleep(seconds)
+    after = (await haulier.view(job)).counts.bytes_done
+    return (after - before) / (time.monotonic() - began)
+
+
 @pytest.mark.parametrize("prefix", ["small/", "large/"])
 async def test_pause_resume_limit_and_cancel(
     haulier: Haulier, moto_server: S3Server, wire: Wiretap, bucket: str, tmp_path: Path, prefix: str
@@ -183,7 +191,9 @@ async def test_a_timetable_holds_now(
     job = (
         await haulier.submit(at(moto_server, bucket, "large/"), here(tmp_path / "out"), timetable="00:00,1MiB")
     ).id
-    await comes(wire, lambda rate: 0.2 * MIB < rate < 1.8 * MIB, "by the clock")
+    await haulier.reaches(job, lambda view: view.counts.bytes_done > 0, "first bytes")
+    await comes(wire, lambda rate: rate < 1.8 * MIB, "by the clock")
+    assert 0.4 * MIB < await moves(haulier, job, 4.0) < 1.8 * MIB  # the wire alone tells of the system's buffers too
     with pytest.raises(HaulierError, match="25:00") as refused:
         await haulier.call(TuneJob(job=job, timetable="25:00,1MiB"))
     assert refused.value.code is Code.USAGE
