@@ -14,12 +14,23 @@ that the client chooses; asking for a state that already holds is answered with 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Generic, Literal, TypeVar
+from typing import Literal
 
 import msgspec
 
 from core.capability_card import CapabilityCard
+from core.command import Command as Command
+from core.command import Done as Done
 from core.errors import Code
+from core.listings import (
+    CloseListing,
+    FindInListing,
+    LookAtObject,
+    OpenListing,
+    RangeOfListing,
+    ReadListing,
+    SumOfListing,
+)
 from core.model import (
     ADHOC_HUB,
     Action,
@@ -61,16 +72,6 @@ from core.model import (
 
 PROTOCOL = 2
 MAX_FRAME = 16 * 1024 * 1024
-
-R = TypeVar("R")
-
-
-class Command(msgspec.Struct, Generic[R], frozen=True, kw_only=True, omit_defaults=True, tag_field="type"):
-    """Base of every command; `R` is the type of its reply."""
-
-
-class Done(Value, frozen=True, kw_only=True):
-    """The reply of commands that have nothing more to say."""
 
 
 class UploadId(Value, frozen=True, kw_only=True):
@@ -553,6 +554,13 @@ AnyCommand = (
     | ListBuckets
     | Measure
     | ListEntries
+    | OpenListing
+    | ReadListing
+    | RangeOfListing
+    | FindInListing
+    | SumOfListing
+    | CloseListing
+    | LookAtObject
     | ListUploads
     | CleanUploads
     | PlanJob

@@ -13,10 +13,12 @@ from core.errors import HaulierError
 from core.messages import PlanJob
 from core.model import ADHOC_HUB, BatchAsk, Connection, JobKind, JobOptions, JobSpec, JobView, Place
 from core.safe_text import safe_text
-from tui.draft import Destination, Draft, IntoPlace, Taken, summary
+from tui.draft import Destination, Draft, IntoPlace, Taken, bucket_for, summary
+from tui.screens.browse import BrowseScreen
 from tui.screens.buckets import BucketPicker
 from tui.screens.folder import FolderScreen, home
 from tui.screens.options import OptionsScreen
+from tui.screens.pair import PairScreen
 from tui.screens.places import LIST, URL, PlacesScreen
 from tui.screens.plan import PlanScreen
 from tui.screens.repos import RepoPicker
@@ -46,6 +48,35 @@ async def plan(app: HaulierApp, spec: JobSpec) -> JobView | None:
     return await app.ask(PlanJob(spec=spec, key=uuid.uuid4().hex))
 
 
+def compare_with(app: HaulierApp, source: Place) -> None:
+    """Ask for a target, and show a folder beside it."""
+
+    def beside(destination: Destination) -> None:
+        try:
+            target = (
+                destination.place if isinstance(destination, IntoPlace) else bucket_for(source, destination)
+            )
+        except HaulierError as error:
+            app.complain(error)
+            return
+        app.push_screen(PairScreen(source, target, NewJob(app).pair_chosen))
+
+    def side_chosen(connection: str) -> None:
+        crumb = "side by side  ›  target"
+        if connection:
+            app.push_screen(TargetScreen(crumb, connection, (source,), beside))
+        else:
+            app.push_screen(
+                FolderScreen(
+                    crumb, "Beside which folder of this machine?", home(),
+                    must_exist=False, chosen=lambda place: beside(IntoPlace(place)),
+                )
+            )  # fmt: skip
+
+    shown: Line = ((" source  ", "quiet"), (safe_text(summary((source,)), 200), ""))
+    app.push_screen(PlacesScreen("side by side  ›  target", "Beside what?", side_chosen, (shown,)))
+
+
 class NewJob:
     """What is known so far, and which screen comes next."""
 
@@ -72,13 +103,23 @@ class NewJob:
                 FolderScreen(
                     "new job  ›  source", "Which folder of this machine is to be moved?", home(),
                     must_exist=True, chosen=lambda place: self.sources_chosen((place,)),
+                    look_inside=self._look_inside,
                 )
             )  # fmt: skip
+
+    def _look_inside(self, place: Place) -> None:
+        self._app.push_screen(BrowseScreen(place, self.taken))
 
     def taken(self, taken: Taken) -> None:
         """Sources, and which of their files are meant."""
         options = JobOptions(include=taken.include, exclude=taken.exclude)
         self.sources_chosen(taken.places, options, taken.batches)
+
+    def pair_chosen(self, taken: Taken, target: Place) -> None:
+        """Sources and target at once, seen side by side."""
+        options = JobOptions(include=taken.include, exclude=taken.exclude)
+        self._draft = Draft(sources=taken.places, options=options, batches=taken.batches)
+        self._target_chosen(IntoPlace(target))
 
     def _urls_chosen(self, place: Place, options: JobOptions) -> None:
         """A list or a URL, with the options that were chosen beside it."""

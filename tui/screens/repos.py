@@ -16,7 +16,7 @@ from tui.actions import bindings
 from tui.counting import Counter
 from tui.draft import Taken
 from tui.keys import key_of
-from tui.marks import Marks
+from tui.marks import NamedMarks
 from tui.own_hub import hub_words, token_words
 from tui.repo_words import KIND_WORDS, Looked, access_words, name_of, of_hub
 from tui.screens.ask import QuestionScreen
@@ -38,6 +38,7 @@ class RepoPicker(MarkingScreen):
 
     NAME = "repos"
     CRUMB = "new job  ›  source"
+    marks: NamedMarks
     BINDINGS = bindings("repos")
     DEFAULT_CSS = """
     RepoPicker #about { max-height: 4; }
@@ -51,7 +52,7 @@ class RepoPicker(MarkingScreen):
         self._elsewhere = 0  # kept for other Hubs
         self._loaded = False
         self._loading = False
-        self.marks = Marks((), self.marks_changed)
+        self.marks = NamedMarks((), self.marks_changed)
         self._looked: dict[str, Looked] = {}
         self._looking: set[str] = set()
         self._asked: set[str] = set()  # names whose counting was asked for by its key
