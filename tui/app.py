@@ -16,7 +16,7 @@ from textual.worker import Worker, WorkerState
 from core.build import build_name
 from core.errors import Code, HaulierError
 from core.messages import Command
-from core.model import ADHOC_HUB, Adhoc, JobState, JobView, Place
+from core.model import ADHOC_HUB, Adhoc, ItemView, JobState, JobView, Place
 from core.opskit import Launcher
 from core.safe_text import safe_text
 from tui import themes
@@ -199,8 +199,9 @@ class HaulierApp(PacedApp):
 
         instead(self, partial(add_connection, self), "connection")
 
-    def open_log(self, job_id: int = 0) -> None:
-        self._go(LogScreen(job_id))
+    def open_log(self, job_id: int = 0, item: ItemView | None = None) -> None:
+        """The engine's log, at the newest line, or at what it says about an item of the job."""
+        self._go(LogScreen(job_id, item))
 
     def show_theme(self, wanted: str = "") -> None:
         """Show the theme of this name, as the setting writes it, or that of the settings."""

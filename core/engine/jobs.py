@@ -391,10 +391,13 @@ class Jobs:
         )
 
     async def view_items(self, command: ViewItems) -> ItemWindow:
-        row = await self._row(command.job)
         run = self.runs.get(command.job)
         active = run.active_items if run is not None else frozenset[int]()
-        return await asyncio.to_thread(self._journal.item_lists.window, row, command, active)
+
+        def look() -> ItemWindow:
+            return self._journal.item_lists.window(self._journal.job(command.job), command, active)
+
+        return await asyncio.to_thread(look)
 
     async def attempts(self, command: ListAttempts) -> AttemptPage:
         await self._row(command.job)

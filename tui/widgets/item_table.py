@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Hashable, Mapping
 
-from core.model import AttemptView, ItemView, Status
+from core.model import AttemptView, ItemOrder, ItemView, Status
 from core.safe_text import safe_text
 from core.units import format_bytes, format_eta, format_size, format_when
 from tui import clock
@@ -18,6 +18,16 @@ STATUS_SIGNS: dict[Status, Span] = {
     Status.DOWNLOADING: ("▶", "key"),
     Status.COMPLETED: ("✓", "good"),
     Status.FAILED: ("✗", "bad"),
+}
+
+
+ORDER_WORDS: dict[ItemOrder, tuple[str, str]] = {  # and the other way round
+    ItemOrder.PLAN: ("as planned", "last first"),
+    ItemOrder.NAME: ("A to Z", "Z to A"),
+    ItemOrder.SIZE: ("largest first", "smallest first"),
+    ItemOrder.STATE: ("failed first", "done first"),
+    ItemOrder.TRIES: ("most tries", "fewest tries"),
+    ItemOrder.ENDED: ("newest first", "oldest first"),
 }
 
 
@@ -34,8 +44,13 @@ class ItemTable(LineTable["ItemView | None"]):
         Column("proof", "verified / error", 16, grow=2),
     )
 
+    message: tuple[Line, ...] = ()  # in place of rows
+
     def key_of(self, row: ItemView | None) -> Hashable:
         return row.id if row is not None else None
+
+    def nothing(self) -> tuple[Line, ...]:
+        return self.message
 
     def cells(self, row: ItemView | None, widths: Mapping[str, int]) -> Mapping[str, Line]:
         if row is None:

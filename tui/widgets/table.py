@@ -120,8 +120,7 @@ class LineTable(Looks, ScrollView, Generic[Row], can_focus=True):
             self._measure()
             self.refresh()
             return
-        top = int(self.scroll_offset.y)
-        for index in range(top, min(len(rows), top + self.size.height)):
+        for index in self.in_sight:
             if old[index] != rows[index]:
                 self.refresh_row(index)
 
@@ -141,6 +140,17 @@ class LineTable(Looks, ScrollView, Generic[Row], can_focus=True):
         """A paged sequence knows more rows than before."""
         self._measure()
         self.refresh()
+
+    def follow_to(self, index: int) -> None:
+        """The row under the cursor is at another place by now: go there, on the same line of the screen."""
+        self.scroll_to(y=self.scroll_offset.y + index - self.cursor, animate=False)
+        self.cursor = max(0, min(len(self._rows) - 1, index))
+
+    @property
+    def in_sight(self) -> range:
+        """The positions of the rows that are drawn."""
+        top = int(self.scroll_offset.y)
+        return range(top, min(len(self._rows), top + max(0, self.size.height - self._head_height)))
 
     # -- inside
 
