@@ -124,8 +124,8 @@ ACTIONS: tuple[Action, ...] = (
     Action("verify_disk", "v", "v", "verify", "Read the disk and compare it with the manifest that it carries.", MOVING,
            ("disks",)),
     # -- the engine
-    Action("restart_engine", "r", "r", "start engine", "Start the engine again when it is gone.", PROGRAM,
-           ("jobs", "board", "log", "connections", "places", "buckets", "browse", "repos", "target")),
+    Action("restart_engine", "f5", "F5", "start engine", "Start the engine again when it is gone.", PROGRAM,
+           (EVERYWHERE,)),
     # -- connections
     Action("open_connection", "enter", "⏎", "look inside", "Look at the connection's buckets; a job can start there.",
            LOOKING, ("connections",), in_palette=False),

@@ -86,18 +86,19 @@ class HaulierApp(PacedApp):
         """The open line, or None while there is none."""
         return self.line.client
 
-    async def ask(self, command: Command[R]) -> R | None:
-        """The engine's reply, or None after the refusal was shown to the person in plain words."""
+    async def call(self, command: Command[R]) -> R:
+        """The engine's reply. Raises HaulierError: its refusal, or that the engine is away."""
         client = self.client
         if client is None:
-            self.complain(
-                HaulierError(
-                    Code.UNAVAILABLE, "The engine is away.", f"{key_of('restart_engine')} starts it again."
-                )
+            raise HaulierError(
+                Code.UNAVAILABLE, "The engine is away.", f"{key_of('restart_engine')} starts it again."
             )
-            return None
+        return await client.call(command)
+
+    async def ask(self, command: Command[R]) -> R | None:
+        """The engine's reply, or None after the refusal was shown to the person in plain words."""
         try:
-            return await client.call(command)
+            return await self.call(command)
         except HaulierError as error:
             self.complain(error)
             return None
@@ -243,6 +244,15 @@ class HaulierApp(PacedApp):
             await asyncio.to_thread(desk.change, "theme", wanted)
         except HaulierError as error:
             self.complain(error)
+
+    def action_restart_engine(self) -> None:
+        self.line.start_again()
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Starting the engine is only there while none is."""
+        if action == "restart_engine":
+            return self.view.link is Link.AWAY
+        return super().check_action(action, parameters)
 
     def action_leave(self) -> None:
         """Leave the face. The engine is not asked to stop."""

@@ -94,11 +94,8 @@ class ItemLook:
 
     def look_again(self) -> None:
         """What is in sight may have changed: fetch it again, every now and then."""
-        if self._screen.haulier.client is None:
-            return
-        if self.total < 0 and not self.is_looking:
-            self.ask(self.question)  # the engine was away when it was to answer
-        elif self.total >= 0 and clock.monotonic() - self._looked_at > LOOK_AGAIN:
+        due = clock.monotonic() - self._looked_at > LOOK_AGAIN
+        if due and self.total >= 0 and self._screen.haulier.client is not None:
             self.look_soon()
             instead(self._screen, partial(self._refresh, self._rows), "items again")
 

@@ -71,10 +71,18 @@ class JobScreen(JobActions):
         if job is None:
             return
         self._say_tabs(job)
-        if self._tab == "items" and (job.state in MOVING or self._look.total < 0):
+        if self._tab == "items":
+            self._say_table()
+        if self._tab == "items" and job.state in MOVING:
             self._look.look_again()
-        if self._tab == "errors" and job.state in MOVING:
-            self._look_at_tries_again()
+        if self._tab == "errors" and job.state in MOVING and clock.monotonic() - self._tries_at > LOOK_AGAIN:
+            self._look_at_tries()
+
+    def engine_is_back(self) -> None:
+        if self._tab == "items":
+            self._look.ask(self._look.question)
+        elif self._tab == "errors":
+            self._look_at_tries()
 
     def _say_tabs(self, job: JobView) -> None:
         notes: list[Span] = []
@@ -110,7 +118,7 @@ class JobScreen(JobActions):
         self.query_one(ContentSwitcher).current = tab
         self.query_one(f"#{tab}").focus()
         if tab == "errors":
-            instead(self, self._fetch_attempts, "attempts")
+            self._look_at_tries()
         elif tab == "items" and self._look.total < 0:
             self._look.ask(self._look.question)
         if (job := self.job) is not None:
@@ -133,16 +141,19 @@ class JobScreen(JobActions):
 
     # -- failed tries
 
-    def _look_at_tries_again(self) -> None:
-        if clock.monotonic() - self._tries_at > LOOK_AGAIN and self.haulier.client is not None:
+    def _look_at_tries(self) -> None:
+        self._tries_at = clock.monotonic()
+        self.query_one(AttemptTable).say_instead(self.waiting_words())
+        if self.haulier.client is not None:
             instead(self, self._fetch_attempts, "attempts")
 
     async def _fetch_attempts(self) -> None:
-        self._tries_at = clock.monotonic()
         of = self._tries_of.id if self._tries_of is not None else 0
         page = await self.haulier.ask(ListAttempts(job=self.job_id, item=of, limit=500))
         if page is not None and self.is_mounted:
-            self.query_one(AttemptTable).show(page.attempts)
+            table = self.query_one(AttemptTable)
+            table.show(page.attempts)
+            table.say_instead(((), (("  No failed tries.", "quiet"),)))
             self._say_about()
 
     # -- the line about the row under the cursor
@@ -161,16 +172,14 @@ class JobScreen(JobActions):
         """What is asked of the items, or what is known of them, is another."""
         if not self.is_mounted:
             return
-        look = self._look
-        words = (
-            "Looking …" if look.is_looking else "No file matches." if look.total == 0 else "The engine is away."
-        )
-        self._table.message = ((), ((f"  {words}", "quiet"),))
-        if not look.seen:
-            self._table.refresh()
+        self._say_table()
         if (job := self.job) is not None:
             self._say_tabs(job)
         self._say_about()
+
+    def _say_table(self) -> None:
+        nothing = ((), (("  No file matches.", "quiet"),))
+        self._table.say_instead(nothing if self._look.total == 0 else self.waiting_words())
 
     def _say_about(self) -> None:
         about = self.query_one("#about", Whole)
@@ -189,8 +198,6 @@ class JobScreen(JobActions):
     # -- actions
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        if action == "restart_engine":
-            return False
         if action == "retry_item":
             item = self._item
             if self._tab != "items" or item is None or item.status is not Status.FAILED:

@@ -61,6 +61,7 @@ class LogScreen(HaulierScreen):
     def _read_anew(self) -> None:
         self._notices.clear()
         self._after = 0
+        self.query_one(LogTable).say_instead(self.waiting_words())
         self._show()
         self.view_changed(self.view)
 
@@ -87,6 +88,7 @@ class LogScreen(HaulierScreen):
         del self._notices[:-KEPT]
         if not self.is_mounted:
             return
+        self.query_one(LogTable).say_instead(((), (("  Nothing was written at this level.", "quiet"),)))
         if grew:
             self._show()
         if self._item is not None:

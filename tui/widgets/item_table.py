@@ -44,13 +44,8 @@ class ItemTable(LineTable["ItemView | None"]):
         Column("proof", "verified / error", 16, grow=2),
     )
 
-    message: tuple[Line, ...] = ()  # in place of rows
-
     def key_of(self, row: ItemView | None) -> Hashable:
         return row.id if row is not None else None
-
-    def nothing(self) -> tuple[Line, ...]:
-        return self.message
 
     def cells(self, row: ItemView | None, widths: Mapping[str, int]) -> Mapping[str, Line]:
         if row is None:
@@ -80,9 +75,6 @@ class AttemptTable(LineTable[AttemptView]):
         Column("message", "what happened", 20, grow=3),
         Column("again", "again in", 12),
     )
-
-    def nothing(self) -> tuple[Line, ...]:
-        return ((), (("  No failed tries.", "quiet"),))
 
     def cells(self, row: AttemptView, widths: Mapping[str, int]) -> Mapping[str, Line]:
         again: Span = (format_eta(row.retry_in), "") if row.retry_in >= 0 else ("not again", "bad")

@@ -59,6 +59,7 @@ class LineTable(Looks, ScrollView, Generic[Row], can_focus=True):
         Binding("end,G", "go_last", "last", show=False),
     ]
 
+    message: Sequence[Line] = ()  # in place of rows
     cursor: reactive[int] = reactive(0, repaint=False)
 
     class Moved(Message):
@@ -94,9 +95,16 @@ class LineTable(Looks, ScrollView, Generic[Row], can_focus=True):
 
     def nothing(self) -> Sequence[Line]:
         """What to show when there are no rows."""
-        return ()
+        return self.message
 
     # -- what a screen uses
+
+    def say_instead(self, message: Sequence[Line]) -> None:
+        """What to show while there are no rows."""
+        if message != self.message:
+            self.message = message
+            if not len(self._rows):
+                self.refresh()
 
     @property
     def rows(self) -> Sequence[Row]:
