@@ -47,6 +47,7 @@ from core.model import (
     Entry,
     FolderView,
     FoundRepo,
+    ItemOrder,
     ItemView,
     JobProgress,
     JobSpec,
@@ -483,8 +484,8 @@ class GetJob(Command[JobView], frozen=True, kw_only=True, tag="get_job"):
 
 
 class ListItems(Command["ItemPage"], frozen=True, kw_only=True, tag="list_items"):
-    """Items of a job. `action` and `status` filter, `contains` matches in the name,
-    `cursor` is from the page before."""
+    """Items of a job in the order of the plan, one page after the other. `action` and `status` filter,
+    `contains` matches in the name, `cursor` is from the page before."""
 
     job: int
     action: Action | None = None
@@ -492,6 +493,27 @@ class ListItems(Command["ItemPage"], frozen=True, kw_only=True, tag="list_items"
     contains: str = ""
     cursor: str = ""
     limit: int = 200
+
+
+class ViewItems(Command["ItemWindow"], frozen=True, kw_only=True, tag="view_items"):
+    """Items of a job by their position in an order, for tables in which people jump about.
+
+    The order is written down at the first look and kept for a while: of a million items that takes up to a
+    second. `hurry`: where there is none yet, reply at once, with the first rows if they are found soon.
+    `fresh`: with an order as it is now; not more often than what making it costs allows. `locate` asks where an
+    item is."""
+
+    job: int
+    action: Action | None = None
+    status: Status | None = None
+    contains: str = ""
+    order: ItemOrder = ItemOrder.PLAN
+    reverse: bool = False
+    first: int = 0
+    limit: int = 200
+    hurry: bool = False
+    fresh: bool = False
+    locate: int = 0
 
 
 class GetTiming(Command["Timing"], frozen=True, kw_only=True, tag="get_timing"):
@@ -578,6 +600,7 @@ AnyCommand = (
     | ListJobs
     | GetJob
     | ListItems
+    | ViewItems
     | ListAttempts
     | GetTiming
     | ListFolders
@@ -755,7 +778,17 @@ class JobList(Value, frozen=True, kw_only=True):
 class ItemPage(Value, frozen=True, kw_only=True):
     items: tuple[ItemView, ...]
     cursor: str = ""
-    matching: int = -1  # how many items match in all, -1 when not counted
+    matching: int = -1  # how many items match in all; counted for the first page, -1 in those that follow
+
+
+class ItemWindow(Value, frozen=True, kw_only=True):
+    """The items at the positions from `first` on. Positions of one `version` are of one order."""
+
+    items: tuple[ItemView, ...] = ()
+    first: int = 0
+    total: int = 0  # in the whole order; -1: there is none yet, these are the first ones, if any
+    version: int = 0
+    position: int = -1  # of the item that was to be located, -1 when it is not in the order
 
 
 class AttemptPage(Value, frozen=True, kw_only=True):

@@ -108,6 +108,7 @@ from core.messages import (
     TuneJob,
     UndeleteJob,
     UnlockSecrets,
+    ViewItems,
 )
 from core.model import EngineStatus, FileCredentials, JobView, Level, Notice
 from core.paths import Paths
@@ -361,6 +362,7 @@ class Engine:
             ListJobs: jobs.list,
             GetJob: jobs.get,
             ListItems: jobs.items,
+            ViewItems: jobs.view_items,
             ListAttempts: jobs.attempts,
             ListFolders: jobs.folders,
             GetTiming: jobs.timing,

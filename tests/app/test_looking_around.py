@@ -42,9 +42,9 @@ async def test_orders_and_filter_show_the_right_rows_and_keep_the_marks() -> Non
         screen = BrowseScreen(PLACE, chosen.append)
         app.push_screen(screen)
         await until(pilot, lambda: "f000003" in text_of(app))
-        await pilot.press("down", "space", "o")
+        await pilot.press("down", "space", "t")
         await until(pilot, lambda: "largest first" in text_of(app) and "20 000 here" in text_of(app))
-        await pilot.press("o", "o")
+        await pilot.press("T")
         await until(pilot, lambda: "smallest first" in text_of(app) and "f019999" in text_of(app))
         assert screen.marks.chosen == {1}
         await pilot.press("home", "v", "end")
@@ -132,7 +132,7 @@ async def test_an_engine_that_began_anew_is_no_dead_end() -> None:
             return read(ask)
 
         client.answers[ReadListing] = forgotten
-        await pilot.press("o")
+        await pilot.press("t")
         await until(pilot, lambda: any("begun anew" in note.message for note in app._notifications))
         await until(pilot, lambda: "f000003" in text_of(app) and "100 here" in text_of(app))
         assert not screen.marks.chosen

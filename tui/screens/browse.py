@@ -41,6 +41,7 @@ from tui.folder_level import Level
 from tui.keys import key_of
 from tui.marks import Marks
 from tui.screens.marking import MarkingScreen
+from tui.soon import instead
 from tui.state import Link, ViewState
 from tui.taking import MOST_MARKS, MarkedLevel, Patterns, above_of, take
 from tui.widgets.amounts import bytes_words
@@ -50,14 +51,15 @@ from tui.widgets.heading import Heading, Words, wrapped
 from tui.widgets.spans import Line, Span
 
 POLL = 0.15  # seconds between looks at a listing that is still being read
-ORDERS: tuple[tuple[Sort, bool, str], ...] = (
-    ("name", False, "by name"),
-    ("size", True, "largest first"),
-    ("modified", True, "newest first"),
-    ("size", False, "smallest first"),
-    ("modified", False, "oldest first"),
-    ("name", True, "by name, from the end"),
-)
+ORDERS: tuple[tuple[Sort, bool], ...] = (("name", False), ("size", True), ("modified", True))
+ORDER_WORDS: dict[tuple[Sort, bool], str] = {
+    ("name", False): "by name",
+    ("name", True): "by name, from the end",
+    ("size", True): "largest first",
+    ("size", False): "smallest first",
+    ("modified", True): "newest first",
+    ("modified", False): "oldest first",
+}
 
 
 class BrowseScreen(MarkingScreen):
@@ -75,7 +77,7 @@ class BrowseScreen(MarkingScreen):
         self._then = chosen
         self._levels: dict[str, Level] = {}  # all that were looked at
         self._path = ""
-        self._order = 0  # in ORDERS
+        self._sort, self._descending = ORDERS[0]
         self._patterns = Patterns()
         self._counter = Counter[Question, Measured | Analysis](self._question)
         self._drawn = -1
@@ -153,8 +155,7 @@ class BrowseScreen(MarkingScreen):
         self._wake.set()
 
     def _row_order(self) -> RowOrder:
-        sort, descending, _ = ORDERS[self._order]
-        return RowOrder(sort=sort, descending=descending, wanted=self._wanted_name)
+        return RowOrder(sort=self._sort, descending=self._descending, wanted=self._wanted_name)
 
     @property
     def _wanted_name(self) -> str:
@@ -236,8 +237,8 @@ class BrowseScreen(MarkingScreen):
         if level.trouble is not None and level.listed:
             return [*words, (listed, "quiet"), (" · ", "rule"), ("listing stopped", "bad")]
         words.append((listed, "quiet"))
-        if self._order:
-            words += [(" · ", "rule"), (ORDERS[self._order][2], "quiet")]
+        if (order := (self._sort, self._descending)) != ORDERS[0]:
+            words += [(" · ", "rule"), (ORDER_WORDS[order], "quiet")]
         return words
 
     def _lines(self, level: Level) -> list[Line]:
@@ -345,7 +346,7 @@ class BrowseScreen(MarkingScreen):
             return True
         for one in list(self._levels.values()):
             if one.id and one.marks.chosen and one.fresh_sum is None:
-                await self._sum(client, one)
+                await self._sum(one)
                 return True
         return False
 
@@ -367,9 +368,9 @@ class BrowseScreen(MarkingScreen):
         level.marks.read_again()
         return True
 
-    async def _sum(self, client: EngineClient, level: Level, names: int = 0) -> RowsSummed:
+    async def _sum(self, level: Level, names: int = 0) -> RowsSummed:
         chosen = level.marks.chosen
-        summed = await client.call(
+        summed = await self.haulier.call(
             SumOfListing(
                 id=level.id, rows=chosen.to_bytes(), include=self._patterns.include,
                 exclude=self._patterns.exclude, below=level.path, names=names,
@@ -411,7 +412,6 @@ class BrowseScreen(MarkingScreen):
         if self.table.cursor < len(level.rows) - 1:
             self._at_end = False
         self._wake.set()
-        super().on_line_table_moved()
 
     def on_entry_list_went_last(self) -> None:
         level = self._level
@@ -434,12 +434,7 @@ class BrowseScreen(MarkingScreen):
         if len(numbers) == high - low + 1:
             then(Positions(numbers))
             return
-        self.run_worker(
-            partial(self._find_range, level, low, high, then),
-            group="range",
-            exclusive=True,
-            exit_on_error=False,
-        )
+        instead(self, partial(self._find_range, level, low, high, then), "range")
 
     async def _find_range(self, level: Level, low: int, high: int, then: Callable[[Positions], None]) -> None:
         ask = RangeOfListing(id=level.id, order=level.rows.order, first=low, last=high)
@@ -552,7 +547,13 @@ class BrowseScreen(MarkingScreen):
         compare_with(self.haulier, self._level.place)
 
     def action_next_order(self) -> None:
-        self._order = (self._order + 1) % len(ORDERS)
+        sorts = [sort for sort, _ in ORDERS]
+        self._sort, self._descending = ORDERS[(sorts.index(self._sort) + 1) % len(ORDERS)]
+        self.end_range()
+        self.show_rows()
+
+    def action_reverse_order(self) -> None:
+        self._descending = not self._descending
         self.end_range()
         self.show_rows()
 
@@ -581,7 +582,7 @@ class BrowseScreen(MarkingScreen):
             )
 
     def action_next_step(self) -> None:
-        self.run_worker(self._take(self._then), group="take", exclusive=True, exit_on_error=False)
+        instead(self, partial(self._take, self._then), "take")
 
     def action_analyse_place(self) -> None:
         from tui.screens.analysis import AnalysisScreen
@@ -589,7 +590,7 @@ class BrowseScreen(MarkingScreen):
         def analyse(taken: Taken) -> None:
             self.app.push_screen(AnalysisScreen(taken, self._then))
 
-        self.run_worker(self._take(analyse), group="take", exclusive=True, exit_on_error=False)
+        instead(self, partial(self._take, analyse), "take")
 
     async def _take(self, then: Callable[[Taken], None]) -> None:
         """Hand on what is marked."""
@@ -606,19 +607,12 @@ class BrowseScreen(MarkingScreen):
 
     async def _gather(self) -> dict[str, MarkedLevel] | None:
         """The marks with their names; None while it is not known what is marked."""
-        client = self.haulier.client
         marked = list(self._marked_levels())
-        if not marked:
-            return {}
-        if client is None:
-            raise HaulierError(
-                Code.UNAVAILABLE, "The engine is away.", f"{key_of('restart_engine')} starts it again."
-            )
         levels: dict[str, MarkedLevel] = {}
         for level in marked:
             if level.needs_names and (not level.complete or level.names.missing(level.marks.box)):
                 return None
-            summed = await self._sum(client, level, MOST_MARKS)
+            summed = await self._sum(level, MOST_MARKS)
             box = level.marks.box if level.marks.is_typed else ""
             count = len(level.marks.chosen) if summed.names is None else len(summed.names)
             if count:
@@ -653,7 +647,7 @@ class BrowseScreen(MarkingScreen):
             level.retry = True
             self._wake.set()
             return
-        self.run_worker(self._read_anew(level), group="reload", exclusive=True, exit_on_error=False)
+        instead(self, partial(self._read_anew, level), "reload")
 
     async def _read_anew(self, level: Level) -> None:
         box = level.marks.box if level.marks.is_typed else ""
@@ -662,7 +656,7 @@ class BrowseScreen(MarkingScreen):
         if client is not None and level.id:
             try:
                 if level.marks.chosen and not box:
-                    summed = await self._sum(client, level, MOST_MARKS)
+                    summed = await self._sum(level, MOST_MARKS)
                     if summed.names is None:
                         self.haulier.tell("So many single marks cannot be kept when the list is read again.")
                     names = summed.names or ()

@@ -102,6 +102,8 @@ class JobsScreen(JobActions):
         return super().check_action(action, parameters)
 
     def label_of(self, action: str) -> str:
+        if action == "open_job" and self.view.link is Link.AWAY:
+            return "start engine"
         if action == "open_job" and not self.view.jobs and self._profiles():
             return "use profiles"
         return super().label_of(action)
@@ -113,7 +115,7 @@ class JobsScreen(JobActions):
     def action_open_job(self) -> None:
         job = self.job
         if self.view.link is Link.AWAY:
-            self.action_restart_engine()
+            self.haulier.action_restart_engine()
         elif job is not None:
             self.haulier.open_job(job.id)
         elif self._profiles():

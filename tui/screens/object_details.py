@@ -13,9 +13,7 @@ from core.model import UNSIZED, Place
 from core.safe_text import safe_text
 from core.units import format_bytes, format_count
 from tui.actions import bindings
-from tui.keys import key_of
 from tui.screens.frame import HaulierScreen
-from tui.state import Link, ViewState
 from tui.widgets.entry_list import moment
 from tui.widgets.heading import Heading, Words, wrapped
 from tui.widgets.spans import Line
@@ -35,7 +33,6 @@ class ObjectScreen(HaulierScreen):
         super().__init__()
         self._places = places
         self._told: dict[Place, ObjectDetails | HaulierError] = {}
-        self._begun = False
 
     def body(self) -> ComposeResult:
         yield Heading((safe_text(str(self._places[0]), 200), "lead"))
@@ -44,34 +41,24 @@ class ObjectScreen(HaulierScreen):
 
     def on_mount(self) -> None:
         self.query_one("#facts").focus()
-        super().on_mount()
+        self._ask()
 
-    def view_changed(self, view: ViewState) -> None:
-        if not self._begun and self.haulier.client is not None:
-            self._ask()
-        elif view.link is Link.AWAY and not self._begun:
-            self.query_one("#lines", Words).say(
-                (("  The engine is away.", "bad"),),
-                ((f"  {key_of('restart_engine')}", "key"), ("  starts it", "")),
-            )
+    def engine_is_back(self) -> None:
+        if any(isinstance(told, HaulierError) for told in self._told.values()):
+            self.action_reload()
 
     def action_reload(self) -> None:
         self._told.clear()
         self._ask()
 
     def _ask(self) -> None:
-        self._begun = True
         self.run_worker(self._look(), group="look", exclusive=True, exit_on_error=False)
 
     async def _look(self) -> None:
         for place in self._places:
-            client = self.haulier.client
-            if client is None:
-                self._begun = False  # asked again when it is back
-                return
             try:
                 ask = LookAtObject(place=place, adhoc=self.haulier.adhoc_for(place))
-                details: ObjectDetails = await client.call(ask)
+                details: ObjectDetails = await self.haulier.call(ask)
                 self._told[place] = details
             except HaulierError as error:
                 self._told[place] = error
