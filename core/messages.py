@@ -582,6 +582,7 @@ AnyCommand = (
 class ConnectionList(Value, frozen=True, kw_only=True):
     connections: tuple[Connection, ...] = ()
     profiles: tuple[str, ...] = ()  # AWS profiles found that no connection refers to
+    offered: tuple[Connection, ...] = ()  # what `ImportProfiles` would make of them, in their order
     profiles_trouble: str = ""  # why the AWS files could not be read; names file and line
     keeps_secrets_in: str = ""  # "Secret Service (login keyring)", "memory only: no keyring service …"
     can_keep_secrets: bool = False  # False: memory only
