@@ -46,6 +46,7 @@ from core.model import (
     Notice,
     Passphrase,
     Place,
+    Preset,
     Priority,
     Probe,
     RepoInfo,
@@ -458,6 +459,30 @@ class UndeleteJob(Command["UndeleteReport"], frozen=True, kw_only=True, tag="und
     dry_run: bool = False
 
 
+class ListPresets(Command["PresetList"], frozen=True, kw_only=True, tag="list_presets"):
+    """The kept presets, in the order of their names."""
+
+
+class KeepPreset(Command["PresetList"], frozen=True, kw_only=True, tag="keep_preset"):
+    """Keep a job's spec under a name. Refused when another preset has the name and it is not to be replaced."""
+
+    name: str
+    spec: JobSpec
+    description: str = ""
+    replace: bool = False
+
+
+class RenamePreset(Command["PresetList"], frozen=True, kw_only=True, tag="rename_preset"):
+    name: str
+    new: str
+
+
+class DropPreset(Command["PresetList"], frozen=True, kw_only=True, tag="drop_preset"):
+    """Keep it no longer. Raises not_found."""
+
+    name: str
+
+
 class TuneJob(Command[JobView], frozen=True, kw_only=True, tag="tune_job"):
     """Change limits of a job while it runs. -1 or None leaves a value as it is, 0 means "by measuring"/"none".
     A `bandwidth` without a `timetable` ends the timetable that there was."""
@@ -528,6 +553,10 @@ AnyCommand = (
     | LookAtRepo
     | ReadList
     | Analyse
+    | ListPresets
+    | KeepPreset
+    | RenamePreset
+    | DropPreset
     | GetCampaign
     | ContinueCampaign
     | ListBatchFiles
@@ -669,6 +698,10 @@ class EntryPage(Value, frozen=True, kw_only=True):
 
 class RepoList(Value, frozen=True, kw_only=True):
     repos: tuple[KeptRepo, ...]
+
+
+class PresetList(Value, frozen=True, kw_only=True):
+    presets: tuple[Preset, ...]
 
 
 class FoundRepos(Value, frozen=True, kw_only=True):

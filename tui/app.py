@@ -17,7 +17,7 @@ from core.build import build_name
 from core.errors import Code, HaulierError
 from core.found_here import Surroundings, look_around
 from core.messages import Command
-from core.model import ADHOC_HUB, Adhoc, JobState, JobView, Place
+from core.model import ADHOC_HUB, Adhoc, JobSpec, JobState, JobView, Place
 from core.opskit import Launcher
 from core.safe_text import safe_text
 from tui import themes
@@ -199,6 +199,34 @@ class HaulierApp(PacedApp):
     async def look_around(self) -> Surroundings:
         """What lies around here that could be used, looked for beside the screen."""
         return await asyncio.to_thread(look_around, self.environ)
+
+    async def read_settings(self) -> None:
+        """Look again at what the settings say: a file may have changed. A fault in it is told, and what was
+        read before stays in force."""
+        if (desk := self.preferences.desk) is None:
+            return
+        try:
+            await asyncio.to_thread(desk.read)
+        except HaulierError as error:
+            self.complain(error)
+
+    def make_again(self, spec: JobSpec) -> None:
+        """Begin a job like one that was made before."""
+        from tui.screens.new_job import make_again
+
+        make_again(self, spec)
+
+    def show_presets(self) -> None:
+        """The jobs that are kept under a name."""
+        from tui.screens.presets import PresetsScreen
+
+        self._go(PresetsScreen())
+
+    def keep_preset(self, spec: JobSpec) -> None:
+        """Ask for a name, and keep the job under it."""
+        from tui.screens.presets import keep_preset
+
+        soon(self, partial(keep_preset, self, spec), "preset")
 
     def show_found(self) -> None:
         """What was found here, to be tested and kept."""

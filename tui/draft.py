@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 from core.errors import Code, HaulierError
 from core.model import BatchAsk, JobKind, JobOptions, JobSpec, Pair, Place
+from core.presets import again
 from core.safe_text import safe_text
 
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
@@ -41,7 +42,14 @@ class Taken:
     batches: BatchAsk | None = None  # already wished to be spread over several disks
 
 
-Destination = IntoPlace | BucketPerBucket
+@dataclass(frozen=True)
+class GivenPairs:
+    """As it was before: a job that is made again."""
+
+    pairs: tuple[Pair, ...]
+
+
+Destination = IntoPlace | BucketPerBucket | GivenPairs
 
 
 @dataclass(frozen=True)
@@ -60,12 +68,26 @@ class Draft:
         return JobSpec(kind=self.kind, pairs=pairs, options=self.options, batches=self.batches)
 
 
+def draft_of(spec: JobSpec) -> Draft:
+    """A job to be made again, as it was. Raises HaulierError (usage) for one that is only about another."""
+    spec = again(spec)
+    return Draft(
+        sources=tuple(pair.source for pair in spec.pairs),
+        destination=GivenPairs(spec.pairs),
+        kind=spec.kind,
+        options=spec.options,
+        batches=spec.batches,
+    )
+
+
 def pairs_of(sources: Sequence[Place], destination: Destination | None) -> tuple[Pair, ...]:
     """Which source goes where. Raises HaulierError (usage)."""
     if not sources:
         raise HaulierError(Code.USAGE, "Nothing is chosen to be moved.")
     if destination is None:
         raise HaulierError(Code.USAGE, "No target is chosen.")
+    if isinstance(destination, GivenPairs):
+        return destination.pairs
     if isinstance(destination, BucketPerBucket):
         targets = [bucket_for(source, destination) for source in sources]
     elif len(sources) == 1 and not destination.own_folders:

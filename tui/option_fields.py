@@ -6,6 +6,8 @@ import shlex
 from collections.abc import Mapping
 from typing import Literal, cast
 
+from msgspec import structs
+
 from core.model import Compare, JobKind, JobOptions, Links, Tool
 from core.settings import RETRY_PRESETS
 from core.timetable import parse_limit
@@ -177,9 +179,9 @@ def asks(kind: JobKind, options: JobOptions) -> list[Ask]:
         Ask(
             "retry",
             "network errors",
-            _RETRY_MEANS.get(options.retry, ""),
+            meaning("retry", options.retry),
             options.retry,
-            tuple((name, name) for name in RETRY_PRESETS),
+            tuple((name, name) for name in _retries(options.retry)),
             more="Throttling and lost networks are waited out; a refused file gets three tries.",
         ),
         Ask(
@@ -199,6 +201,11 @@ def asks(kind: JobKind, options: JobOptions) -> list[Ask]:
             more="The job stops and waits before the target disk has less than this left.",
         ),
     ]
+
+
+def _retries(chosen: str) -> tuple[str, ...]:
+    """The presets, and delays that were written out, in the settings or for the job that is repeated."""
+    return RETRY_PRESETS if chosen in RETRY_PRESETS else (*RETRY_PRESETS, chosen)
 
 
 _COMPARE_MEANS = {
@@ -251,7 +258,7 @@ def meaning(name: str, value: str) -> str:
         case "server_side", "no":
             return "streamed through this machine"
         case "retry", _:
-            return _RETRY_MEANS.get(value, "")
+            return _RETRY_MEANS.get(value, "delays in seconds, as they were written")
         case _:
             return ""
 
@@ -357,6 +364,12 @@ def read(values: Mapping[str, str]) -> tuple[JobKind, JobOptions, dict[str, str]
         file_seconds=duration("file_seconds"),
     )
     return kind, options, wrong
+
+
+def with_the_rest(options: JobOptions, before: JobOptions) -> JobOptions:
+    """The options typed, with those that have no field as they were before."""
+    kept = ("priority", "csv", "progress_csv", "failed_log")
+    return structs.replace(options, **{name: getattr(before, name) for name in kept})
 
 
 def written_globs(patterns: tuple[str, ...]) -> str:

@@ -48,6 +48,7 @@ from core.messages import (
     Command,
     ConnectionsChanged,
     ContinueCampaign,
+    DropPreset,
     DropRepo,
     FindOnDisks,
     ForgetJob,
@@ -58,6 +59,7 @@ from core.messages import (
     ImportProfiles,
     JobChanged,
     JobForgotten,
+    KeepPreset,
     KeepRepo,
     Limit,
     ListAttempts,
@@ -69,6 +71,7 @@ from core.messages import (
     ListFolders,
     ListItems,
     ListJobs,
+    ListPresets,
     ListRepos,
     ListUploads,
     LockSecrets,
@@ -83,6 +86,7 @@ from core.messages import (
     ReadList,
     ReadLog,
     RemoveConnection,
+    RenamePreset,
     RepairJob,
     ResumeJob,
     RetryJob,
@@ -100,6 +104,8 @@ from core.messages import (
 )
 from core.model import EngineStatus, FileCredentials, JobView, Level, Notice
 from core.paths import Paths
+from core.preset_desk import PresetDesk
+from core.presets import PresetRegistry
 from core.proxies import keep_passwords_out_of_logs
 from core.repos import RepoRegistry
 from core.safe_text import safe_text
@@ -291,6 +297,7 @@ class Engine:
         uploads = Uploads(self._journal.uploads, self._stores)
         campaigns = CampaignViews(self._journal)
         repositories = Repositories(RepoRegistry(self._paths.repos), self._stores)
+        presets = PresetDesk(PresetRegistry(self._paths.presets))
         return {
             Ping: self._ping,
             ReadLog: self._read_log,
@@ -312,6 +319,10 @@ class Engine:
             DropRepo: self._in_thread(repositories.drop),
             SearchRepos: self._in_thread(repositories.search),
             LookAtRepo: self._in_thread(repositories.look),
+            ListPresets: self._in_thread(presets.list),
+            KeepPreset: self._in_thread(presets.keep),
+            RenamePreset: self._in_thread(presets.rename),
+            DropPreset: self._in_thread(presets.drop),
             ListEntries: self._in_thread(looking.entries),
             ListUploads: self._in_thread(uploads.list),
             CleanUploads: self._in_thread(uploads.clean),

@@ -170,8 +170,8 @@ async def yes(app: Any, pilot: Pilot[None], client: RecordedClient) -> None:
 
 STEPS: dict[str, Step] = {
     step.__name__: step
-    for step in (connections, no_connections, found, connection_edit, places, buckets, buckets_refused, browse, folder,
-                 target, target_in_one, options, planning, plan, deletions, yes)
+    for step in (connections, no_connections, found, connection_edit, places, buckets, buckets_refused, browse,
+                 folder, target, target_in_one, options, planning, plan, deletions, yes)
 }  # fmt: skip
 
 

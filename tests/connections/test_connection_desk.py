@@ -242,7 +242,8 @@ def test_importing_profiles(desk: ConnectionDesk, isolated_home: Path) -> None:
     }
     assert [each.name for each in offered] == ["default-aws", "profile", "aws-local", "aws-s3", "two-words"]
     assert {each.name: each.credentials.profile for each in offered} == profiles  # type: ignore[union-attr]
-    assert everything.profiles == everything.offered == ()
+    assert everything.profiles == ()
+    assert everything.offered == ()
     assert desk.import_profiles(ImportProfiles()) == everything
     with pytest.raises(HaulierError) as missing:
         desk.import_profiles(ImportProfiles(names=("nobody",)))

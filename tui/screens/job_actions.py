@@ -51,8 +51,11 @@ _ASKS_ENGINE = {
     "new_job",
     "show_items",
     "show_errors",
+    "repeat_job",
+    "keep_preset",
+    "show_presets",
 }
-_NEEDS_JOB = _ASKS_ENGINE - {"new_job", "tune_everything"} | {
+_NEEDS_JOB = _ASKS_ENGINE - {"new_job", "tune_everything", "show_presets"} | {
     "open_job",
     "show_details",
     "show_board",
@@ -143,6 +146,14 @@ class JobActions(HaulierScreen):
                 self.app.push_screen(PlanScreen(planning.id, job=planning))
 
         soon(self.haulier, repair, "asking")
+
+    def action_repeat_job(self) -> None:
+        if (job := self.job) is not None:
+            self.haulier.make_again(job.spec)
+
+    def action_keep_preset(self) -> None:
+        if (job := self.job) is not None:
+            self.haulier.keep_preset(job.spec)
 
     def action_retry_failed(self) -> None:
         if (job := self.job) is not None:
@@ -293,6 +304,8 @@ def _possible(action: str, job: JobView, failed: int) -> bool:
             return job.state in _CAN_TUNE
         case "next_priority":
             return not job.state.is_final
+        case "repeat_job" | "keep_preset":
+            return not (job.spec.broken_of or job.spec.batch_of)
         case "show_board":
             return not job.state.is_final and job.state not in (JobState.PLANNING, JobState.PLANNED)
         case _:

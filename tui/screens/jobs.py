@@ -150,6 +150,9 @@ class JobsScreen(JobActions):
     def action_new_job(self) -> None:
         self.haulier.start_new_job()
 
+    def action_show_presets(self) -> None:
+        self.haulier.show_presets()
+
     def action_check_system(self) -> None:
         self.haulier.check_system()
 
