@@ -352,6 +352,13 @@ class ListDisks(Command["DiskList"], frozen=True, kw_only=True, tag="list_disks"
     """The catalogue of disks."""
 
 
+class DropDisk(Command["DiskList"], frozen=True, kw_only=True, tag="drop_disk"):
+    """Take a disk out of the catalogue; nothing on the disk is touched. Refused while a campaign that is not
+    finished counts on it."""
+
+    disk: str
+
+
 class FindOnDisks(Command["DiskFiles"], frozen=True, kw_only=True, tag="find_on_disks"):
     """Which disks hold files whose name contains this text."""
 
@@ -561,6 +568,7 @@ AnyCommand = (
     | ContinueCampaign
     | ListBatchFiles
     | ListDisks
+    | DropDisk
     | FindOnDisks
     | Ping
     | Shutdown

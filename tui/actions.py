@@ -36,7 +36,9 @@ class Action:
     screens: tuple[str, ...]
     in_footer: bool = True
     in_palette: bool = True
-    said_on: tuple[str, ...] = ()  # screens that write the key elsewhere than in the footer
+    said_on: tuple[
+        str, ...
+    ] = ()  # screens whose footer leaves it out: it is written elsewhere there, or in the help
 
     def binding(self, screen: str = "") -> Binding:
         in_footer = self.in_footer and screen not in self.said_on
@@ -56,7 +58,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("repeat_job", "N", "N", "repeat", "Make the job again: its sources, target and options, planned anew.",
            MOVING, ("jobs", "job"), in_footer=False),
     Action("show_presets", "t", "t", "presets", "Jobs that are kept under a name: make one of them again.", MOVING,
-           ("jobs", "places")),
+           ("jobs", "places"), said_on=("jobs",)),
     Action("keep_preset", "K", "K", "keep as preset", "Keep the job under a name, to be made again.", MOVING,
            ("jobs", "job", "plan"), in_footer=False),
     Action("use_preset", "enter", "⏎", "use", "Begin a job as the preset says; its options and plan come first.",
@@ -128,6 +130,8 @@ ACTIONS: tuple[Action, ...] = (
     Action("open_disk", "enter", "⏎", "open", "Look at what the disk holds.", LOOKING, ("disks",), in_palette=False),
     Action("find_file", "f", "f", "find a file", "Find which disk holds a file, by a piece of its name.", LOOKING,
            ("disks",)),
+    Action("drop_disk", "delete,x", "del", "drop", "Take the disk out of the catalogue; asks first, and touches no disk.",
+           CHOOSING, ("disks",)),
     Action("verify_disk", "v", "v", "verify", "Read the disk and compare it with the manifest that it carries.", MOVING,
            ("disks",)),
     # -- the engine

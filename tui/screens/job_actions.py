@@ -8,6 +8,7 @@ from typing import TypeVar
 from core.messages import (
     CancelJob,
     Command,
+    ContinueCampaign,
     ForgetJob,
     GetLimit,
     PauseJob,
@@ -90,6 +91,8 @@ class JobActions(HaulierScreen):
             return False  # only there where it means something
         if action in _NEEDS_JOB and job is None:
             return None
+        if action == "toggle_pause" and job is not None and self._batch_of(job) is not None:
+            return True
         if job is not None and not _possible(action, job, self.view.counts(job).files_failed):
             return None
         return super().check_action(action, parameters)
@@ -97,7 +100,7 @@ class JobActions(HaulierScreen):
     def label_of(self, action: str) -> str:
         """A better word than the registry's for a key, or an empty string."""
         job = self.job
-        if action == "toggle_pause" and job is not None and job.state in _GOES_ON:
+        if action == "toggle_pause" and job is not None and (self._batch_of(job) or job).state in _GOES_ON:
             return "resume"
         return ""
 
@@ -112,10 +115,29 @@ class JobActions(HaulierScreen):
 
     # -- the actions
 
+    def _batch_of(self, job: JobView) -> JobView | None:
+        """Of a job in batches, the job that moves one of them, or was stopped while it did."""
+        if job.spec.batches is None:
+            return None
+        return next(
+            (
+                one
+                for one in self.view.jobs
+                if one.spec.batch_of == job.id and one.state in _GOES_ON | _CAN_PAUSE
+            ),
+            None,
+        )
+
     def action_toggle_pause(self) -> None:
         if (job := self.job) is None:
             return
-        if job.state in _GOES_ON:
+        batch = self._batch_of(job)
+        if batch is not None and batch.state in _GOES_ON:
+            # The disk is looked at first: it may be another one by now.
+            self.send(ContinueCampaign(job=job.id, batch=batch.spec.batch), "")
+        elif batch is not None:
+            self.send(PauseJob(job=job.id), "")
+        elif job.state in _GOES_ON:
             soon(self.haulier, partial(self._go_on, job), "asking")
         else:
             self.send(PauseJob(job=job.id), "")

@@ -25,7 +25,7 @@ def looking(commands: Commands[ArgumentParser]) -> None:
 
 
 def uploads(commands: Commands[ArgumentParser]) -> None:
-    top = command(commands, "uploads", "uploads:list_all", "unfinished multipart uploads: list, clean")
+    top = command(commands, "uploads", "", "unfinished multipart uploads: list, clean")
     below = top.add_subparsers(title="commands", metavar="COMMAND", required=True)
     listing = command(
         below,

@@ -16,6 +16,7 @@ def folders(parser: ArgumentParser, default: str | None) -> None:
 def command(
     commands: Commands[ArgumentParser], name: str, carried_out_by: str, summary: str, text: str = ""
 ) -> ArgumentParser:
+    """`carried_out_by` is "module:function" below tui.cli; empty where only commands below it do anything."""
     parser = commands.add_parser(
         name,
         help=summary,
@@ -24,7 +25,8 @@ def command(
         formatter_class=RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
-    parser.set_defaults(command=f"tui.cli.{carried_out_by}")
+    if carried_out_by:
+        parser.set_defaults(command=f"tui.cli.{carried_out_by}")
     folders(parser, default=SUPPRESS)
     return parser
 
