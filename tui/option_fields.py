@@ -12,6 +12,7 @@ from core.model import Compare, JobKind, JobOptions, Links, Tool
 from core.settings import RETRY_PRESETS
 from core.timetable import parse_limit
 from core.units import duration_text, format_bytes, parse_duration, parse_size
+from tui.keys import key_of
 from tui.widgets.form import Ask
 
 MOST_WORKERS = 256
@@ -102,7 +103,7 @@ def asks(kind: JobKind, options: JobOptions) -> list[Ask]:
             "empty: found by measuring",
             _number(options.workers),
             placeholder="auto",
-            more="Can be changed while the job runs, with + and −.",
+            more=f"Changed while the job runs with {key_of('more_workers')} and {key_of('fewer_workers')}.",
         ),
         Ask(
             "connections",
@@ -110,7 +111,8 @@ def asks(kind: JobKind, options: JobOptions) -> list[Ask]:
             "connections; empty: by measuring",
             _number(options.connections),
             placeholder="auto",
-            more="A large file is moved in parts over several connections at once. < and > later.",
+            more="A large file is moved in parts over several connections at once. "
+            f"{key_of('fewer_connections')} and {key_of('more_connections')} later.",
         ),
         Ask(
             "part_size",
@@ -126,7 +128,8 @@ def asks(kind: JobKind, options: JobOptions) -> list[Ask]:
             "of this job; empty: none",
             options.timetable or _size(options.bandwidth),
             placeholder="50MiB/s",
-            more='Or by the clock: "08:00,10MiB 19:00,off". Can be changed while the job runs, with c.',
+            more='Or by the clock: "08:00,10MiB 19:00,off". Can be changed while the job runs, with '
+            f"{key_of('tune_bandwidth')}.",
         ),
         Ask(
             "tool",

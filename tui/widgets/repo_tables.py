@@ -12,7 +12,8 @@ from core.safe_text import safe_text
 from core.units import short_count
 from tui.counting import Measurement
 from tui.names import short_name
-from tui.repo_words import KIND_WORDS, Looked, access_word, name_of
+from tui.repo_ids import KIND_WORDS
+from tui.repo_words import Looked, access_word, name_of
 from tui.widgets.amounts import BYTES_WIDTH, amount_cells
 from tui.widgets.dates import date_words
 from tui.widgets.numbered_list import DOT_WIDTH, NumberedList

@@ -176,7 +176,12 @@ def connection_options(parser: ArgumentParser) -> None:
     )
     saving = parser.add_argument_group("test")
     saving.add_argument(
-        "--bucket", "--repo", dest="bucket", default="", metavar="BUCKET", help="list and read there"
+        "--bucket",
+        "--repo",
+        dest="bucket",
+        default="",
+        metavar="NAME",
+        help="a bucket, or of a Hub a repository (org/name): list and read there",
     )
     saving.add_argument("--untested", action="store_true", help="save it although its test fails")
     json(parser)
