@@ -91,7 +91,7 @@ examples:
     go_on.add_argument("--other-disk", action="store_true", help="begin it anew on another disk than before")
     attached_options(go_on)
     status = command(below, "status", "batch:status", "which batch is how far, and on which disk")
-    status.add_argument("job", type=int, metavar="JOB")
+    status.add_argument("job", type=int, metavar="JOB", help="its number, as `haulier jobs` shows it")
     status.add_argument("--files", action="store_true", help="list every file with its batch and disk")
     status.add_argument("--batch", type=int, default=0, metavar="N", help="its files (implies --files)")
     status.add_argument(

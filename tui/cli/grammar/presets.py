@@ -22,7 +22,7 @@ examples:
   haulier repeat 7 --detach
 """,
     )
-    repeat.add_argument("job", type=int, metavar="JOB")
+    repeat.add_argument("job", type=int, metavar="JOB", help="its number, as `haulier jobs` shows it")
     _how(repeat)
 
     top = command(
@@ -50,7 +50,7 @@ examples:
     save.add_argument("--replace", action="store_true", help="put it in the place of the one with this name")
     json(save)
     show = command(below, "show", "presets:show", "show what a preset does")
-    show.add_argument("name", metavar="NAME")
+    show.add_argument("name", metavar="NAME", help="as `haulier presets` lists it")
     json(show)
     run = command(
         below,
@@ -59,14 +59,14 @@ examples:
         "make the job of a preset",
         "It is planned anew. A sync that writes to S3 or deletes asks for YES; in a script: --confirm YES.",
     )
-    run.add_argument("name", metavar="NAME")
+    run.add_argument("name", metavar="NAME", help="as `haulier presets` lists it")
     _how(run)
     rename = command(below, "rename", "presets:rename", "give a preset another name")
-    rename.add_argument("name", metavar="NAME")
-    rename.add_argument("new", metavar="NEW")
+    rename.add_argument("name", metavar="NAME", help="as it is called now")
+    rename.add_argument("new", metavar="NEW", help="as it will be called")
     json(rename)
     remove = command(below, "remove", "presets:remove", "keep presets no longer; jobs and moved data stay")
-    remove.add_argument("names", nargs="+", metavar="NAME")
+    remove.add_argument("names", nargs="+", metavar="NAME", help="as `haulier presets` lists them")
     json(remove)
 
 
