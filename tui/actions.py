@@ -55,6 +55,8 @@ ACTIONS: tuple[Action, ...] = (
     Action("toggle_pause", "p", "p", "pause", "Pause the job, or go on with a paused or blocked one.", MOVING,
            _JOB_SCREENS),
     Action("retry_failed", "R", "R", "retry", "Try all failed files of the job again.", MOVING, _JOB_SCREENS),
+    Action("verify_job", "v", "v", "verify", "Compare what the job moved with its source once more; moves nothing.",
+           MOVING, ("jobs", "job"), in_footer=False),
     Action("repeat_job", "N", "N", "repeat", "Make the job again: its sources, target and options, planned anew.",
            MOVING, ("jobs", "job"), in_footer=False),
     Action("show_presets", "t", "t", "presets", "Jobs that are kept under a name: make one of them again.", MOVING,

@@ -61,11 +61,18 @@ class Draft:
     kind: JobKind = JobKind.COPY
     options: JobOptions = field(default_factory=JobOptions)
     batches: BatchAsk | None = None  # several disks, one after the other
+    extras_ok: bool = False  # verify: what only the target has is no difference
 
     def spec(self) -> JobSpec:
         """The job to plan. Raises HaulierError (usage) when something is missing or contradicts itself."""
         pairs = pairs_of(self.sources, self.destination)
-        return JobSpec(kind=self.kind, pairs=pairs, options=self.options, batches=self.batches)
+        return JobSpec(
+            kind=self.kind,
+            pairs=pairs,
+            options=self.options,
+            batches=self.batches,
+            extras_ok=self.extras_ok and self.kind is JobKind.VERIFY,
+        )
 
 
 def draft_of(spec: JobSpec) -> Draft:
@@ -77,6 +84,7 @@ def draft_of(spec: JobSpec) -> Draft:
         kind=spec.kind,
         options=spec.options,
         batches=spec.batches,
+        extras_ok=spec.extras_ok,
     )
 
 

@@ -28,6 +28,7 @@ STORAGE_CLASSES = (
 
 COPY_MEANS = "new and changed files; never deletes"
 SYNC_MEANS = "makes the target like the source"
+VERIFY_MEANS = "compares content; moves nothing"
 
 
 def asks(kind: JobKind, options: JobOptions) -> list[Ask]:
@@ -36,10 +37,10 @@ def asks(kind: JobKind, options: JobOptions) -> list[Ask]:
         Ask(
             "kind",
             "what",
-            COPY_MEANS,
+            _KINDS_MEAN[kind],
             kind.value,
-            (("copy", "copy"), ("sync", "sync")),
-            more="Both look at both sides first and show a plan. Nothing moves before you have seen it.",
+            (("copy", "copy"), ("sync", "sync"), ("verify", "verify")),
+            more="All look at both sides first and show a plan. Nothing begins before you have seen it.",
         ),
         Ask(
             "delete",
@@ -211,6 +212,11 @@ def _retries(chosen: str) -> tuple[str, ...]:
     return RETRY_PRESETS if chosen in RETRY_PRESETS else (*RETRY_PRESETS, chosen)
 
 
+_KINDS_MEAN: dict[str, str] = {
+    JobKind.COPY: COPY_MEANS,
+    JobKind.SYNC: SYNC_MEANS,
+    JobKind.VERIFY: VERIFY_MEANS,
+}
 _COMPARE_MEANS = {
     Compare.TIME: "same size, target not older",
     Compare.SIZE: "same size, whatever the time",
@@ -243,7 +249,7 @@ def meaning(name: str, value: str) -> str:
     """What a choice means at its present value; empty when its standing words do."""
     match name, value:
         case "kind", _:
-            return SYNC_MEANS if value == JobKind.SYNC else COPY_MEANS
+            return _KINDS_MEAN.get(value, "")
         case "delete", "yes":
             return "removes what only it has"
         case "compare", _:
@@ -272,6 +278,10 @@ def fields_for(
     """The fields that mean something for a job of this kind between these ends. `from_web`: from a Hub, a list
     or a URL."""
     names = ["kind"]
+    if kind is JobKind.VERIFY:
+        names += ["include", "exclude", "skip_smaller_than", "workers", "bandwidth"]
+        names += [] if from_s3 or from_web else ["links"]
+        return [*names, *(["names"] if to_disk or not (from_s3 or from_web) else []), "retry", "file_seconds"]
     names += ["delete"] if kind is JobKind.SYNC else []
     names += [
         "compare",

@@ -66,13 +66,54 @@ async def test_a_past_job_is_made_again_as_it_was() -> None:
 
 
 async def test_a_verify_job_is_planned_at_once() -> None:
-    """It has no options to choose."""
-    spec = structs.replace(SPEC, kind=JobKind.VERIFY, options=JobOptions())
+    """It moves nothing; what it takes for no difference stays so."""
+    spec = structs.replace(SPEC, kind=JobKind.VERIFY, options=JobOptions(), extras_ok=True)
     client = path_client(jobs=(a_job(3, JobState.COMPLETED, "verify", spec=spec),))
     async with running(client) as (app, pilot):
         await pilot.press("N")
         await until(pilot, lambda: isinstance(app.screen, PlanScreen))
     assert planned_spec(client) == spec
+
+
+@pytest.mark.usefixtures("fixed_clock")
+@pytest.mark.parametrize("delete", [False, True])
+async def test_a_job_is_verified_with_its_own_filters(delete: bool) -> None:
+    """`v` on a finished job, as `haulier verify JOB`: the same places and filters and nothing else of it; what
+    only the target has is a difference where the job was to delete it."""
+    spec = structs.replace(SPEC, options=structs.replace(SPEC.options, delete=delete))
+    client = path_client(jobs=(a_job(3, JobState.COMPLETED, "prod:logs-app → dr:", spec=spec),))
+    async with running(client) as (app, pilot):
+        await pilot.press("v")
+        await until(pilot, lambda: isinstance(app.screen, PlanScreen))
+    verify = planned_spec(client)
+    assert (verify.kind, verify.pairs, verify.extras_ok) == (JobKind.VERIFY, spec.pairs, not delete)
+    assert verify.options == JobOptions(include=("*.json",))
+
+
+async def test_running_and_verifying_jobs_are_not_verified() -> None:
+    """There is nothing to compare yet, or it was compared just now."""
+    running_job = a_job(4, JobState.RUNNING, "a")
+    verified = a_job(3, JobState.COMPLETED, "b", spec=structs.replace(SPEC, kind=JobKind.VERIFY))
+    client = path_client(jobs=(running_job, verified))
+    async with running(client) as (app, pilot):
+        await pilot.press("v", "down", "v")
+        await pilot.pause(0.1)
+        assert isinstance(app.screen, JobsScreen)
+    assert not asked(client, PlanJob)
+
+
+async def test_a_new_job_can_be_a_comparison() -> None:
+    """Among the options: verify, which hides what it has no use for, and moves nothing."""
+    client = path_client()
+    async with running(client, size=(100, 40)) as (app, pilot):
+        await to_options(app, pilot)
+        await pilot.press("right", "right")
+        await until(pilot, lambda: "compares content; moves nothing" in text_of(app))
+        assert "storage class" not in text_of(app)
+        assert "extra at target" not in text_of(app)
+        await pilot.press("enter")
+        await until(pilot, lambda: isinstance(app.screen, PlanScreen))
+    assert planned_spec(client).kind is JobKind.VERIFY
 
 
 async def test_a_repair_is_not_made_again() -> None:

@@ -21,7 +21,7 @@ from tui.screens.connections import report_lines
 from tui.screens.frame import HaulierScreen
 from tui.screens.passphrase import open_secrets
 from tui.widgets.connection_table import endpoint_words
-from tui.widgets.heading import Heading, Words
+from tui.widgets.heading import Heading, Words, wrapped
 from tui.widgets.rule import Rule
 from tui.widgets.spans import Line, Span
 from tui.widgets.table import Column, LineTable
@@ -168,7 +168,10 @@ class FoundScreen(HaulierScreen):
             return
         lines: list[Line] = []
         if row.report is not None:
-            lines += report_lines(safe_text(row.name, 40), row.report)[:7]
+            *checks, last = report_lines(safe_text(row.name, 40), row.report)
+            lines += [*checks[:6], last]
+            if row.report.advice:
+                lines[-1:] = wrapped(safe_text(row.report.advice), self.size.width, "warn")[:2]
         elif row.trouble:
             lines.append(((f" {safe_text(row.trouble, 300)}", "bad"),))
         else:
@@ -275,8 +278,8 @@ class FoundScreen(HaulierScreen):
         return await self.app.push_screen_wait(
             QuestionScreen(
                 f"Keep {names_of(row.name for row in untested)} untested?",
-                f"No test of it has passed. {key_of('test_found')} tests what is marked; nothing is written.",
-                "keep it untested",
+                f"No test of these has passed. {key_of('test_found')} tests what is marked.",
+                "keep untested",
                 "go back",
             )
         )

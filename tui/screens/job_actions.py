@@ -5,6 +5,8 @@ from __future__ import annotations
 from functools import partial
 from typing import TypeVar
 
+from msgspec import structs
+
 from core.messages import (
     CancelJob,
     Command,
@@ -17,8 +19,8 @@ from core.messages import (
     SetLimit,
     TuneJob,
 )
-from core.model import FileCredentials, JobState, JobView, Priority
-from core.repair import can_repair, repair_spec
+from core.model import FileCredentials, JobKind, JobOptions, JobSpec, JobState, JobView, Priority
+from core.repair import FILTERS, can_repair, repair_spec, verify_spec
 from core.safe_text import safe_text
 from core.timetable import limit_words, parse_limit
 from core.units import format_bytes
@@ -52,6 +54,7 @@ _ASKS_ENGINE = {
     "new_job",
     "show_items",
     "show_errors",
+    "verify_job",
     "repeat_job",
     "keep_preset",
     "show_presets",
@@ -157,17 +160,22 @@ class JobActions(HaulierScreen):
         )
 
     def action_repair_job(self) -> None:
+        if (job := self.job) is not None:
+            soon(self.haulier, partial(self._plan_spec, repair_spec(job)), "asking")
+
+    def action_verify_job(self) -> None:
+        """With the job's own filters, as `haulier verify JOB`; its plan is looked at first."""
         if (job := self.job) is None:
             return
+        options = structs.replace(JobOptions(), **{name: getattr(job.spec.options, name) for name in FILTERS})
+        soon(self.haulier, partial(self._plan_spec, verify_spec(job.spec, options)), "asking")
 
-        async def repair() -> None:
-            from tui.screens.new_job import plan
-            from tui.screens.plan import PlanScreen
+    async def _plan_spec(self, spec: JobSpec) -> None:
+        from tui.screens.new_job import plan
+        from tui.screens.plan import PlanScreen
 
-            if (planning := await plan(self.haulier, repair_spec(job))) is not None:
-                self.app.push_screen(PlanScreen(planning.id, job=planning))
-
-        soon(self.haulier, repair, "asking")
+        if (planning := await plan(self.haulier, spec)) is not None:
+            self.app.push_screen(PlanScreen(planning.id, job=planning))
 
     def action_repeat_job(self) -> None:
         if (job := self.job) is not None:
@@ -326,6 +334,8 @@ def _possible(action: str, job: JobView, failed: int) -> bool:
             return job.state in _CAN_TUNE
         case "next_priority":
             return not job.state.is_final
+        case "verify_job":
+            return job.state.is_final and job.spec.kind is not JobKind.VERIFY and job.spec.batches is None
         case "repeat_job" | "keep_preset":
             return not (job.spec.broken_of or job.spec.batch_of)
         case "show_board":

@@ -81,7 +81,7 @@ class NewJob:
         self._meant: Mapping[str, str] = {}  # where the options' first values are from
 
     def again(self, draft: Draft) -> None:
-        """From the options on, all of it as it was. A verify job has none to choose: its plan comes at once."""
+        """From the options on, all of it as it was. A verify job moves nothing: its plan comes at once."""
         self._draft = draft
         if draft.kind is JobKind.VERIFY:
             instead(self._app, self._plan, "plan")
