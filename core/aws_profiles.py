@@ -8,12 +8,16 @@ config file and "NAME" in the credentials file.
 from __future__ import annotations
 
 import configparser
+import os
 import shlex
+import stat
 from collections.abc import Mapping
 from pathlib import Path
 
 from core.errors import Code, HaulierError
 from core.model import Value
+
+LONGEST = 16 * 1024 * 1024  # characters of a file
 
 
 class AwsProfile(Value, frozen=True, kw_only=True):
@@ -80,7 +84,7 @@ def _sections(path: Path) -> dict[str, dict[str, str]]:
     # No default section, as in botocore: [default] is a profile, and gives nothing to the others.
     parser = configparser.RawConfigParser(strict=False, default_section="")
     try:
-        text = path.read_text(encoding="utf-8")
+        text = _text_of(path)
     except (FileNotFoundError, NotADirectoryError):
         return {}
     except OSError as error:
@@ -101,6 +105,21 @@ def _sections(path: Path) -> dict[str, dict[str, str]]:
             path, getattr(error, "lineno", None) or 1, "not readable as an AWS config file"
         ) from None
     return {name: {key: value or "" for key, value in parser.items(name)} for name in parser.sections()}
+
+
+def _without_waiting(path: str, flags: int) -> int:
+    return os.open(path, flags | os.O_NONBLOCK)
+
+
+def _text_of(path: Path) -> str:
+    """Raises OSError, UnicodeDecodeError, and HaulierError for what is no such file: a pipe would never end."""
+    with open(path, encoding="utf-8", opener=_without_waiting) as file:
+        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+            raise HaulierError(Code.USAGE, f"{path} is no plain file.", "Name another one, or none.")
+        text = file.read(LONGEST + 1)
+    if len(text) > LONGEST:
+        raise HaulierError(Code.USAGE, f"{path} is too large for an AWS config file.", "Name another one.")
+    return text
 
 
 def _damaged(path: Path, line: int, words: str) -> HaulierError:

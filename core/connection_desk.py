@@ -85,14 +85,15 @@ class ConnectionDesk:
             each.credentials.profile for each in connections if isinstance(each.credentials, ProfileCredentials)
         }
         trouble = ""
-        free: tuple[str, ...] = ()
+        free: tuple[AwsProfile, ...] = ()
         try:
-            free = tuple(each.name for each in profiles(self._environ, self._home) if each.name not in referred)
+            free = tuple(each for each in profiles(self._environ, self._home) if each.name not in referred)
         except HaulierError as error:
             trouble = error.message
         return ConnectionList(
             connections=connections,
-            profiles=free,
+            profiles=tuple(each.name for each in free),
+            offered=_offered(free, {each.name for each in connections}),
             profiles_trouble=trouble,
             keeps_secrets_in=self._vault.where(),
             can_keep_secrets=self._vault.can_keep,
@@ -217,14 +218,7 @@ class ConnectionDesk:
         credentials = ProfileCredentials(profile=profile.name)
         if any(each.credentials == credentials for each in connections):
             return
-        self._registry.put(
-            Connection(
-                name=_free_name(profile.name, {each.name for each in connections}),
-                region=profile.region,
-                endpoint=profile.endpoint,
-                credentials=credentials,
-            )
-        )
+        self._registry.put(_offer(profile, {each.name for each in connections}))
 
     def _already(self, connection: Connection, keys: SecretKeys | None) -> Connection | None:
         """The saved connection, when this very one is asked to be added again (its reply was lost)."""
@@ -364,6 +358,24 @@ def _settings(connection: Connection) -> Connection:
 def _named(connection: Connection) -> Connection:
     """A test is possible before the person has thought of a name."""
     return connection if connection.name else msgspec.structs.replace(connection, name="unnamed")
+
+
+def _offer(profile: AwsProfile, taken: set[str]) -> Connection:
+    """The connection that refers to a profile, under a name that is free."""
+    return Connection(
+        name=_free_name(profile.name, taken),
+        region=profile.region,
+        endpoint=profile.endpoint,
+        credentials=ProfileCredentials(profile=profile.name),
+    )
+
+
+def _offered(found: Sequence[AwsProfile], taken: set[str]) -> tuple[Connection, ...]:
+    offers: list[Connection] = []
+    for profile in found:
+        offers.append(_offer(profile, taken))
+        taken.add(offers[-1].name)
+    return tuple(offers)
 
 
 def _free_name(profile: str, taken: set[str]) -> str:

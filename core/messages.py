@@ -58,6 +58,7 @@ from core.model import (
     Notice,
     Passphrase,
     Place,
+    Preset,
     Priority,
     Probe,
     RepoInfo,
@@ -353,6 +354,13 @@ class ListDisks(Command["DiskList"], frozen=True, kw_only=True, tag="list_disks"
     """The catalogue of disks."""
 
 
+class DropDisk(Command["DiskList"], frozen=True, kw_only=True, tag="drop_disk"):
+    """Take a disk out of the catalogue; nothing on the disk is touched. Refused while a campaign that is not
+    finished counts on it."""
+
+    disk: str
+
+
 class FindOnDisks(Command["DiskFiles"], frozen=True, kw_only=True, tag="find_on_disks"):
     """Which disks hold files whose name contains this text."""
 
@@ -460,6 +468,30 @@ class UndeleteJob(Command["UndeleteReport"], frozen=True, kw_only=True, tag="und
     dry_run: bool = False
 
 
+class ListPresets(Command["PresetList"], frozen=True, kw_only=True, tag="list_presets"):
+    """The kept presets, in the order of their names."""
+
+
+class KeepPreset(Command["PresetList"], frozen=True, kw_only=True, tag="keep_preset"):
+    """Keep a job's spec under a name. Refused when another preset has the name and it is not to be replaced."""
+
+    name: str
+    spec: JobSpec
+    description: str = ""
+    replace: bool = False
+
+
+class RenamePreset(Command["PresetList"], frozen=True, kw_only=True, tag="rename_preset"):
+    name: str
+    new: str
+
+
+class DropPreset(Command["PresetList"], frozen=True, kw_only=True, tag="drop_preset"):
+    """Keep it no longer. Raises not_found."""
+
+    name: str
+
+
 class TuneJob(Command[JobView], frozen=True, kw_only=True, tag="tune_job"):
     """Change limits of a job while it runs. -1 or None leaves a value as it is, 0 means "by measuring"/"none".
     A `bandwidth` without a `timetable` ends the timetable that there was."""
@@ -551,10 +583,15 @@ AnyCommand = (
     | LookAtRepo
     | ReadList
     | Analyse
+    | ListPresets
+    | KeepPreset
+    | RenamePreset
+    | DropPreset
     | GetCampaign
     | ContinueCampaign
     | ListBatchFiles
     | ListDisks
+    | DropDisk
     | FindOnDisks
     | Ping
     | Shutdown
@@ -613,6 +650,7 @@ AnyCommand = (
 class ConnectionList(Value, frozen=True, kw_only=True):
     connections: tuple[Connection, ...] = ()
     profiles: tuple[str, ...] = ()  # AWS profiles found that no connection refers to
+    offered: tuple[Connection, ...] = ()  # what `ImportProfiles` would make of them, in their order
     profiles_trouble: str = ""  # why the AWS files could not be read; names file and line
     keeps_secrets_in: str = ""  # "Secret Service (login keyring)", "memory only: no keyring service …"
     can_keep_secrets: bool = False  # False: memory only
@@ -699,6 +737,10 @@ class EntryPage(Value, frozen=True, kw_only=True):
 
 class RepoList(Value, frozen=True, kw_only=True):
     repos: tuple[KeptRepo, ...]
+
+
+class PresetList(Value, frozen=True, kw_only=True):
+    presets: tuple[Preset, ...]
 
 
 class FoundRepos(Value, frozen=True, kw_only=True):

@@ -350,6 +350,15 @@ class JobSpec(Value, frozen=True, kw_only=True):
     batch: int = 0
 
 
+class Preset(Value, frozen=True, kw_only=True):
+    """A job to be made again, under a name; holds no secret (core/presets.py)."""
+
+    name: str
+    spec: JobSpec
+    description: str = ""
+    made: float = 0.0
+
+
 class JobState(StrEnum):
     PLANNING = "planning"  # listing and comparing; nothing moves until started
     PLANNED = "planned"  # waits for a start with the plan's hash

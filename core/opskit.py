@@ -70,10 +70,15 @@ class Launcher(msgspec.Struct, frozen=True, kw_only=True):
         )
         return [(name, str(value), f"environment {variable}") for name, value, variable in told if value]
 
-    def old_connections(self) -> list[Path]:
-        """Where a file of connections of OpsKit's own tool would be, the likeliest first."""
-        folders = [self.temp_dir, self.base_path / _OLD_TOOL if self.base_path is not None else None]
-        return [folder / OLD_CONNECTIONS for folder in folders if folder is not None]
+    def old_connections(self, home: Path | None) -> list[Path]:
+        """Where a file of connections of OpsKit's own tool would be, the likeliest first; the last is where
+        OpsKit installs itself below `home`."""
+        base = [folder for folder in (self.base_path, home / ".opskit" if home is not None else None) if folder]
+        folders = [
+            *([self.temp_dir] if self.temp_dir is not None else []),
+            *(each / _OLD_TOOL for each in base),
+        ]
+        return [folder / OLD_CONNECTIONS for folder in folders]
 
 
 def _folder(text: str) -> Path | None:

@@ -76,6 +76,10 @@ class Paths(msgspec.Struct, frozen=True, kw_only=True):
     def repos(self) -> Path:
         return self.config_dir / "repos.json"
 
+    @property
+    def presets(self) -> Path:
+        return self.config_dir / "presets.json"
+
     def create(self) -> None:
         """Make the folders that the engine needs, each new one for its owner only.
 

@@ -11,6 +11,9 @@ import msgspec
 
 from core.model import JobKind, JobOptions, JobSpec, JobState, JobView
 
+# Options that say which files a job is about: what verifies it keeps them.
+FILTERS = ("include", "exclude", "skip_smaller_than", "names", "links")
+
 
 def can_repair(job: JobView) -> bool:
     """Whether this is a verify job that found something."""

@@ -10,7 +10,7 @@ class Holds(StrEnum):
     """From when on a changed value counts."""
 
     AT_ONCE = "at once"
-    NEW_JOBS = "for jobs that commands start from now on"
+    NEW_JOBS = "for jobs that are made from now on"
     SCREEN = "from the next start of the screen"
     ENGINE = "from the next start of the engine"
     BOTH = "from the next start of screen and engine; an engine that runs keeps its folder"

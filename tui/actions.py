@@ -36,7 +36,9 @@ class Action:
     screens: tuple[str, ...]
     in_footer: bool = True
     in_palette: bool = True
-    said_on: tuple[str, ...] = ()  # screens that write the key elsewhere than in the footer
+    said_on: tuple[
+        str, ...
+    ] = ()  # screens whose footer leaves it out: it is written elsewhere there, or in the help
 
     def binding(self, screen: str = "") -> Binding:
         in_footer = self.in_footer and screen not in self.said_on
@@ -53,6 +55,19 @@ ACTIONS: tuple[Action, ...] = (
     Action("toggle_pause", "p", "p", "pause", "Pause the job, or go on with a paused or blocked one.", MOVING,
            _JOB_SCREENS),
     Action("retry_failed", "R", "R", "retry", "Try all failed files of the job again.", MOVING, _JOB_SCREENS),
+    Action("verify_job", "v", "v", "verify", "Compare what the job moved with its source once more; moves nothing.",
+           MOVING, ("jobs", "job"), in_footer=False),
+    Action("repeat_job", "N", "N", "repeat", "Make the job again: its sources, target and options, planned anew.",
+           MOVING, ("jobs", "job"), in_footer=False),
+    Action("show_presets", "t", "t", "presets", "Jobs that are kept under a name: make one of them again.", MOVING,
+           ("jobs", "places"), said_on=("jobs",)),
+    Action("keep_preset", "K", "K", "keep as preset", "Keep the job under a name, to be made again.", MOVING,
+           ("jobs", "job", "plan"), in_footer=False),
+    Action("use_preset", "enter", "⏎", "use", "Begin a job as the preset says; its options and plan come first.",
+           MOVING, ("presets",), in_palette=False),
+    Action("rename_preset", "r", "r", "rename", "Give the preset another name.", CHOOSING, ("presets",)),
+    Action("remove_preset", "delete,x", "del", "remove", "Keep the preset no longer; asks first.", CHOOSING,
+           ("presets",)),
     Action("repair_job", "m", "m", "repair", "Copy again what a verify job found broken or missing, and verify that.",
            MOVING, _JOB_SCREENS),
     Action("retry_item", "r", "r", "retry this", "Try this one file again.", MOVING, ("job",)),
@@ -122,6 +137,8 @@ ACTIONS: tuple[Action, ...] = (
     Action("open_disk", "enter", "⏎", "open", "Look at what the disk holds.", LOOKING, ("disks",), in_palette=False),
     Action("find_file", "f", "f", "find a file", "Find which disk holds a file, by a piece of its name.", LOOKING,
            ("disks",)),
+    Action("drop_disk", "delete,x", "del", "drop", "Take the disk out of the catalogue; asks first, and touches no disk.",
+           CHOOSING, ("disks",)),
     Action("verify_disk", "v", "v", "verify", "Read the disk and compare it with the manifest that it carries.", MOVING,
            ("disks",)),
     # -- the engine
@@ -138,8 +155,14 @@ ACTIONS: tuple[Action, ...] = (
            ("connections",)),
     Action("remove_connection", "x", "x", "remove", "Remove the connection and its stored secret; asks first.",
            CHOOSING, ("connections",)),
-    Action("import_profiles", "i", "i", "import", "Make connections of the AWS profiles found here; no secret is copied.",
+    Action("show_found", "i", "i", "found here", "Test and keep what was found here: AWS profiles, a Hub token, OpsKit.",
            CHOOSING, ("connections",)),
+    Action("test_found", "enter,t", "⏎", "test", "Test what is marked: reach, sign, list, read; nothing is written.",
+           CHOOSING, ("found",)),
+    Action("take_over", "s", "s", "keep", "Keep what is marked as connections; what is referred to is not copied.",
+           CHOOSING, ("found",)),
+    Action("show_demo", "d", "d", "demo", "Leave for the demo: two S3 servers of its own with sample data.", LOOKING,
+           ("connections",), in_footer=False),
     Action("duplicate_connection", "D", "D", "duplicate", "Make a new connection that starts as this one.", CHOOSING,
            ("connections",), in_footer=False),
     Action("use_mirror", "ctrl+n", "^n", "mirror", "Use a mirror of the Hub where the official one is out of reach.",
@@ -169,7 +192,7 @@ ACTIONS: tuple[Action, ...] = (
            CHOOSING, ("settings",)),
     # -- the way to a job
     Action("toggle_mark", "space", "space", "mark", "Mark or unmark the row.", CHOOSING,
-           ("buckets", "browse", "pair", "repos")),
+           ("buckets", "browse", "pair", "repos", "found")),
     Action("mark_up", "shift+up,K", "⇧↑↓", "range", "Mark a range of rows while moving.", CHOOSING,
            ("buckets", "browse", "pair", "repos"), in_palette=False),
     Action("mark_down", "shift+down,J", "⇧↓", "range down", "Mark a range of rows while moving down.", CHOOSING,
@@ -184,7 +207,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("analyse_place", "z", "z", "analyse", "Count sizes, largest files and folders; plan several disks.", LOOKING,
            ("browse", "pair", "repos")),
     Action("mark_all", "a", "a", "all", "Mark all rows in the list, or none when all are marked.", CHOOSING,
-           ("buckets", "browse", "pair")),
+           ("buckets", "browse", "pair", "found")),
     Action("invert_marks", "i", "i", "invert", "Mark what is not marked, and the other way round.", CHOOSING,
            ("buckets", "browse", "pair", "repos")),
     Action("look_inside", "right", "→", "look inside", "Look at what is inside, without choosing it.", LOOKING,
@@ -202,10 +225,10 @@ ACTIONS: tuple[Action, ...] = (
            ("buckets", "target")),
     Action("reload", "ctrl+r", "^r", "reload", "Read the list again; marks stay with their names.", LOOKING,
            ("buckets", "browse", "pair", "object", "repos", "target", "folder", "check", "campaign", "disks", "analysis",
-            "settings"), in_footer=False),
+            "settings", "presets"), in_footer=False),
     Action("filter", "slash", "/", "filter", "Type to narrow the list down; Esc clears it.", LOOKING,
            ("jobs", "job", "log", "connections", "buckets", "browse", "pair", "repos", "target", "plan_items", "batch_files",
-            "disks", "settings")),
+            "disks", "settings", "presets")),
     Action("show_tries", "enter", "⏎", "tries", "Look at the failed tries of this one file.", LOOKING, ("job",),
            in_palette=False),
     # -- the plan
@@ -223,7 +246,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("back", "escape", "esc", "back", "Go back to where you came from.", PROGRAM,
            ("board", "job", "log", "connections", "connection_edit", "places", "buckets", "browse", "pair", "object", "folder", "target",
             "options", "plan", "plan_items", "folders", "repos", "repo_edit", "repo_search", "urls", "check", "analysis",
-            "campaign", "batch_files", "disks", "settings"), in_palette=False),
+            "campaign", "batch_files", "disks", "settings", "found", "presets"), in_palette=False),
     Action("command_palette", "colon,ctrl+p", ":", "commands", "Find any command or job by name.", PROGRAM,
            (EVERYWHERE,), in_footer=False, in_palette=False),
     Action("show_settings", "O,f2", "O", "settings", "Look at the settings, where each comes from, and change them.",

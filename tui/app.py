@@ -15,8 +15,9 @@ from textual.worker import Worker, WorkerState
 
 from core.build import build_name
 from core.errors import Code, HaulierError
+from core.found_here import Surroundings, look_around
 from core.messages import Command
-from core.model import ADHOC_HUB, Adhoc, ItemView, JobState, JobView, Place
+from core.model import ADHOC_HUB, Adhoc, ItemView, JobSpec, JobState, JobView, Place
 from core.opskit import Launcher
 from core.safe_text import safe_text
 from tui import themes
@@ -70,9 +71,11 @@ class HaulierApp(PacedApp):
         super().__init__()
         self.preferences = preferences or Preferences()
         use_keys(self.preferences.keys)
-        self.ends = EndTeller(lambda: self.preferences.notify, os.environ if environ is None else environ)
-        self.own_hub = OwnHub(os.environ if environ is None else environ)
-        self.launcher = Launcher.of(os.environ if environ is None else environ)
+        self.environ: Mapping[str, str] = os.environ if environ is None else environ
+        self.ends = EndTeller(lambda: self.preferences.notify, self.environ)
+        self.own_hub = OwnHub(self.environ)
+        self.launcher = Launcher.of(self.environ)
+        self.wants_demo = False  # said when the program has left the screen
         self.build = build or build_name()
         self.line = EngineLine(connector, self._happened)
         for theme in themes.THEMES:
@@ -193,6 +196,69 @@ class HaulierApp(PacedApp):
         from tui.screens.new_job import start_new_job
 
         start_new_job(self)
+
+    async def look_around(self) -> Surroundings:
+        """What lies around here that could be used, looked for beside the screen."""
+        return await asyncio.to_thread(look_around, self.environ)
+
+    async def read_settings(self) -> None:
+        """Look again at what the settings say: a file may have changed. A fault in it is told, and what was
+        read before stays in force."""
+        if (desk := self.preferences.desk) is None:
+            return
+        try:
+            await asyncio.to_thread(desk.read)
+        except HaulierError as error:
+            self.complain(error)
+
+    def make_again(self, spec: JobSpec) -> None:
+        """Begin a job like one that was made before."""
+        from tui.screens.new_job import make_again
+
+        make_again(self, spec)
+
+    def show_presets(self) -> None:
+        """The jobs that are kept under a name."""
+        from tui.screens.presets import PresetsScreen
+
+        self._go(PresetsScreen())
+
+    def keep_preset(self, spec: JobSpec) -> None:
+        """Ask for a name, and keep the job under it."""
+        from tui.screens.presets import keep_preset
+
+        soon(self, partial(keep_preset, self, spec), "preset")
+
+    def show_found(self) -> None:
+        """What was found here, to be tested and kept."""
+        from tui.screens.found import FoundScreen
+
+        self.push_screen(FoundScreen())
+
+    def leave_for_demo(self) -> None:
+        """Ask, then leave for the demo; where it cannot run, say how to get it."""
+        soon(self, self._leave_for_demo, "demo")
+
+    async def _leave_for_demo(self) -> None:
+        from core.demo import find_rclone
+        from tui.screens.ask import QuestionScreen
+
+        try:
+            await asyncio.to_thread(find_rclone)
+        except HaulierError as error:
+            self.complain(error)
+            return
+        if await self.push_screen_wait(
+            QuestionScreen(
+                "Leave for the demo?",
+                "It has an engine, two S3 servers and sample data of its own, and removes them at its end. "
+                "This engine keeps working.",
+                "go there",
+                "stay here",
+            )
+        ):
+            self.wants_demo = True
+            self.exit()
 
     def add_connection(self) -> None:
         """Open the form for a new connection."""

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 from core.errors import Code, HaulierError
 from core.model import BatchAsk, JobKind, JobOptions, JobSpec, Pair, Place
+from core.presets import again
 from core.safe_text import safe_text
 
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
@@ -41,7 +42,14 @@ class Taken:
     batches: BatchAsk | None = None  # already wished to be spread over several disks
 
 
-Destination = IntoPlace | BucketPerBucket
+@dataclass(frozen=True)
+class GivenPairs:
+    """As it was before: a job that is made again."""
+
+    pairs: tuple[Pair, ...]
+
+
+Destination = IntoPlace | BucketPerBucket | GivenPairs
 
 
 @dataclass(frozen=True)
@@ -53,11 +61,31 @@ class Draft:
     kind: JobKind = JobKind.COPY
     options: JobOptions = field(default_factory=JobOptions)
     batches: BatchAsk | None = None  # several disks, one after the other
+    extras_ok: bool = False  # verify: what only the target has is no difference
 
     def spec(self) -> JobSpec:
         """The job to plan. Raises HaulierError (usage) when something is missing or contradicts itself."""
         pairs = pairs_of(self.sources, self.destination)
-        return JobSpec(kind=self.kind, pairs=pairs, options=self.options, batches=self.batches)
+        return JobSpec(
+            kind=self.kind,
+            pairs=pairs,
+            options=self.options,
+            batches=self.batches,
+            extras_ok=self.extras_ok and self.kind is JobKind.VERIFY,
+        )
+
+
+def draft_of(spec: JobSpec) -> Draft:
+    """A job to be made again, as it was. Raises HaulierError (usage) for one that is only about another."""
+    spec = again(spec)
+    return Draft(
+        sources=tuple(pair.source for pair in spec.pairs),
+        destination=GivenPairs(spec.pairs),
+        kind=spec.kind,
+        options=spec.options,
+        batches=spec.batches,
+        extras_ok=spec.extras_ok,
+    )
 
 
 def pairs_of(sources: Sequence[Place], destination: Destination | None) -> tuple[Pair, ...]:
@@ -66,6 +94,8 @@ def pairs_of(sources: Sequence[Place], destination: Destination | None) -> tuple
         raise HaulierError(Code.USAGE, "Nothing is chosen to be moved.")
     if destination is None:
         raise HaulierError(Code.USAGE, "No target is chosen.")
+    if isinstance(destination, GivenPairs):
+        return destination.pairs
     if isinstance(destination, BucketPerBucket):
         targets = [bucket_for(source, destination) for source in sources]
     elif len(sources) == 1 and not destination.own_folders:

@@ -20,6 +20,7 @@ from core.model import (
     TokenFileCredentials,
 )
 from tui import store_form
+from tui.keys import key_of
 from tui.widgets.form import Ask
 
 S3, HUB = "s3", "hub"
@@ -33,10 +34,16 @@ TOKEN_MEANS = {
 }
 MEANS = {"endpoint": "empty: huggingface.co", "bucket": "a repository; empty: search only"}
 PLACEHOLDERS = {"endpoint": "https://huggingface.co", "bucket": "org/name"}
-MORE = {
-    "endpoint": f"The official Hub, a mirror ({MIRROR}: ^n), or a Hub of your own.",
-    "bucket": "Like gpt2 or datasets/org/name: whether its files may be read is tried.",
-}
+
+
+def more(name: str, usual: str) -> str:
+    """What is said below the form of a field that means something else for a Hub."""
+    match name:
+        case "endpoint":
+            return f"The official Hub, a mirror ({MIRROR}: {key_of('use_mirror')}), or a Hub of your own."
+        case "bucket":
+            return "Like gpt2 or datasets/org/name: whether its files may be read is tried."
+    return usual
 
 
 def asks(connection: Connection, known: ConnectionList) -> list[Ask]:

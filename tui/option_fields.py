@@ -6,10 +6,13 @@ import shlex
 from collections.abc import Mapping
 from typing import Literal, cast
 
+from msgspec import structs
+
 from core.model import Compare, JobKind, JobOptions, Links, Tool
 from core.settings import RETRY_PRESETS
 from core.timetable import parse_limit
 from core.units import duration_text, format_bytes, parse_duration, parse_size
+from tui.keys import key_of
 from tui.widgets.form import Ask
 
 MOST_WORKERS = 256
@@ -25,6 +28,7 @@ STORAGE_CLASSES = (
 
 COPY_MEANS = "new and changed files; never deletes"
 SYNC_MEANS = "makes the target like the source"
+VERIFY_MEANS = "compares content; moves nothing"
 
 
 def asks(kind: JobKind, options: JobOptions) -> list[Ask]:
@@ -33,10 +37,10 @@ def asks(kind: JobKind, options: JobOptions) -> list[Ask]:
         Ask(
             "kind",
             "what",
-            COPY_MEANS,
+            _KINDS_MEAN[kind],
             kind.value,
-            (("copy", "copy"), ("sync", "sync")),
-            more="Both look at both sides first and show a plan. Nothing moves before you have seen it.",
+            (("copy", "copy"), ("sync", "sync"), ("verify", "verify")),
+            more="All look at both sides first and show a plan. Nothing begins before you have seen it.",
         ),
         Ask(
             "delete",
@@ -100,7 +104,7 @@ def asks(kind: JobKind, options: JobOptions) -> list[Ask]:
             "empty: found by measuring",
             _number(options.workers),
             placeholder="auto",
-            more="Can be changed while the job runs, with + and −.",
+            more=f"Changed while the job runs with {key_of('more_workers')} and {key_of('fewer_workers')}.",
         ),
         Ask(
             "connections",
@@ -108,7 +112,8 @@ def asks(kind: JobKind, options: JobOptions) -> list[Ask]:
             "connections; empty: by measuring",
             _number(options.connections),
             placeholder="auto",
-            more="A large file is moved in parts over several connections at once. < and > later.",
+            more="A large file is moved in parts over several connections at once. "
+            f"{key_of('fewer_connections')} and {key_of('more_connections')} later.",
         ),
         Ask(
             "part_size",
@@ -124,7 +129,8 @@ def asks(kind: JobKind, options: JobOptions) -> list[Ask]:
             "of this job; empty: none",
             options.timetable or _size(options.bandwidth),
             placeholder="50MiB/s",
-            more='Or by the clock: "08:00,10MiB 19:00,off". Can be changed while the job runs, with c.',
+            more='Or by the clock: "08:00,10MiB 19:00,off". Can be changed while the job runs, with '
+            f"{key_of('tune_bandwidth')}.",
         ),
         Ask(
             "tool",
@@ -177,9 +183,9 @@ def asks(kind: JobKind, options: JobOptions) -> list[Ask]:
         Ask(
             "retry",
             "network errors",
-            _RETRY_MEANS.get(options.retry, ""),
+            meaning("retry", options.retry),
             options.retry,
-            tuple((name, name) for name in RETRY_PRESETS),
+            tuple((name, name) for name in _retries(options.retry)),
             more="Throttling and lost networks are waited out; a refused file gets three tries.",
         ),
         Ask(
@@ -201,6 +207,16 @@ def asks(kind: JobKind, options: JobOptions) -> list[Ask]:
     ]
 
 
+def _retries(chosen: str) -> tuple[str, ...]:
+    """The presets, and delays that were written out, in the settings or for the job that is repeated."""
+    return RETRY_PRESETS if chosen in RETRY_PRESETS else (*RETRY_PRESETS, chosen)
+
+
+_KINDS_MEAN: dict[str, str] = {
+    JobKind.COPY: COPY_MEANS,
+    JobKind.SYNC: SYNC_MEANS,
+    JobKind.VERIFY: VERIFY_MEANS,
+}
 _COMPARE_MEANS = {
     Compare.TIME: "same size, target not older",
     Compare.SIZE: "same size, whatever the time",
@@ -233,7 +249,7 @@ def meaning(name: str, value: str) -> str:
     """What a choice means at its present value; empty when its standing words do."""
     match name, value:
         case "kind", _:
-            return SYNC_MEANS if value == JobKind.SYNC else COPY_MEANS
+            return _KINDS_MEAN.get(value, "")
         case "delete", "yes":
             return "removes what only it has"
         case "compare", _:
@@ -251,7 +267,7 @@ def meaning(name: str, value: str) -> str:
         case "server_side", "no":
             return "streamed through this machine"
         case "retry", _:
-            return _RETRY_MEANS.get(value, "")
+            return _RETRY_MEANS.get(value, "delays in seconds, as they were written")
         case _:
             return ""
 
@@ -262,6 +278,10 @@ def fields_for(
     """The fields that mean something for a job of this kind between these ends. `from_web`: from a Hub, a list
     or a URL."""
     names = ["kind"]
+    if kind is JobKind.VERIFY:
+        names += ["include", "exclude", "skip_smaller_than", "workers", "bandwidth"]
+        names += [] if from_s3 or from_web else ["links"]
+        return [*names, *(["names"] if to_disk or not (from_s3 or from_web) else []), "retry", "file_seconds"]
     names += ["delete"] if kind is JobKind.SYNC else []
     names += [
         "compare",
@@ -357,6 +377,12 @@ def read(values: Mapping[str, str]) -> tuple[JobKind, JobOptions, dict[str, str]
         file_seconds=duration("file_seconds"),
     )
     return kind, options, wrong
+
+
+def with_the_rest(options: JobOptions, before: JobOptions) -> JobOptions:
+    """The options typed, with those that have no field as they were before."""
+    kept = ("priority", "csv", "progress_csv", "failed_log")
+    return structs.replace(options, **{name: getattr(before, name) for name in kept})
 
 
 def written_globs(patterns: tuple[str, ...]) -> str:

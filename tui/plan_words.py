@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from core.model import Action, JobKind, JobState, JobView, PairPlan, PlanSummary, Tally
+from core.model import Action, ItemView, JobKind, JobState, JobView, PairPlan, PlanSummary, Tally
 from core.safe_text import safe_text
-from core.units import format_bytes, format_count, format_eta, format_rate
+from core.units import format_bytes, format_count, format_eta, format_rate, format_size
 from tui.deletion_words import share_of_target, short_share, undo_words
 from tui.widgets.spans import Line, Span
 
@@ -78,6 +78,27 @@ def methods(pairs: Iterable[PairPlan]) -> str:
     if len(counted) == 1:
         return words[next(iter(counted))]
     return ", ".join(f"{count} {words[method]}" for method, count in counted.items())
+
+
+def example_lines(examples: Mapping[Action, Sequence[ItemView]], width: int) -> list[Line]:
+    """Names of what stands behind the lines of the table: what cannot be moved, and why; what is replaced; what
+    is deleted; what is new."""
+    looks = {Action.CANNOT: "warn", Action.OVERWRITE: "warn", Action.DELETE: "bad"}
+    labels = {Action.DELETE: "DELETE"}
+    lines: list[Line] = []
+    for action, items in examples.items():
+        for at, item in enumerate(items):
+            label = labels.get(action, str(action)) if not at else ""
+            why = safe_text(item.error, max(10, width // 2)) if item.error else format_size(item.expected_size)
+            room = max(12, width - 18 - len(why))
+            lines.append(
+                (
+                    (f"  {label:<11}", looks.get(action, "quiet")),
+                    (safe_text(item.filename, room), ""),
+                    (f"   {why}", "warn" if item.error else "quiet"),
+                )
+            )
+    return lines
 
 
 def reasons(counted: Iterable[tuple[str, int]]) -> str:

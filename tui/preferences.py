@@ -8,6 +8,7 @@ from pathlib import Path
 
 from core.errors import HaulierError
 from core.setting_desk import SettingDesk
+from core.settings import Settings
 from tui.keys import USUAL_KEYS, KeyTable, faultless_keys
 
 KEYS_FILE = "keys.toml"
@@ -28,6 +29,11 @@ class Preferences:
         desk = SettingDesk(flags, environ, home)
         keys, fault = faultless_keys(desk.settings.config_dir / KEYS_FILE)
         return cls(desk, keys, fault)
+
+    @property
+    def settings(self) -> Settings | None:
+        """As they were last read."""
+        return self.desk.settings if self.desk is not None else None
 
     @property
     def theme(self) -> str:

@@ -1,20 +1,13 @@
-"""A repository of a Hub in a few words, and a typed one read. Pure."""
+"""A repository of a Hub in a few words. Pure."""
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import cast
-from urllib.parse import quote, unquote, urlsplit
-
 from core.errors import Code, HaulierError
 from core.messages import RepoList
-from core.model import KeptRepo, Place, RepoInfo, RepoKind
-from core.places import parse_place
-from core.safe_text import safe_text
+from core.model import KeptRepo, RepoInfo, RepoKind
+from tui.repo_ids import read_repo
 from tui.widgets.spans import Span
 
-KINDS: tuple[tuple[RepoKind, str], ...] = (("models", "model"), ("datasets", "dataset"), ("spaces", "space"))
-KIND_WORDS: dict[str, str] = dict(KINDS)
 Looked = RepoInfo | HaulierError
 
 
@@ -54,41 +47,11 @@ def access_words(looked: Looked | None) -> tuple[str, str]:
 
 
 def read_id(text: str, kind: RepoKind, connection: str) -> KeptRepo:
-    """What a person typed or pasted as a repository: an id, `hf://…`, or the address of its page.
+    """What a person typed or pasted as a repository; of this `kind` where it says none.
 
     Raises HaulierError (usage) with why it is none."""
-    typed = text.strip()
-    if not typed:
-        raise HaulierError(Code.USAGE, "Type the repository's id.", "Like gpt2 or org/name.")
-    if typed.lower().startswith(("http://", "https://")):
-        typed = _from_page(typed)
-    elif "://" in typed:
-        typed = typed.partition("://")[2]
-    if not typed.startswith(("models/", "datasets/", "spaces/")):
-        typed = f"{kind}/{typed}"
-    place = parse_place(f"hf://{typed}", cwd=Path("/"), known=())
-    if place.path:
-        raise HaulierError(
-            Code.USAGE, f"{safe_text(text, 60)} is a path within a repository.", "An id is NAME or ORG/NAME."
-        )
-    return _kept(place, connection)
-
-
-def _kept(place: Place, connection: str) -> KeptRepo:
-    head, _, rest = place.bucket.partition("/")
-    if head in ("datasets", "spaces"):
-        return KeptRepo(id=rest, kind=cast("RepoKind", head), connection=connection, revision=place.revision)
-    return KeptRepo(id=place.bucket, kind="models", connection=connection, revision=place.revision)
-
-
-def _from_page(url: str) -> str:
-    """`https://hub/datasets/org/name/tree/REV` as `datasets/org/name@REV`."""
-    words = [word for word in urlsplit(url).path.split("/") if word]
-    count = next((at for at, word in enumerate(words) if word in ("tree", "resolve", "blob")), len(words))
-    behind = [unquote(word) for word in words[count + 1 :]]
-    parts = 3 if behind[:1] == ["refs"] else 1  # refs/pr/7, refs/convert/parquet: the Hub's own branches
-    revision = "/".join(behind[:parts])
-    return "/".join(words[:count]) + (f"@{quote(revision, safe='')}" if revision else "")
+    typed = read_repo(text)
+    return KeptRepo(id=typed.id, kind=typed.kind or kind, connection=connection, revision=typed.revision)
 
 
 def same_place(one: KeptRepo, other: KeptRepo) -> bool:

@@ -82,4 +82,8 @@ def run(paths: Paths, flags: Mapping[str, str | None], *, mouse: bool = True) ->
     app = HaulierApp(LocalEngine(paths), preferences=Preferences.of(flags, os.environ, Path.home()))
     app.run(mouse=mouse)
     print(app.farewell)
+    if app.wants_demo:
+        from tui.cli.program import run as carry_out
+
+        return carry_out(["demo"])
     return app.return_code or 0

@@ -59,6 +59,8 @@ from core.messages import (
     Command,
     ConnectionsChanged,
     ContinueCampaign,
+    DropDisk,
+    DropPreset,
     DropRepo,
     FindOnDisks,
     ForgetJob,
@@ -69,6 +71,7 @@ from core.messages import (
     ImportProfiles,
     JobChanged,
     JobForgotten,
+    KeepPreset,
     KeepRepo,
     Limit,
     ListAttempts,
@@ -80,6 +83,7 @@ from core.messages import (
     ListFolders,
     ListItems,
     ListJobs,
+    ListPresets,
     ListRepos,
     ListUploads,
     LockSecrets,
@@ -94,6 +98,7 @@ from core.messages import (
     ReadList,
     ReadLog,
     RemoveConnection,
+    RenamePreset,
     RepairJob,
     ResumeJob,
     RetryJob,
@@ -112,6 +117,8 @@ from core.messages import (
 )
 from core.model import EngineStatus, FileCredentials, JobView, Level, Notice
 from core.paths import Paths
+from core.preset_desk import PresetDesk
+from core.presets import PresetRegistry
 from core.proxies import keep_passwords_out_of_logs
 from core.repos import RepoRegistry
 from core.safe_text import safe_text
@@ -308,6 +315,7 @@ class Engine:
         uploads = Uploads(self._journal.uploads, self._stores)
         campaigns = CampaignViews(self._journal)
         repositories = Repositories(RepoRegistry(self._paths.repos), self._stores)
+        presets = PresetDesk(PresetRegistry(self._paths.presets))
         return {
             Ping: self._ping,
             ReadLog: self._read_log,
@@ -329,6 +337,10 @@ class Engine:
             DropRepo: self._in_thread(repositories.drop),
             SearchRepos: self._in_thread(repositories.search),
             LookAtRepo: self._in_thread(repositories.look),
+            ListPresets: self._in_thread(presets.list),
+            KeepPreset: self._in_thread(presets.keep),
+            RenamePreset: self._in_thread(presets.rename),
+            DropPreset: self._in_thread(presets.drop),
             ListEntries: self._in_thread(looking.entries),
             OpenListing: self._in_thread(listings.open),
             ReadListing: self._in_thread(listings.read),
@@ -344,7 +356,7 @@ class Engine:
             Analyse: self._in_thread(Analysing(self._stores).analyse),
             PlanJob: jobs.plan,
             StartJob: jobs.start,
-            PauseJob: jobs.pause,
+            PauseJob: self._campaigns.pause,
             ResumeJob: jobs.resume,
             CancelJob: jobs.cancel,
             RetryJob: jobs.retry,
@@ -359,6 +371,7 @@ class Engine:
             ListBatchFiles: self._in_thread(campaigns.files),
             ListDisks: self._in_thread(campaigns.disks),
             FindOnDisks: self._in_thread(campaigns.find),
+            DropDisk: self._in_thread(self._campaigns.drop_disk),
             ListJobs: jobs.list,
             GetJob: jobs.get,
             ListItems: jobs.items,

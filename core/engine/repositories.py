@@ -60,7 +60,7 @@ class Repositories:
                 try:
                     control.check_access(name)
                 except (RepoGated, RepoDisabled, RepoMissing, NoPermission) as error:
-                    access = error.message
+                    access = safe_text(error.message)
         except TransferError as error:
             raise as_refusal(error) from error
         return RepoInfo(commit=pinned.commit, private=pinned.private, gated=pinned.gated, access=access)

@@ -11,18 +11,23 @@ from core.errors import Code, HaulierError
 from core.messages import (
     CheckSystem,
     ContinueCampaign,
+    DiskList,
+    DropDisk,
     FindOnDisks,
     GetCampaign,
+    JobChanged,
     ListBatchFiles,
+    PauseJob,
     PlanJob,
     ReadList,
 )
-from core.model import BatchAsk, BatchState, JobKind, JobOptions, Place
+from core.model import BatchAsk, BatchState, JobKind, JobOptions, JobState, Place
 from tests.app.driving import running, text_of, until
 from tests.app.recorded import RecordedClient
-from tests.app.recorded_hub import CAMPAIGN, a_batch, a_campaign, campaign_job, hub_client, mover
+from tests.app.recorded_hub import CAMPAIGN, DISKS, a_batch, a_campaign, campaign_job, hub_client, mover
 from tui.app import HaulierApp
 from tui.screens.analysis import AnalysisScreen
+from tui.screens.ask import QuestionScreen
 from tui.screens.board import BoardScreen
 from tui.screens.campaign import CampaignScreen
 from tui.screens.check import CheckScreen
@@ -65,6 +70,44 @@ async def test_the_list_of_jobs_leads_to_the_batches_and_from_there_to_the_board
         assert "moving 37 %" in text_of(app)
         await pilot.press("down", "b")
         await until(pilot, lambda: isinstance(app.screen, BoardScreen))
+
+
+async def test_p_on_a_campaign_is_for_the_batch_that_moves() -> None:
+    """On the list of jobs: it pauses the campaign, whose batch's job then rests; pressed again, the batch is
+    continued, which looks at the disk first. With no batch under way the key does nothing."""
+    client = campaign_client()
+    async with running(client) as (app, pilot):
+        await until(pilot, lambda: "batches" in text_of(app))
+        await pilot.press("home", "down", "p")
+        await until(pilot, lambda: asked(client, PauseJob) == [PauseJob(job=CAMPAIGN)])
+        client.say(JobChanged(seq=11, job=msgspec.structs.replace(mover(), state=JobState.PAUSED)))
+        await until(pilot, lambda: "p resume" in text_of(app))
+        await pilot.press("p")
+        await until(pilot, lambda: asked(client, ContinueCampaign) == [ContinueCampaign(job=CAMPAIGN, batch=2)])
+    client = hub_client(jobs=(campaign_job(),))
+    async with running(client) as (app, pilot):
+        await until(pilot, lambda: "batches" in text_of(app))
+        await pilot.press("p")
+        await pilot.pause(0.1)
+    assert not asked(client, PauseJob)
+
+
+async def test_a_disk_is_dropped_after_a_question() -> None:
+    """`x` asks and says what it means; Esc keeps it, `y` takes it out and shows what is left."""
+    client = hub_client()
+    client.answers[DropDisk] = lambda ask: DiskList(disks=tuple(one for one in DISKS if one.id != ask.disk))
+    async with running(client) as (app, pilot):
+        await pilot.press("D")
+        await until(pilot, lambda: DISKS[0].id in text_of(app))
+        await pilot.press("x")
+        await until(pilot, lambda: isinstance(app.screen, QuestionScreen))
+        await until(pilot, lambda: "Nothing on the disk is" in text_of(app))
+        await pilot.press("escape", "x")
+        await until(pilot, lambda: isinstance(app.screen, QuestionScreen))
+        assert not asked(client, DropDisk)
+        await pilot.press("y")
+        await until(pilot, lambda: asked(client, DropDisk) == [DropDisk(disk=DISKS[0].id)])
+        await until(pilot, lambda: isinstance(app.screen, DisksScreen) and DISKS[0].id not in text_of(app))
 
 
 async def test_a_batch_is_moved_to_the_folder_that_is_asked_for() -> None:
@@ -282,7 +325,7 @@ async def test_one_url_is_checked_and_its_signature_is_not_shown() -> None:
 
 async def test_a_campaign_that_is_still_planned_says_so_and_moves_nothing() -> None:
     """No batches yet: the listing's number, and `c` does nothing."""
-    from core.model import Counts, JobState
+    from core.model import Counts
 
     job = msgspec.structs.replace(
         campaign_job(), state=JobState.PLANNING, counts=Counts(listing=True, listed=41_022, files_total=9)

@@ -232,7 +232,7 @@ async def jobs(app: Any, pilot: Pilot[None], client: RecordedClient) -> None:
     app.view = app.view.__class__(**{**app.view.__dict__, "jobs": client.state.jobs})
     await until(pilot, lambda: "batch 2" in text_of(app))
     await pilot.press("down")
-    await until(pilot, lambda: "pause" not in text_of(app))
+    await until(pilot, lambda: "▌▤" in text_of(app))
 
 
 STEPS: dict[str, Step] = {

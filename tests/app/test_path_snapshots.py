@@ -11,7 +11,7 @@ from textual.pilot import Pilot
 from core.errors import Code, HaulierError
 from core.messages import ConnectionList, JobChanged, ListBuckets, ListConnections, PlanJob, Progress
 from core.messages import TestConnection as TryConnection  # pytest would collect the name
-from core.model import Counts, JobProgress, JobState, Place
+from core.model import Connection, Counts, JobProgress, JobState, Place, ProfileCredentials
 from tests.app.driving import an_app, text_of, until
 from tests.app.recorded import NOW, TIB, RecordedClient, s3
 from tests.app.recorded_path import PLANNED_JOB, bad_report, path_client, planned
@@ -47,6 +47,19 @@ async def no_connections(app: Any, pilot: Pilot[None], client: RecordedClient) -
     )
     app.action_show_connections()
     await until(pilot, lambda: "oregon" in text_of(app))
+
+
+async def found(app: Any, pilot: Pilot[None], client: RecordedClient) -> None:
+    profiles = ("beijing", "oregon")
+    client.answers[ListConnections] = lambda _: ConnectionList(
+        profiles=profiles,
+        offered=tuple(Connection(name=name, credentials=ProfileCredentials(profile=name)) for name in profiles),
+    )
+    client.answers[TryConnection] = bad_report
+    app.show_found()
+    await until(pilot, lambda: "oregon" in text_of(app))
+    await pilot.press("down", "enter")
+    await until(pilot, lambda: text_of(app).count("does not work") > 1)
 
 
 async def connection_edit(app: Any, pilot: Pilot[None], client: RecordedClient) -> None:
@@ -175,7 +188,7 @@ async def yes(app: Any, pilot: Pilot[None], client: RecordedClient) -> None:
 
 STEPS: dict[str, Step] = {
     step.__name__: step
-    for step in (connections, no_connections, connection_edit, places, buckets, buckets_refused, browse,
+    for step in (connections, no_connections, found, connection_edit, places, buckets, buckets_refused, browse,
                  pair, details, folder, target, target_in_one, options, planning, plan, deletions, yes)
 }  # fmt: skip
 

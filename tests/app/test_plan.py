@@ -11,7 +11,7 @@ import pytest
 from textual.pilot import Pilot
 
 from core.errors import Code, HaulierError
-from core.messages import CancelJob, ForgetJob, JobChanged, ListItems, PlanJob, Progress, StartJob
+from core.messages import CancelJob, ForgetJob, ItemPage, JobChanged, ListItems, PlanJob, Progress, StartJob
 from core.model import (
     Action,
     Counts,
@@ -27,7 +27,7 @@ from core.model import (
     Tally,
 )
 from tests.app.driving import running, text_of, until
-from tests.app.recorded import GIB, HOSTILE, MIB, NOW, TIB, RecordedClient, a_job, a_plan, s3
+from tests.app.recorded import GIB, HOSTILE, MIB, NOW, TIB, RecordedClient, a_job, a_plan, recorded_items, s3
 from tests.app.recorded_path import PLANNED_JOB, path_client, planned, planning
 from tui import plan_words
 from tui.app import HaulierApp
@@ -198,11 +198,41 @@ async def test_examples_and_deletions_are_a_key_away() -> None:
         await until(pilot, lambda: "app-0401" not in text_of(app) and "app-0407" in text_of(app))
         await pilot.press("escape", "d")
         await until(pilot, lambda: "To be DELETED" in text_of(app))
-        asked = [ask.action for ask in client.asked if isinstance(ask, ListItems)]
+        asked = [ask.action for ask in client.asked if isinstance(ask, ListItems) and ask.limit > 10]
         assert asked[0] is Action.COPY
         assert asked[-1] is Action.DELETE
         await pilot.press("escape", "down", "down", "enter")
         assert [note.message for note in app._notifications] == ["skip: same size and time"]
+
+
+async def test_what_clashes_and_what_is_replaced_is_seen_before_the_start() -> None:
+    """With the plan come names: of what cannot be moved, with why, of what is replaced, deleted and new."""
+    clash = msgspec.structs.replace(
+        recorded_items()[0],
+        filename="Readme.MD\x1b[2J",
+        action=Action.CANNOT,
+        error="the same as readme.md there",
+    )
+    pair = msgspec.structs.replace(SPEC, pairs=SPEC.pairs[:1])
+    client = path_client(jobs=(planned(planning(PlanJob(spec=pair, key="k"))),))
+    usual = client.answers[ListItems]
+    client.answers[ListItems] = lambda ask: (
+        ItemPage(items=(clash,)) if ask.action is Action.CANNOT else usual(ask)
+    )
+    async with running(client, size=(100, 40)) as (app, pilot):
+        app.push_screen(PlanScreen(PLANNED_JOB))
+        await until(pilot, lambda: "for example" in text_of(app))
+        text = text_of(app)
+        assert "the same as readme.md" in text
+        assert "\x1b" not in text
+        told = text[text.index("for example") :]
+        order = [told.index(word) for word in ("cannot", "DELETE", "copy") if word in told]
+        assert order == sorted(order)
+        before = len(client.asked)
+        for _ in range(3):
+            app._show_view()
+            await pilot.pause(0.05)
+        assert len(client.asked) == before, "asked once for each plan"
 
 
 async def test_a_plan_that_failed_says_why_and_can_be_tried_again() -> None:

@@ -25,6 +25,7 @@ from core.messages import (
     ReadLog,
     ResumeJob,
     RetryJob,
+    SaveConnection,
     SetLimit,
     Shutdown,
     TuneJob,
@@ -48,6 +49,7 @@ from tui import clock
 from tui.paged_items import PAGE
 from tui.screens.ask import QuestionScreen, ValueScreen
 from tui.screens.board import BoardScreen
+from tui.screens.found import FoundScreen
 from tui.screens.help import HelpScreen
 from tui.screens.job import JobScreen
 from tui.screens.jobs import JobsScreen
@@ -486,13 +488,16 @@ async def test_leaving_never_stops_the_engine() -> None:
 
 
 async def test_without_jobs_there_is_a_way_on() -> None:
-    """The empty home names the AWS profiles found here, and Enter imports them."""
+    """The empty home names the AWS profiles found here, and Enter leads to where they are tested and kept;
+    nothing is stored on the way."""
     client = RecordedClient(a_snapshot(jobs=(), connections=()))
     async with running(client) as (app, pilot):
-        await until(pilot, lambda: "AWS profiles beijing, oregon" in text_of(app))
+        await until(pilot, lambda: "beijing, oregon" in text_of(app))
         assert "No jobs yet." in text_of(app)
         await pilot.press("enter")
-        await until(pilot, lambda: asked(client, ImportProfiles) == [ImportProfiles()])
+        await until(pilot, lambda: isinstance(app.screen, FoundScreen))
+    assert not asked(client, ImportProfiles)
+    assert not asked(client, SaveConnection)
 
 
 async def test_help_says_every_key_of_the_screen_below() -> None:

@@ -144,3 +144,36 @@ def test_analyze(haulier: Program, tmp_path: Path) -> None:
     shown = haulier.ok("batch", "analyze", "source").out
     assert "4 files" in shown
     assert "a/" in shown
+
+
+def test_the_catalogue_of_disks(haulier: Program, tmp_path: Path) -> None:
+    """Empty it says how it is filled; a disk leaves it after YES alone, and stays as it is; names that are none
+    are told one by one."""
+    empty = haulier.ok("disks")
+    assert empty.out == ""
+    assert "haulier batch start" in empty.err
+    assert haulier.ok("disks", "--json").out == ""
+    fill(tmp_path / "source", {"a": 1000, "b": 2000})
+    haulier.ok("batch", "start", "source", "disk", "--space", "8MiB")
+    [disk] = haulier.ok("disks", "--json").records
+    there = tree(tmp_path / "disk")
+    unsure = haulier("disks", "drop", disk["id"])
+    assert unsure.code == 3
+    assert "nothing was forgotten" in unsure.err
+    assert haulier("disks", "drop", disk["id"], "--confirm", "yes").code == 3
+    assert len(haulier.ok("disks", "--json").records) == 1
+    dropped = haulier("disks", "drop", "no-such", disk["id"], "--confirm", "YES")
+    assert dropped.code == 2
+    assert "no disk no-such is known" in dropped.err
+    assert haulier.ok("disks", "--json").out == ""
+    assert haulier("disks", "find", "a").code == 1
+    assert tree(tmp_path / "disk") == there
+    haulier.ok("disks", "verify", "disk")
+
+
+@pytest.mark.parametrize("top", ["batch", "uploads"])
+def test_a_command_of_commands_says_which(haulier: Program, top: str) -> None:
+    """Alone it is wrong usage, and the usage names what can follow."""
+    alone = haulier(top)
+    assert alone.code == 2
+    assert "COMMAND" in alone.err

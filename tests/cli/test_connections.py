@@ -97,3 +97,23 @@ def test_wrong_input(haulier: Program) -> None:
     assert haulier("connections", "add", "x", "--endpoint", "nonsense", "--anonymous").code == 2
     assert haulier("connections", "add", "s3", "--anonymous").code == 2
     assert haulier("connections", "add", "x", "--secret-stdin", stdin="a\n").code == 2
+
+
+def test_an_empty_list_says_what_is_here(haulier: Program, isolated_home: Path, tmp_path: Path) -> None:
+    """Profiles, a token by its place, OpsKit's file, variables by name; no secret; damage with its place."""
+    (isolated_home / ".aws").mkdir()
+    (isolated_home / ".aws/credentials").write_text("[prod]\naws_secret_access_key = very-secret\n")
+    (tmp_path / "hf").mkdir()
+    (tmp_path / "hf/token").write_text("hf_very_secret")
+    (tmp_path / "tool").mkdir()
+    (tmp_path / "tool/connections.json").write_text("{")
+    haulier.extra |= {
+        "HF_HOME": str(tmp_path / "hf"), "OPSKIT_TOOL_TEMP_DIR": str(tmp_path / "tool"),
+        "METADATA_DIR": str(tmp_path / "metadata"), "LOGS_DIR": str(tmp_path / "logs"),
+        "AWS_ACCESS_KEY_ID": "AKIAEXAMPLE", "AWS_SECRET_ACCESS_KEY": "very-secret",
+    }  # fmt: skip
+    said = haulier.ok("connections")
+    assert said.out == ""
+    for part in ("prod", f"{tmp_path}/hf/token", "import hub", "line 1, column 2", "AWS_SECRET_ACCESS_KEY"):
+        assert part in said.err, part
+    assert "very" not in said.err

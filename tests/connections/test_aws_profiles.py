@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import botocore.session
@@ -88,3 +89,21 @@ def test_a_damaged_file_is_named_with_its_line_and_not_quoted(home: Path, text: 
     assert f"{path}, line {line}:" in damaged.value.message
     assert "very-secret" not in damaged.value.message
     assert path.read_bytes() == text
+
+
+@pytest.mark.parametrize("kind", ["pipe", "folder", "device", "huge"])
+def test_what_is_no_config_file_is_named_and_not_waited_for(tmp_path: Path, kind: str) -> None:
+    """A pipe that nobody writes to, a folder, a device without end, a file of gigabytes."""
+    path = tmp_path / "config"
+    if kind == "pipe":
+        os.mkfifo(path)
+    elif kind == "folder":
+        path.mkdir()
+    elif kind == "device":
+        path = Path("/dev/zero")
+    else:
+        path.touch()
+        os.truncate(path, 2**32)
+    with pytest.raises(HaulierError) as refused:
+        profiles({"AWS_CONFIG_FILE": str(path)}, tmp_path)
+    assert str(path) in refused.value.message

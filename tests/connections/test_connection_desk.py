@@ -222,6 +222,7 @@ def test_importing_profiles(desk: ConnectionDesk, isolated_home: Path) -> None:
     )
     (isolated_home / ".aws/config").write_text("[profile local]\nendpoint_url = http://localhost:9000/\n")
     desk.save(saving(Connection(name="default")))
+    offered = desk.list(ListConnections()).offered
     one = desk.import_profiles(ImportProfiles(names=("local",)))
     assert [each.name for each in one.connections] == ["aws-local", "default"]
     assert one.connections[0].endpoint == "http://localhost:9000"
@@ -239,7 +240,10 @@ def test_importing_profiles(desk: ConnectionDesk, isolated_home: Path) -> None:
         "profile": "-",
         "two-words": "two words",
     }
+    assert [each.name for each in offered] == ["default-aws", "profile", "aws-local", "aws-s3", "two-words"]
+    assert {each.name: each.credentials.profile for each in offered} == profiles  # type: ignore[union-attr]
     assert everything.profiles == ()
+    assert everything.offered == ()
     assert desk.import_profiles(ImportProfiles()) == everything
     with pytest.raises(HaulierError) as missing:
         desk.import_profiles(ImportProfiles(names=("nobody",)))

@@ -199,6 +199,13 @@ def test_a_flood_of_output_costs_nothing() -> None:
     assert len(output) == KEPT_OUTPUT
 
 
+def test_a_flood_from_the_background_does_not_hold_it() -> None:
+    """What the command left behind writes for ever: the command has ended all the same."""
+    trouble, output = quick("sh", "-c", "yes haulier & sleep 0.2", seconds=30)
+    assert trouble == ""
+    assert len(output) <= KEPT_OUTPUT
+
+
 def test_what_goes_to_the_background_is_not_waited_for(tmp_path: Path) -> None:
     """A command that leaves a player running, with its output still open, has ended."""
     began = time.monotonic()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import resource
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -46,6 +46,30 @@ class Resumable(Lister):
 
     def go_on(self, state: str) -> None:
         self.state = state
+
+
+class Noting(Lister):
+    """With something to say at its end, once."""
+
+    notes: Sequence[str] = ("3 blank lines", "1 id is named twice: b")
+
+    def take_notes(self) -> Sequence[str]:
+        said, self.notes = self.notes, []
+        return said
+
+
+def test_what_is_to_be_said_outlives_a_restart(tmp_path: Path) -> None:
+    """The listing is complete and the plan is not: the next engine lists nothing again, and still says it."""
+    path = tmp_path / "listing.sqlite3"
+    source: Any = Noting([["b", "a"], ["c"]])
+    with closing(SortedListing(path, "x")) as listing:
+        listing.fill(source, source.pages_after)
+        assert listing.notes == ["3 blank lines", "1 id is named twice: b"]
+    with closing(SortedListing(path, "x")) as listing:
+        assert listing.complete
+        assert listing.notes == ["3 blank lines", "1 id is named twice: b"]
+    with closing(SortedListing(path, "another list")) as listing:
+        assert listing.notes == []
 
 
 @pytest.mark.parametrize("kind", [Lister, Resumable])

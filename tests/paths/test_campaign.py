@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import random
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -11,15 +13,18 @@ import pytest
 from core.errors import Code, HaulierError
 from core.messages import (
     CancelJob,
+    DropDisk,
     FindOnDisks,
     ForgetJob,
     GetCampaign,
     ListDisks,
+    PauseJob,
     PlanJob,
     RemoveConnection,
     ResumeJob,
     RetryJob,
     StartJob,
+    TuneJob,
 )
 from core.model import BatchAsk, BatchState, JobKind, JobOptions, JobSpec, JobState, Pair
 from core.stores.disk import read_marker
@@ -322,6 +327,67 @@ async def test_killed_while_it_is_read_back(haulier: Haulier, tmp_path: Path) ->
     assert (batch.state, batch.job) == (BatchState.SAFE, mover.id)
     assert data(tmp_path / "disk") == files
     assert (await verified_alone(haulier, tmp_path / "disk")).counts.files_done == len(files)
+
+
+async def test_killed_before_the_numbers_of_its_jobs_were_noted(haulier: Haulier, tmp_path: Path) -> None:
+    """Both jobs of a batch were made, and ended, and the engine died before it had noted either: continuing it
+    finds them by their keys, and ends with a safe batch, without anybody asking once more."""
+    files = parcels(3 * MIB, seed=9)
+    source = written(tmp_path / "source", files)
+    job = (await campaign(haulier, here(source), tmp_path / "disk", BatchAsk(space=128 * MIB))).job.id
+    mover = await begin(haulier, job, 1, tmp_path / "disk")
+    assert (await rests(haulier, job, 1)).state is BatchState.SAFE
+    await haulier.stop()
+    with closing(sqlite3.connect(haulier.paths.journal, isolation_level=None)) as db:
+        db.execute("UPDATE batches SET state = 'waiting', mover = 0, checker = 0, tries = 0, done = 0")
+        db.execute("UPDATE jobs SET state = 'paused', finished = 0 WHERE id = ?", (job,))
+    await haulier.start()
+    assert (await begin(haulier, job, 1, tmp_path / "disk")).id == mover.id
+    batch = await rests(haulier, job, 1)
+    assert (batch.state, batch.job) == (BatchState.SAFE, mover.id)
+    assert (await haulier.view(job)).state is JobState.COMPLETED
+
+
+async def test_pausing_a_campaign_pauses_its_batch(haulier: Haulier, tmp_path: Path) -> None:
+    """The job that moves the batch stops; continuing the batch goes on with that very job."""
+    files = {f"{n}": noise(MIB, seed=n) for n in range(12)}
+    source = written(tmp_path / "source", files)
+    view = await campaign(haulier, here(source), tmp_path / "disk", BatchAsk(space=64 * MIB), bandwidth=4 * MIB)
+    job = view.job.id
+    mover = await begin(haulier, job, 1, tmp_path / "disk")
+    await haulier.reaches(mover.id, lambda v: v.counts.files_done >= 1, "files")
+    await haulier.call(PauseJob(job=job))
+    assert (await haulier.view(mover.id)).state is JobState.PAUSED
+    await haulier.reaches(job, lambda v: "paused" in v.reason, "words")
+    assert (await begin(haulier, job, 1, None)).id == mover.id
+    await haulier.call(TuneJob(job=mover.id, bandwidth=0))
+    while (await batch_of(haulier, job, 1)).state is not BatchState.SAFE:
+        await asyncio.sleep(0.05)
+    with pytest.raises(HaulierError, match="completed already"):
+        await haulier.call(PauseJob(job=job))
+
+
+async def test_a_disk_is_taken_out_of_the_catalogue(haulier: Haulier, tmp_path: Path) -> None:
+    """Refused while a campaign counts on it; then nothing of it is found any more, what lies on it stays and
+    verifies alone, and no other disk loses anything."""
+    files = {f"{n}": noise(100_000, seed=n) for n in range(8)}
+    source = written(tmp_path / "source", files)
+    view = await campaign(haulier, here(source), tmp_path / "one", BatchAsk(space=500_000, margin=1.0))
+    job = view.job.id
+    assert len(view.batches) == 2
+    first = await moved(haulier, job, 1, tmp_path / "one")
+    with pytest.raises(HaulierError, match=f"job {job} is not finished") as refused:
+        await haulier.call(DropDisk(disk=first.disk))
+    assert refused.value.code is Code.REFUSED
+    second = await moved(haulier, job, 2, tmp_path / "two")
+    left = await haulier.call(DropDisk(disk=first.disk))
+    assert [disk.id for disk in left.disks] == [second.disk]
+    found = (await haulier.call(FindOnDisks(contains=""))).files
+    assert {each.disk for each in found} == {second.disk}
+    with pytest.raises(HaulierError) as missing:
+        await haulier.call(DropDisk(disk=first.disk))
+    assert missing.value.code is Code.NOT_FOUND
+    assert (await verified_alone(haulier, tmp_path / "one")).state is JobState.COMPLETED
 
 
 async def test_a_batch_whose_job_was_cancelled(haulier: Haulier, tmp_path: Path) -> None:

@@ -68,7 +68,7 @@ def test_name_version_and_old_files() -> None:
     assert launcher.title == "Haulier 1.2"
     assert ("tool_version", "1.2", "environment TOOL_VERSION") in launcher.rows()
     assert ("working_dir", "/home/ada/project", "environment OPSKIT_WORKING_DIR") in launcher.rows()
-    assert [str(path) for path in launcher.old_connections()] == [
+    assert [str(path) for path in launcher.old_connections(None)] == [
         "/opt/opskit/cache/tools/haulier/connections.json",
         "/opt/opskit/cache/tools/s3-sync/connections.json",
     ]

@@ -84,14 +84,7 @@ async def _plan(chosen: Namespace, output: Output) -> int:
     """Planned against a folder that is not there, and withdrawn."""
     chosen.target = f"{tempfile.gettempdir()}/haulier-batches-{uuid.uuid4().hex}/"
     async with open_session(chosen) as session:
-        spec = await _spec(session, chosen, _ask(chosen, None))
-        with Interrupts() as stop:
-            job, code = await _planned(session, output, spec, stop)
-            if job is None:
-                return code
-        print_batches(output, await session.call(GetCampaign(job=job.id)))
-        await withdraw(session, job)
-        return 0
+        return await show_packed(session, output, await _spec(session, chosen, _ask(chosen, None)))
 
 
 def _ask(chosen: Namespace, target: Path | None) -> BatchAsk:
@@ -147,20 +140,36 @@ async def _planned(
 async def _start(chosen: Namespace, output: Output) -> int:
     async with open_session(chosen) as session:
         target = local_place(chosen.target, cwd=Path.cwd())
-        spec = await _spec(session, chosen, _ask(chosen, Path(target.path)))
-        with Interrupts() as stop:
-            job, code = await _planned(session, output, spec, stop)
-            if job is None:
-                return code
-            view = await session.call(GetCampaign(job=job.id))
-            if not chosen.detach:
-                output.say(f"Job {job.id}, in {len(view.batches)} batches:")
-                print_batches(output, view)
-            if not view.batches:
-                output.say(safe_text(view.job.reason))
-                return EXIT_BY_STATE[view.job.state]
-            command = ContinueCampaign(job=job.id, batch=1)
-            return await _move(session, output, chosen, command, stop)
+        return await begin(
+            session, output, chosen, await _spec(session, chosen, _ask(chosen, Path(target.path)))
+        )
+
+
+async def begin(session: Session, output: Output, chosen: Namespace, spec: JobSpec) -> int:
+    """Plan and pack a campaign, and move its first batch."""
+    with Interrupts() as stop:
+        job, code = await _planned(session, output, spec, stop)
+        if job is None:
+            return code
+        view = await session.call(GetCampaign(job=job.id))
+        if not chosen.detach:
+            output.say(f"Job {job.id}, in {len(view.batches)} batches:")
+            print_batches(output, view)
+        if not view.batches:
+            output.say(safe_text(view.job.reason))
+            return EXIT_BY_STATE[view.job.state]
+        return await _move(session, output, chosen, ContinueCampaign(job=job.id, batch=1), stop)
+
+
+async def show_packed(session: Session, output: Output, spec: JobSpec) -> int:
+    """Plan and pack a campaign, print its batches, and withdraw it."""
+    with Interrupts() as stop:
+        job, code = await _planned(session, output, spec, stop)
+        if job is None:
+            return code
+    print_batches(output, await session.call(GetCampaign(job=job.id)))
+    await withdraw(session, job)
+    return 0
 
 
 async def _go_on(chosen: Namespace, output: Output) -> int:

@@ -120,6 +120,10 @@ def _values(action: Action, path: Sequence[str]) -> Completion:
         names = [(f"{name}:", text) for name, text in _connections()]
         jobs = _jobs() if "JOB" in kind else []
         return Completion((*jobs, *names), "files")
+    if kind == "NAME" and path[1:2] == ["presets"]:
+        return (
+            Completion(tuple(_presets())) if path[-1] != "save" and not action.option_strings else Completion()
+        )
     if kind == "NAME":
         known = path[1:2] == ["connections"] and path[-1] in _WITH_NAMES
         return Completion(tuple(_connections())) if known or action.option_strings else Completion()
@@ -152,16 +156,26 @@ def _help(action: Action) -> str:
 
 
 def _connections() -> Words:
-    """Names and endpoints from the file, as far as it can be read."""
+    """Names and endpoints."""
+    return _records("connections", "endpoint")
+
+
+def _presets() -> Words:
+    """Names and descriptions."""
+    return _records("presets", "description")
+
+
+def _records(what: str, beside: str) -> Words:
+    """Names and one more field from a file of the config folder, as far as it can be read."""
     from core.paths import Paths
     from core.settings import load_settings
 
     with suppress(Exception):
         import msgspec
 
-        file = Paths.of(load_settings({}, os.environ, Path.home())).connections
+        file = Paths.of(load_settings({}, os.environ, Path.home())).config_dir / f"{what}.json"
         read = msgspec.json.decode(file.read_bytes())
-        return [(str(each["name"]), str(each.get("endpoint") or "")) for each in read["connections"]]
+        return [(str(each["name"]), str(each.get(beside) or "")) for each in read[what]]
     return []
 
 

@@ -16,6 +16,7 @@ import msgspec
 from core.adhoc import hub_from_environment, hub_token_file
 from core.capability_card import UNKNOWN, CapabilityCard, age_words, fields, rows
 from core.errors import Code, HaulierError
+from core.found_here import Surroundings, look_around
 from core.messages import (
     ConnectionList,
     ImportProfiles,
@@ -61,6 +62,8 @@ async def _list(chosen: Namespace, output: Output) -> int:
         output.record("secrets", kept_in=found.keeps_secrets_in, can_keep=found.can_keep_secrets)
         return 0
     _print_list(output, found)
+    if not found.connections:
+        _print_found(output, look_around(os.environ))
     if output.verbose:
         for each in (one for one in found.connections if one.kind == "s3"):
             output.line("")
@@ -89,6 +92,24 @@ def _print_list(output: Output, found: ConnectionList) -> None:
     if found.profiles_trouble:
         output.say(safe_text(found.profiles_trouble))
     output.say(f"Typed secrets are kept in: {safe_text(found.keeps_secrets_in)}")
+
+
+def _print_found(output: Output, around: Surroundings) -> None:
+    """What else is here for a first connection, by name and place, and how it is used."""
+    if around.hub_at == "HF_TOKEN":
+        output.say("A Hub token is in HF_TOKEN: hf:// uses it as it is")
+    elif around.hub_at:
+        output.say(f"A Hub token is in {safe_text(around.hub_at)} (haulier connections import hub)")
+    if around.old is not None:
+        many = len(around.old.names)
+        output.say(
+            f"OpsKit's {safe_text(around.old.path)}: {many} connection{'s' if many != 1 else ''} "
+            f"(haulier connections import opskit --dry-run)"
+        )
+        if around.old.trouble:
+            output.say(f"  {safe_text(around.old.trouble)}")
+    if around.variables:
+        output.say(f"Of the environment, for s3://: {', '.join(around.variables)}")
 
 
 def show(chosen: Namespace, output: Output) -> int:

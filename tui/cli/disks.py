@@ -5,11 +5,16 @@ from __future__ import annotations
 import asyncio
 import uuid
 from argparse import Namespace
+from collections.abc import Sequence
 from pathlib import Path
 
-from core.messages import FindOnDisks, ListDisks, PlanJob
-from core.model import JobKind, JobOptions, JobSpec, Pair, Place
+from core.errors import HaulierError
+from core.messages import DropDisk, FindOnDisks, ListDisks, PlanJob
+from core.model import JobKind, JobOptions, JobSpec, KnownDisk, Pair, Place
 from core.places import local_place
+from core.safe_text import safe_text
+from core.units import format_count
+from tui.cli import confirm
 from tui.cli.batch_text import print_disks, print_files
 from tui.cli.ending import follow_to_the_end
 from tui.cli.interrupts import Interrupts
@@ -27,14 +32,59 @@ def find(chosen: Namespace, output: Output) -> int:
     return asyncio.run(_find(chosen, output))
 
 
+def drop(chosen: Namespace, output: Output) -> int:
+    confirm.refuse_other_words(chosen)
+    return asyncio.run(_drop(chosen, output))
+
+
 def verify(chosen: Namespace, output: Output) -> int:
     return asyncio.run(_verify(chosen, output))
 
 
 async def _list(chosen: Namespace, output: Output) -> int:
     async with open_session(chosen) as session:
-        print_disks(output, (await session.call(ListDisks())).disks)
-        return 0
+        disks = (await session.call(ListDisks())).disks
+    if disks or output.json:
+        print_disks(output, disks)
+    else:
+        output.say("No disk is known yet. To pack data onto disks: haulier batch start SRC DST --space SIZE")
+    return 0
+
+
+async def _drop(chosen: Namespace, output: Output) -> int:
+    worst = 0
+    async with open_session(chosen) as session:
+        known = {disk.id: disk for disk in (await session.call(ListDisks())).disks}
+        if found := [known[name] for name in chosen.ids if name in known]:
+            await _have_confirmed(chosen, output, found)
+        for name in chosen.ids:
+            try:
+                await session.call(DropDisk(disk=name))
+            except HaulierError as error:
+                output.error(error)
+                worst = max(worst, error.exit_code)
+                continue
+            if output.json:
+                output.record("dropped", disk=name)
+            else:
+                output.say(f"No longer in the catalogue: {safe_text(name)}. What is on the disk stays.")
+    return worst
+
+
+async def _have_confirmed(chosen: Namespace, output: Output, disks: Sequence[KnownDisk]) -> None:
+    """Raises HaulierError (refused) for anything but YES."""
+    if chosen.confirm == confirm.WORD:
+        return
+    if confirm.can_ask():
+        names = ", ".join(f"{disk.id} ({format_count(disk.files)} files)" for disk in disks)
+        question = (
+            f"To be forgotten: {names}. Nothing on the disks is touched.\n"
+            f"Type {confirm.WORD} to go on, anything else to leave: "
+        )
+        with Interrupts() as stop:
+            if await confirm.ask(output, question, confirm.WORD, stop):
+                return
+    raise confirm.not_confirmed("It was not confirmed; nothing was forgotten")
 
 
 async def _find(chosen: Namespace, output: Output) -> int:

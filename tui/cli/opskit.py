@@ -44,8 +44,7 @@ def _file(chosen: Namespace) -> Path:
         raise HaulierError(Code.USAGE, "One file at a time", "haulier connections import opskit FILE")
     if chosen.names:
         return Path(chosen.names[0]).expanduser().absolute()
-    likely = Launcher.of(os.environ).old_connections()
-    likely.append(Path.home() / ".opskit/cache/tools/s3-sync/connections.json")
+    likely = Launcher.of(os.environ).old_connections(Path.home())
     for path in likely:
         if path.is_file():
             return path

@@ -10,6 +10,7 @@ from tui.cli.grammar.disks import batches
 from tui.cli.grammar.jobs import jobs
 from tui.cli.grammar.looking import looking, repos
 from tui.cli.grammar.pieces import folders
+from tui.cli.grammar.presets import presets
 from tui.cli.grammar.program import order, program
 from tui.cli.grammar.transfers import transfers
 
@@ -61,6 +62,7 @@ def build_parser() -> ArgumentParser:
     batches(commands)
     looking(commands)
     jobs(commands)
+    presets(commands)
     connections(commands)
     secrets(commands)
     repos(commands)

@@ -4,18 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from argparse import Namespace
-from pathlib import Path
 
 from core.errors import Code, HaulierError
 from core.messages import DropRepo, KeepRepo, ListConnections, ListRepos, LookAtRepo, SearchRepos
 from core.model import ADHOC_HUB, Adhoc, FoundRepo, KeptRepo, Place, RepoInfo, RepoKind
-from core.places import parse_place
 from core.safe_text import safe_text
 from core.units import format_count, format_when
 from tui.cli.output import Output, iso
-from tui.cli.session import AnyName, Session, open_session
-
-ONE: dict[RepoKind, str] = {"models": "model", "datasets": "dataset", "spaces": "space"}
+from tui.cli.session import Session, open_session
+from tui.repo_ids import KIND_WORDS, TypedRepo, read_repo
 
 
 def list_all(chosen: Namespace, output: Output) -> int:
@@ -35,7 +32,7 @@ async def _list(chosen: Namespace, output: Output) -> int:
     rows = [
         (
             safe_text(each.id),
-            ONE[each.kind],
+            KIND_WORDS[each.kind],
             safe_text(each.revision) or "–",
             safe_text(str(each.place)),
             format_when(each.added, 0),
@@ -77,7 +74,7 @@ async def _add(chosen: Namespace, output: Output) -> int:
         )
         output.record("repo", **_fields(repo), **found)
         return 0
-    output.say(f"Kept: {ONE[repo.kind]} {safe_text(repo.id)}{_words(told)}")
+    output.say(f"Kept: {KIND_WORDS[repo.kind]} {safe_text(repo.id)}{_words(told)}")
     if told and told.access:
         output.say(f"  Its files cannot be read: {safe_text(told.access)}")
     output.say(f"  haulier ls {safe_text(str(repo.place))}")
@@ -150,24 +147,15 @@ async def _search(chosen: Namespace, output: Output) -> int:
 # ---------------------------------------------------------------- what was typed
 
 
-def _meant(written: str, kind: RepoKind | None) -> tuple[str, RepoKind | None, str]:
-    """Id, kind where it is said, and revision of `gpt2`, `datasets/org/name`, `hf://datasets/org/name@rev`.
-
-    Raises HaulierError (usage)."""
-    place: Place = parse_place(
-        written if "://" in written else f"hf://{written}", cwd=Path("/"), known=AnyName()
-    )
-    if place.kind != "hub" or place.path.rstrip("/"):
+def _meant(written: str, kind: RepoKind | None) -> TypedRepo:
+    """Id, kind where it is said, and revision. Raises HaulierError (usage)."""
+    typed = read_repo(written)
+    if typed.kind is not None and kind not in (None, typed.kind):
         raise HaulierError(
-            Code.USAGE, f"{safe_text(written)!r} is no repository of a Hub", "Write gpt2, or org/name."
+            Code.USAGE,
+            f"{safe_text(written)!r} is a {KIND_WORDS[typed.kind]}, not a {KIND_WORDS[kind or typed.kind]}",
         )
-    first, slash, rest = place.bucket.partition("/")
-    if not slash or first not in ("datasets", "spaces"):
-        return place.bucket, kind, place.revision
-    said: RepoKind = "datasets" if first == "datasets" else "spaces"
-    if kind not in (None, said):
-        raise HaulierError(Code.USAGE, f"{safe_text(written)!r} is a {ONE[said]}, not a {ONE[kind or said]}")
-    return rest, said, place.revision
+    return typed._replace(kind=typed.kind or kind)
 
 
 async def _check_connection(session: Session, name: str | None) -> None:

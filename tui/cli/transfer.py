@@ -75,6 +75,15 @@ def verify(chosen: Namespace, output: Output) -> int:
     return _run(chosen, output, _verify, JobKind.VERIFY)
 
 
+async def carry_out(session: Session, output: Output, chosen: Namespace, spec: JobSpec) -> int:
+    """Do what a spec says, as the command of its kind would; with `--dry-run` only say what would be done."""
+    if chosen.dry_run:
+        return await _show_plan(session, output, chosen, spec)
+    if spec.kind is JobKind.SYNC:
+        return await _confirm_and_move(session, output, chosen, spec)
+    return await _move(session, output, chosen, spec)
+
+
 # ---------------------------------------------------------------- what is done with a spec
 
 _Way = Callable[[Session, Output, Namespace, JobSpec], Awaitable[int]]

@@ -111,7 +111,7 @@ class ConnectionEditScreen(HaulierScreen):
 
     def _say_more(self, field: Field) -> None:
         """Below the form, what the field with the focus means, or in full what is wrong with it."""
-        more = hub_form.MORE.get(field.ask.name, field.ask.more) if self._is_hub else field.ask.more
+        more = hub_form.more(field.ask.name, field.ask.more) if self._is_hub else field.ask.more
         words = (f" {field.error}", "bad") if field.error else (f" {more}", "quiet")
         self.query_one("#more", Words).say((words,))
 

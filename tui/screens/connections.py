@@ -7,9 +7,9 @@ from collections.abc import Callable, Sequence
 from textual.app import ComposeResult
 from textual.worker import Worker
 
+from core.found_here import Surroundings
 from core.messages import (
     ConnectionList,
-    ImportProfiles,
     ListConnections,
     RemoveConnection,
     TestConnection,
@@ -19,13 +19,16 @@ from core.model import Connection, FileCredentials
 from core.safe_text import safe_text
 from tui import clock, store_form
 from tui.actions import bindings
+from tui.found import can_be_taken
+from tui.keys import key_of
 from tui.screens.ask import QuestionScreen
 from tui.screens.frame import HaulierScreen
 from tui.screens.passphrase import open_secrets
 from tui.state import ViewState
 from tui.widgets.card_lines import card_lines
-from tui.widgets.connection_table import ConnectionRow, ConnectionTable, check_line, first_run
+from tui.widgets.connection_table import ConnectionRow, ConnectionTable, check_line
 from tui.widgets.filter_bar import FilterBar
+from tui.widgets.first_steps import without_connections
 from tui.widgets.heading import Heading, Words
 from tui.widgets.spans import Line
 
@@ -35,11 +38,14 @@ NEEDS_ROW = frozenset({"edit_connection", "duplicate_connection", "test_connecti
 class _Table(ConnectionTable):
     """Says what to do when there is nothing in it."""
 
-    profiles: Sequence[str] = ()
-    loaded = False
+    known: ConnectionList | None = None
+    around: Surroundings | None = None
 
     def nothing(self) -> Sequence[Line]:
-        return first_run(self.profiles) if self.loaded else ()
+        if self.known is None or self.known.connections:
+            return ()
+        lines = without_connections(self.known, self.around, key_of("show_demo"))
+        return ((), *((("  ", ""), *line) for line in lines))
 
 
 class ConnectionsScreen(HaulierScreen):
@@ -83,13 +89,16 @@ class ConnectionsScreen(HaulierScreen):
 
     async def _load(self) -> None:
         answer = await self.haulier.ask(ListConnections())
-        if answer is not None:
-            self._show(answer)
+        if answer is None:
+            return
+        if not answer.connections:
+            self.table.around = await self.haulier.look_around()
+        self._show(answer)
 
     def _show(self, answer: ConnectionList) -> None:
         self._list = answer
         table = self.table
-        table.profiles, table.loaded = answer.profiles, not answer.connections
+        table.known = answer
         self._show_rows()
         count = len(answer.connections)
         state = (
@@ -138,15 +147,21 @@ class ConnectionsScreen(HaulierScreen):
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         if action in NEEDS_ROW and self.is_mounted and self.current is None:
             return False
-        if action == "import_profiles" and not self._list.profiles:
+        if action == "show_found" and not self._something_found:
             return None if self._list.connections else False
+        if action == "show_demo":
+            return not self._list.connections
         if action == "unlock_secrets":
             return store_form.file_state(self._list) in ("locked", "none")
         if action == "filter" and not self._list.connections:
             return False
-        if action == "open_connection" and not (self._list.connections or self._list.profiles):
+        if action == "open_connection" and not (self._list.connections or self._something_found):
             return False
         return super().check_action(action, parameters)
+
+    @property
+    def _something_found(self) -> bool:
+        return self.is_mounted and can_be_taken(self._list, self.table.around)
 
     @property
     def _waits_for_file(self) -> bool:
@@ -173,11 +188,11 @@ class ConnectionsScreen(HaulierScreen):
             go_on()
 
     def label_of(self, action: str) -> str:
-        return "use them" if action == "open_connection" and not self._list.connections else ""
+        return "found here" if action == "open_connection" and not self._list.connections else ""
 
     def action_open_connection(self) -> None:
         if self.current is None:
-            self.action_import_profiles()
+            self.action_show_found()
             return
         if self._waits_for_file:
             self.run_worker(self._unlock_then(self.action_open_connection), group="unlock", exclusive=True)
@@ -211,20 +226,11 @@ class ConnectionsScreen(HaulierScreen):
 
         self.app.push_screen(ConnectionEditScreen(connection, replaces, self._list))
 
-    def action_import_profiles(self) -> None:
-        self.run_worker(self._import(), group="import", exclusive=True)
+    def action_show_found(self) -> None:
+        self.haulier.show_found()
 
-    async def _import(self) -> None:
-        before = {one.name for one in self._list.connections}
-        answer = await self.haulier.ask(ImportProfiles())
-        if answer is None:
-            return
-        self._show(answer)
-        new = [one.name for one in answer.connections if one.name not in before]
-        names = ", ".join(safe_text(name, 24) for name in new[:6])
-        self.haulier.tell(
-            f"Imported as references: {names}" if new else "Every profile has a connection already."
-        )
+    def action_show_demo(self) -> None:
+        self.haulier.leave_for_demo()
 
     def action_test_connection(self) -> None:
         if self._waits_for_file:

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import ClassVar
 
 from textual.app import ComposeResult
 
 from core.errors import HaulierError
-from core.messages import FindOnDisks, ListBatchFiles, ListDisks
+from core.messages import DropDisk, FindOnDisks, ListBatchFiles, ListDisks
 from core.model import JobKind, JobSpec, KnownDisk, Pair, Place
 from core.safe_text import safe_text
 from core.units import format_bytes, format_count, format_when
 from tui import clock
 from tui.actions import bindings
+from tui.screens.ask import QuestionScreen
 from tui.screens.frame import HaulierScreen
 from tui.soon import soon
 from tui.widgets.filter_bar import FilterBar
@@ -173,7 +175,7 @@ class DisksScreen(HaulierScreen):
         row = self.current
         if action == "open_disk" and (row is None or not row.job):
             return None
-        if action == "verify_disk" and row is None:
+        if action in ("verify_disk", "drop_disk") and row is None:
             return None
         if action == "find_file" and not self._disks:
             return None
@@ -212,6 +214,24 @@ class DisksScreen(HaulierScreen):
             return FindOnDisks(contains=contains, cursor=cursor, limit=limit)
 
         self.app.push_screen(DiskFilesScreen("Which disk holds it?", question, ask_first=True))
+
+    def action_drop_disk(self) -> None:
+        if (row := self.current) is not None:
+            soon(self, partial(self._drop, row.disk), "drop")
+
+    async def _drop(self, disk: KnownDisk) -> None:
+        sure = await self.app.push_screen_wait(
+            QuestionScreen(
+                f"Take disk {disk.id} out of the catalogue?",
+                f"{format_count(disk.files)} files on it are not found any more. "
+                "Nothing on the disk is touched: its own list stays there.",
+                "take it out",
+                "keep it",
+            )
+        )
+        if sure and (known := await self.haulier.ask(DropDisk(disk=disk.id))) is not None:
+            self._disks = known.disks
+            self._show()
 
     def action_verify_disk(self) -> None:
         row = self.current

@@ -5,9 +5,12 @@ from __future__ import annotations
 from functools import partial
 from typing import TypeVar
 
+from msgspec import structs
+
 from core.messages import (
     CancelJob,
     Command,
+    ContinueCampaign,
     ForgetJob,
     GetLimit,
     PauseJob,
@@ -16,8 +19,8 @@ from core.messages import (
     SetLimit,
     TuneJob,
 )
-from core.model import FileCredentials, JobState, JobView, Priority
-from core.repair import can_repair, repair_spec
+from core.model import FileCredentials, JobKind, JobOptions, JobSpec, JobState, JobView, Priority
+from core.repair import FILTERS, can_repair, repair_spec, verify_spec
 from core.safe_text import safe_text
 from core.timetable import limit_words, parse_limit
 from core.units import format_bytes
@@ -51,8 +54,12 @@ _ASKS_ENGINE = {
     "new_job",
     "show_items",
     "show_errors",
+    "verify_job",
+    "repeat_job",
+    "keep_preset",
+    "show_presets",
 }
-_NEEDS_JOB = _ASKS_ENGINE - {"new_job", "tune_everything"} | {
+_NEEDS_JOB = _ASKS_ENGINE - {"new_job", "tune_everything", "show_presets"} | {
     "open_job",
     "show_details",
     "show_board",
@@ -87,6 +94,8 @@ class JobActions(HaulierScreen):
             return False  # only there where it means something
         if action in _NEEDS_JOB and job is None:
             return None
+        if action == "toggle_pause" and job is not None and self._batch_of(job) is not None:
+            return True
         if job is not None and not _possible(action, job, self.view.counts(job).files_failed):
             return None
         return super().check_action(action, parameters)
@@ -94,7 +103,7 @@ class JobActions(HaulierScreen):
     def label_of(self, action: str) -> str:
         """A better word than the registry's for a key, or an empty string."""
         job = self.job
-        if action == "toggle_pause" and job is not None and job.state in _GOES_ON:
+        if action == "toggle_pause" and job is not None and (self._batch_of(job) or job).state in _GOES_ON:
             return "resume"
         return ""
 
@@ -109,10 +118,29 @@ class JobActions(HaulierScreen):
 
     # -- the actions
 
+    def _batch_of(self, job: JobView) -> JobView | None:
+        """Of a job in batches, the job that moves one of them, or was stopped while it did."""
+        if job.spec.batches is None:
+            return None
+        return next(
+            (
+                one
+                for one in self.view.jobs
+                if one.spec.batch_of == job.id and one.state in _GOES_ON | _CAN_PAUSE
+            ),
+            None,
+        )
+
     def action_toggle_pause(self) -> None:
         if (job := self.job) is None:
             return
-        if job.state in _GOES_ON:
+        batch = self._batch_of(job)
+        if batch is not None and batch.state in _GOES_ON:
+            # The disk is looked at first: it may be another one by now.
+            self.send(ContinueCampaign(job=job.id, batch=batch.spec.batch), "")
+        elif batch is not None:
+            self.send(PauseJob(job=job.id), "")
+        elif job.state in _GOES_ON:
             soon(self.haulier, partial(self._go_on, job), "asking")
         else:
             self.send(PauseJob(job=job.id), "")
@@ -132,17 +160,30 @@ class JobActions(HaulierScreen):
         )
 
     def action_repair_job(self) -> None:
+        if (job := self.job) is not None:
+            soon(self.haulier, partial(self._plan_spec, repair_spec(job)), "asking")
+
+    def action_verify_job(self) -> None:
+        """With the job's own filters, as `haulier verify JOB`; its plan is looked at first."""
         if (job := self.job) is None:
             return
+        options = structs.replace(JobOptions(), **{name: getattr(job.spec.options, name) for name in FILTERS})
+        soon(self.haulier, partial(self._plan_spec, verify_spec(job.spec, options)), "asking")
 
-        async def repair() -> None:
-            from tui.screens.new_job import plan
-            from tui.screens.plan import PlanScreen
+    async def _plan_spec(self, spec: JobSpec) -> None:
+        from tui.screens.new_job import plan
+        from tui.screens.plan import PlanScreen
 
-            if (planning := await plan(self.haulier, repair_spec(job))) is not None:
-                self.app.push_screen(PlanScreen(planning.id, job=planning))
+        if (planning := await plan(self.haulier, spec)) is not None:
+            self.app.push_screen(PlanScreen(planning.id, job=planning))
 
-        soon(self.haulier, repair, "asking")
+    def action_repeat_job(self) -> None:
+        if (job := self.job) is not None:
+            self.haulier.make_again(job.spec)
+
+    def action_keep_preset(self) -> None:
+        if (job := self.job) is not None:
+            self.haulier.keep_preset(job.spec)
 
     def action_retry_failed(self) -> None:
         if (job := self.job) is not None:
@@ -293,6 +334,10 @@ def _possible(action: str, job: JobView, failed: int) -> bool:
             return job.state in _CAN_TUNE
         case "next_priority":
             return not job.state.is_final
+        case "verify_job":
+            return job.state.is_final and job.spec.kind is not JobKind.VERIFY and job.spec.batches is None
+        case "repeat_job" | "keep_preset":
+            return not (job.spec.broken_of or job.spec.batch_of)
         case "show_board":
             return not job.state.is_final and job.state not in (JobState.PLANNING, JobState.PLANNED)
         case _:

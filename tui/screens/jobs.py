@@ -6,13 +6,14 @@ from typing import ClassVar
 
 from textual.app import ComposeResult
 
-from core.messages import ImportProfiles, ListConnections, ListJobs
+from core.messages import ListConnections, ListJobs
 from core.model import JobView
 from tui import clock
 from tui.actions import bindings
+from tui.found import can_be_taken
 from tui.job_words import why
 from tui.screens.job_actions import JobActions
-from tui.soon import instead, soon
+from tui.soon import instead
 from tui.state import Link, ViewState
 from tui.widgets.filter_bar import FilterBar
 from tui.widgets.first_steps import FirstSteps
@@ -52,7 +53,8 @@ class JobsScreen(JobActions):
             table.focus()  # it could not have the focus while there were no jobs
         if nothing:
             steps.show(view)
-            if steps.known is None:
+            if not self._looked:
+                self._looked = True
                 instead(self, self._look_around, "look")
         table.show(
             rows_of(view, clock.now(), self.query_one(FilterBar).text, roomy=self.size.width >= ROOMY + 3)
@@ -61,12 +63,19 @@ class JobsScreen(JobActions):
         self.query_one(Notices).show(view.notices)
         self._say_why()
 
+    _looked = False  # whether it was looked what there is to begin with, since this screen came to the top
+
+    def on_screen_resume(self) -> None:
+        self._looked = False
+        super().on_screen_resume()
+
     async def _look_around(self) -> None:
-        known = await self.haulier.ask(ListConnections())
-        if known is not None:
-            steps = self.query_one(FirstSteps)
+        steps = self.query_one(FirstSteps)
+        steps.around = await self.haulier.look_around()
+        if (known := await self.haulier.ask(ListConnections())) is not None:
             steps.known = known
-            steps.show(self.view)
+        steps.show(self.view)
+        self.refresh_bindings()
 
     def _say_why(self) -> None:
         job = self.job
@@ -96,7 +105,9 @@ class JobsScreen(JobActions):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         if action == "open_job" and not self.view.jobs:
-            return True if self.view.link is not Link.UP or self._profiles() else None
+            return True if self.view.link is not Link.UP or self._something_found else None
+        if action == "show_details" and not self.view.jobs:
+            return self._offers_demo
         if action == "add_connection":
             return self.view.link is Link.UP and not self.view.jobs and not self.view.connections
         return super().check_action(action, parameters)
@@ -104,13 +115,20 @@ class JobsScreen(JobActions):
     def label_of(self, action: str) -> str:
         if action == "open_job" and self.view.link is Link.AWAY:
             return "start engine"
-        if action == "open_job" and not self.view.jobs and self._profiles():
-            return "use profiles"
+        if action == "open_job" and not self.view.jobs and self._something_found:
+            return "found here"
         return super().label_of(action)
 
-    def _profiles(self) -> tuple[str, ...]:
-        known = self.query_one(FirstSteps).known if self.is_mounted else None
-        return known.profiles if known is not None and not self.view.connections else ()
+    @property
+    def _something_found(self) -> bool:
+        if not self.is_mounted or self.view.connections:
+            return False
+        steps = self.query_one(FirstSteps)
+        return can_be_taken(steps.known, steps.around)
+
+    @property
+    def _offers_demo(self) -> bool:
+        return self.view.link is Link.UP and not self.view.jobs and not self.view.connections
 
     def action_open_job(self) -> None:
         job = self.job
@@ -118,18 +136,24 @@ class JobsScreen(JobActions):
             self.haulier.action_restart_engine()
         elif job is not None:
             self.haulier.open_job(job.id)
-        elif self._profiles():
-            soon(self, self._use_profiles, "asking")
+        elif self._something_found:
+            self.haulier.show_found()
 
-    async def _use_profiles(self) -> None:
-        if await self.haulier.ask(ImportProfiles()) is not None:
-            self.haulier.action_show_connections()
+    def action_show_details(self) -> None:
+        """While there is no job to be shown, the same key leads to the demo."""
+        if self._offers_demo:
+            self.haulier.leave_for_demo()
+        else:
+            super().action_show_details()
 
     def action_add_connection(self) -> None:
         self.haulier.add_connection()
 
     def action_new_job(self) -> None:
         self.haulier.start_new_job()
+
+    def action_show_presets(self) -> None:
+        self.haulier.show_presets()
 
     def action_check_system(self) -> None:
         self.haulier.check_system()

@@ -3,17 +3,31 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from msgspec import structs
 
+from core.adhoc import adhoc_from_environment
 from core.errors import HaulierError
-from core.messages import PlanJob
-from core.model import ADHOC_HUB, BatchAsk, Connection, JobKind, JobOptions, JobSpec, JobView, Place
+from core.messages import PlanJob, ProvideKeys
+from core.model import (
+    ADHOC_HUB,
+    ADHOC_S3,
+    Adhoc,
+    BatchAsk,
+    Connection,
+    JobKind,
+    JobOptions,
+    JobSpec,
+    JobView,
+    Place,
+    SessionCredentials,
+)
 from core.safe_text import safe_text
-from tui.draft import Destination, Draft, IntoPlace, Taken, bucket_for, summary
+from tui.draft import Destination, Draft, IntoPlace, Taken, draft_of, pairs_of, summary
+from tui.job_defaults import origins, said_over
 from tui.screens.browse import BrowseScreen
 from tui.screens.buckets import BucketPicker
 from tui.screens.folder import FolderScreen, home
@@ -24,6 +38,7 @@ from tui.screens.plan import PlanScreen
 from tui.screens.repos import RepoPicker
 from tui.screens.target import TargetScreen
 from tui.screens.urls import UrlsScreen
+from tui.soon import instead
 from tui.widgets.spans import Line
 
 if TYPE_CHECKING:
@@ -43,6 +58,16 @@ def look_into(app: HaulierApp, connection: Connection) -> None:
     )
 
 
+def make_again(app: HaulierApp, spec: JobSpec) -> None:
+    """Begin with the options of a job that was made before."""
+    try:
+        draft = draft_of(spec)
+    except HaulierError as error:
+        app.complain(error)
+        return
+    NewJob(app).again(draft)
+
+
 async def plan(app: HaulierApp, spec: JobSpec) -> JobView | None:
     """A planning job for the spec, or None after the refusal was shown."""
     return await app.ask(PlanJob(spec=spec, key=uuid.uuid4().hex))
@@ -53,13 +78,11 @@ def compare_with(app: HaulierApp, source: Place) -> None:
 
     def beside(destination: Destination) -> None:
         try:
-            target = (
-                destination.place if isinstance(destination, IntoPlace) else bucket_for(source, destination)
-            )
+            (pair,) = pairs_of((source,), destination)
         except HaulierError as error:
             app.complain(error)
             return
-        app.push_screen(PairScreen(source, target, NewJob(app).pair_chosen))
+        app.push_screen(PairScreen(source, pair.target, NewJob(app).pair_chosen))
 
     def side_chosen(connection: str) -> None:
         crumb = "side by side  ›  target"
@@ -84,11 +107,21 @@ class NewJob:
         self._app = app
         self._draft = Draft()
         self._marked: dict[str, tuple[str, ...]] = {}
+        self._meant: Mapping[str, str] = {}  # where the options' first values are from
+
+    def again(self, draft: Draft) -> None:
+        """From the options on, all of it as it was. A verify job moves nothing: its plan comes at once."""
+        self._draft = draft
+        if draft.kind is JobKind.VERIFY:
+            instead(self._app, self._plan, "plan")
+        else:
+            self._ask_options()
 
     def begin(self) -> None:
         self._app.push_screen(
             PlacesScreen("new job  ›  source", "From where?", self._source_side, sources=True)
         )
+        instead(self._app, self._app.read_settings, "settings")
 
     def _source_side(self, chosen: str) -> None:
         known = next((one for one in self._app.view.connections if one.name == chosen), None)
@@ -117,8 +150,9 @@ class NewJob:
 
     def pair_chosen(self, taken: Taken, target: Place) -> None:
         """Sources and target at once, seen side by side."""
-        options = JobOptions(include=taken.include, exclude=taken.exclude)
-        self._draft = Draft(sources=taken.places, options=options, batches=taken.batches)
+        self._meant_so_far(
+            taken.places, JobOptions(include=taken.include, exclude=taken.exclude), taken.batches
+        )
         self._target_chosen(IntoPlace(target))
 
     def _urls_chosen(self, place: Place, options: JobOptions) -> None:
@@ -128,11 +162,17 @@ class NewJob:
     def sources_chosen(
         self, sources: Sequence[Place], options: JobOptions | None = None, batches: BatchAsk | None = None
     ) -> None:
-        """Sources, and what was said beside them. What other sources brought before is gone: a filter or
-        "delete the archive" is never carried over to something that it was not said of."""
-        self._draft = Draft(sources=tuple(sources), options=options or JobOptions(), batches=batches)
+        """Sources, and what was said beside them."""
+        self._meant_so_far(sources, options or JobOptions(), batches)
         so_far: Line = ((" from  ", "quiet"), (safe_text(summary(sources), 200), ""))
         self._app.push_screen(PlacesScreen("new job  ›  target", "To where?", self._target_side, (so_far,)))
+
+    def _meant_so_far(self, sources: Sequence[Place], options: JobOptions, batches: BatchAsk | None) -> None:
+        """Begin with these sources. What other sources brought before is gone: a filter or "delete the archive"
+        is never carried over to something that it was not said of."""
+        settings = self._app.preferences.settings
+        self._draft = Draft(sources=tuple(sources), options=said_over(settings, options), batches=batches)
+        self._meant = origins(settings)
 
     def _target_side(self, connection: str) -> None:
         if connection:
@@ -154,16 +194,24 @@ class NewJob:
         except HaulierError as error:
             self._app.complain(error)
             return
-        self._app.push_screen(OptionsScreen("new job  ›  options", self._draft, self._options_chosen))
+        self._ask_options()
+
+    def _ask_options(self) -> None:
+        self._app.push_screen(
+            OptionsScreen("new job  ›  options", self._draft, self._options_chosen, self._meant)
+        )
 
     def _options_chosen(self, kind: JobKind, options: JobOptions, batches: BatchAsk | None) -> None:
         self._draft = replace(self._draft, kind=kind, options=options, batches=batches)
-        self._app.run_worker(self._plan(), group="plan", exclusive=True, exit_on_error=False)
+        instead(self._app, self._plan, "plan")
 
     async def _plan(self) -> None:
         spec = self._draft.spec()
-        if any(source.connection == ADHOC_HUB for source in self._draft.sources):
-            spec = structs.replace(spec, adhoc=self._app.own_hub.connection)
+        try:
+            spec = structs.replace(spec, adhoc=await self._meaning(spec))
+        except HaulierError as error:
+            self._app.complain(error)
+            return
         job = await plan(self._app, spec)
         if job is not None and spec.batches is not None:
             while len(self._app.screen_stack) > 1:  # it is kept already: back is home, not these steps
@@ -171,3 +219,17 @@ class NewJob:
             self._app.open_campaign(job.id)
         elif job is not None:
             self._app.push_screen(PlanScreen(job.id, self, job))
+
+    async def _meaning(self, spec: JobSpec) -> Adhoc:
+        """What `hf://` means at this screen, and `s3://` in a job that a command made before: what the
+        environment says, whose keys go to the engine's memory. Raises HaulierError."""
+        named = {place.connection for pair in spec.pairs for place in (pair.source, pair.target)}
+        meant: list[Connection] = []
+        if ADHOC_S3 in named:
+            connection, keys = adhoc_from_environment(self._app.environ)
+            if keys is not None and isinstance(connection.credentials, SessionCredentials) and self._app.client:
+                await self._app.client.call(ProvideKeys(ref=connection.credentials.ref, keys=keys))
+            meant.append(connection)
+        if ADHOC_HUB in named:
+            meant.append(self._app.own_hub.connection)
+        return tuple(meant) if len(meant) > 1 else meant[0] if meant else None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from textual.app import ComposeResult
 
@@ -20,7 +20,7 @@ from tui.widgets.rule import Rule
 
 class OptionsScreen(HaulierScreen):
     """`chosen` gets the kind, the options, and how they are spread over several disks, if so. Enter, in any
-    field, makes the plan."""
+    field, makes the plan. `origins` says by field which setting its first value is from."""
 
     NAME = "options"
     BINDINGS = bindings("options")
@@ -29,9 +29,14 @@ class OptionsScreen(HaulierScreen):
     """
 
     def __init__(
-        self, crumb: str, draft: Draft, chosen: Callable[[JobKind, JobOptions, BatchAsk | None], None]
+        self,
+        crumb: str,
+        draft: Draft,
+        chosen: Callable[[JobKind, JobOptions, BatchAsk | None], None],
+        origins: Mapping[str, str] | None = None,
     ) -> None:
         super().__init__()
+        self._origins = origins or {}
         self._crumb = crumb
         self._draft = draft
         self._then = chosen
@@ -67,6 +72,8 @@ class OptionsScreen(HaulierScreen):
             ]
         )
         self._show_fields()
+        for name in self._origins:
+            self._say_meaning(name)
         self.form.focus_first()
 
     def _show_fields(self) -> None:
@@ -87,12 +94,18 @@ class OptionsScreen(HaulierScreen):
         name = event.name
         if name in ("kind", "extract", "disks"):
             self._show_fields()
-        value = self.form[name]
-        words = option_fields.meaning(name, value) or batch_fields.meaning(name, value)
-        look = {("delete", "yes"): "bad", ("delete_tar", "yes"): "warn"}.get((name, value), "quiet")
-        self.form.field(name).say(words, look)
+        self._say_meaning(name)
         self._check()
         self._say_more(self.form.field(name))
+
+    def _say_meaning(self, name: str) -> None:
+        """Beside the field: what its value means, or which setting it is from while it is as that says."""
+        field, value = self.form.field(name), self.form[name]
+        words = option_fields.meaning(name, value) or batch_fields.meaning(name, value)
+        if name in self._origins and value == field.ask.value:
+            words = f"set by {self._origins[name]}" if value else self._origins[name]
+        look = {("delete", "yes"): "bad", ("delete_tar", "yes"): "warn"}.get((name, value), "quiet")
+        field.say(safe_text(words, 60), look)
 
     def on_form_entered(self, event: Form.Entered) -> None:
         self._say_more(event.field)
@@ -115,8 +128,8 @@ class OptionsScreen(HaulierScreen):
             if field.ask.name in wrong:
                 field.complain(wrong[field.ask.name])
             elif field.error and not field.ask.choices:
-                field.say("")
-        return None if wrong else (kind, options, batches)
+                self._say_meaning(field.ask.name)
+        return None if wrong else (kind, option_fields.with_the_rest(options, self._draft.options), batches)
 
     def label_of(self, action: str) -> str:
         return "make the plan" if action == "next_step" else ""

@@ -151,5 +151,13 @@ class PlacesScreen(HaulierScreen):
     def on_line_table_opened(self) -> None:
         self.action_next_step()
 
+    def action_show_presets(self) -> None:
+        self.haulier.show_presets()
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        if action == "show_presets" and not self._sources:
+            return False
+        return super().check_action(action, parameters)
+
     def action_add_connection(self) -> None:
         self.haulier.add_connection()

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from textual.app import ComposeResult
 
 from core.errors import Code, HaulierError
-from core.messages import CancelJob, ForgetJob, GetJob, StartJob
-from core.model import Action, Counts, JobState, JobView
+from core.messages import CancelJob, ForgetJob, GetJob, ListItems, StartJob
+from core.model import Action, Counts, ItemView, JobState, JobView, PlanSummary
 from core.safe_text import safe_text
 from core.units import format_bytes, format_count
 from tui import plan_words
@@ -17,6 +18,7 @@ from tui.keys import key_of
 from tui.screens.confirm import WORD, YesDialog
 from tui.screens.frame import HaulierScreen
 from tui.screens.plan_items import PlanItemsScreen
+from tui.soon import instead
 from tui.state import Link, ViewState
 from tui.widgets.heading import Heading, Words
 from tui.widgets.plan_tables import PairTable, PlanTable
@@ -27,6 +29,8 @@ if TYPE_CHECKING:
     from tui.screens.new_job import NewJob
 
 NOTES_SHOWN = 5
+EXAMPLES = 3  # names of each kind, in a terminal of TALL lines or more; else one
+TALL = 34
 VERBS = {"copy": "Copy", "sync": "Sync", "verify": "Verify"}
 
 
@@ -51,11 +55,14 @@ class PlanScreen(HaulierScreen):
         self._shown: tuple[JobView, Counts, HaulierError | None, int] | None = None
         self._refusal: HaulierError | None = None
         self._busy = False
+        self._examples: dict[Action, tuple[ItemView, ...]] = {}
+        self._examples_of = (0, "")  # job and hash of the plan whose items they are
 
     def body(self) -> ComposeResult:
         yield Heading()
         yield Words((), id="listing")
         yield PlanTable(id="total")
+        yield Words(id="examples")
         yield Words(id="notes")
         yield Rule("", id="pairs-rule")
         yield PairTable(id="pairs")
@@ -135,6 +142,7 @@ class PlanScreen(HaulierScreen):
         pairs.display = several
         self.query_one("#pairs-rule").display = several
         notes = self.query_one("#notes", Words)
+        self._show_examples(job, plan, several)
         if plan is None:
             notes.say()
             return
@@ -157,6 +165,43 @@ class PlanScreen(HaulierScreen):
         if several:
             self.query_one("#pairs-rule", Rule).say(f"{len(plan.pairs)} pairs")
             pairs.show(plan.pairs)
+
+    def _show_examples(self, job: JobView, plan: PlanSummary | None, several: bool) -> None:
+        """Names behind the lines of the table, where there is room: what clashes and what is replaced first."""
+        words = self.query_one("#examples", Words)
+        if plan is None or not plan.hash:
+            words.say()
+            return
+        if self._examples_of != (job.id, plan.hash):
+            self._examples_of, self._examples = (job.id, plan.hash), {}
+            work = partial(self._fetch_examples, job.id, plan)
+            instead(self, work, "examples")
+        each = EXAMPLES if self.size.height >= TALL else 0 if several else 1
+        shown = {action: items[:each] for action, items in self._examples.items()}
+        lines = plan_words.example_lines(shown, self.size.width)
+        words.say(*([(("  for example", "quiet"),)] if lines else []), *lines)
+
+    async def _fetch_examples(self, job_id: int, plan: PlanSummary) -> None:
+        client = self.haulier.client
+        if client is None:
+            return
+        found: dict[Action, tuple[ItemView, ...]] = {}
+        for action, tally in (
+            (Action.CANNOT, plan.cannot),
+            (Action.OVERWRITE, plan.overwrite),
+            (Action.DELETE, plan.delete),
+            (Action.COPY, plan.copy),
+        ):
+            if tally.count:
+                try:
+                    page = await client.call(ListItems(job=job_id, action=action, limit=EXAMPLES))
+                except HaulierError as error:
+                    self.haulier.complain(error)
+                    return
+                found[action] = page.items[:EXAMPLES]
+        if self._examples_of == (job_id, plan.hash):
+            self._examples, self._shown = found, None
+            self.view_changed(self.view)
 
     def _words(self, job: JobView) -> Line:
         """What the person can do now, in a sentence."""
@@ -213,6 +258,8 @@ class PlanScreen(HaulierScreen):
                 if self.view.link is Link.AWAY:
                     return True  # the same key starts the engine again
                 return job is not None and (job.state is not JobState.PLANNING or self._refusal is not None)
+            case "keep_preset":
+                return job is not None and not job.spec.broken_of and self.view.link is Link.UP
             case "keep_plan":
                 return self._new_job is not None and job is not None and not job.state.is_final
         return super().check_action(action, parameters)
@@ -324,6 +371,10 @@ class PlanScreen(HaulierScreen):
             await client.call(ForgetJob(job=job.id))
         except HaulierError as error:
             self.haulier.complain(error)
+
+    def action_keep_preset(self) -> None:
+        if (job := self.job) is not None:
+            self.haulier.keep_preset(job.spec)
 
     def action_keep_plan(self) -> None:
         self.haulier.tell(f"Job {self.job_id} waits in the list of jobs. Enter opens its plan again.")

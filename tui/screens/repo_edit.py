@@ -14,7 +14,8 @@ from core.model import KeptRepo, RepoInfo, RepoKind
 from core.safe_text import safe_text
 from tui.actions import bindings
 from tui.keys import key_of
-from tui.repo_words import KINDS, access_words, read_id, same_place
+from tui.repo_ids import KINDS
+from tui.repo_words import access_words, read_id, same_place
 from tui.screens.ask import QuestionScreen
 from tui.screens.frame import HaulierScreen
 from tui.widgets.form import Ask, Field, Form

@@ -13,7 +13,7 @@ from core.model import FoundRepo, KeptRepo, Place, RepoKind
 from core.safe_text import safe_text
 from tui.actions import bindings
 from tui.draft import Taken
-from tui.repo_words import KINDS
+from tui.repo_ids import KINDS
 from tui.screens.frame import HaulierScreen
 from tui.widgets.form import Ask, Form
 from tui.widgets.heading import Heading, wrapped

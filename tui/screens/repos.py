@@ -18,7 +18,8 @@ from tui.draft import Taken
 from tui.keys import key_of
 from tui.marks import NamedMarks
 from tui.own_hub import hub_words, token_words
-from tui.repo_words import KIND_WORDS, Looked, access_words, name_of, of_hub
+from tui.repo_ids import KIND_WORDS
+from tui.repo_words import Looked, access_words, name_of, of_hub
 from tui.screens.ask import QuestionScreen
 from tui.screens.marking import MARKING, MarkingScreen, passing
 from tui.state import Link, ViewState
@@ -55,6 +56,8 @@ class RepoPicker(MarkingScreen):
         self.marks = NamedMarks((), self.marks_changed)
         self._looked: dict[str, Looked] = {}
         self._looking: set[str] = set()
+        self._looks_done = 0  # how often `_looked` has changed
+        self._drawn = (-1, -1)  # what the list was drawn with: version of the counter, changes of `_looked`
         self._asked: set[str] = set()  # names whose counting was asked for by its key
         self._counter = Counter[Measure, Measured](self._question)
         self._tick: Timer | None = None
@@ -232,7 +235,10 @@ class RepoPicker(MarkingScreen):
         wanted = [*self.marks.chosen_names, *self._asked]
         while (name_ := self._counter.next_up(wanted, ())) is not None:
             self.run_worker(self._count(name_), group="count", exit_on_error=False)
-        self.table.show_known(self._looked, self._counter.measured, self._counter.running)
+        now = (self._counter.version, self._looks_done)
+        if self._drawn != now:
+            self._drawn = now
+            self.table.show_known(self._looked, self._counter.measured, self._counter.running)
 
     async def _look(self, repo: KeptRepo) -> None:
         client, name = self.haulier.client, name_of(repo)
@@ -245,6 +251,7 @@ class RepoPicker(MarkingScreen):
             self._looked[name] = error
         finally:
             self._looking.discard(name)
+            self._looks_done += 1
         if self.is_mounted:
             self._say_about()
             self._know_more()
@@ -290,6 +297,7 @@ class RepoPicker(MarkingScreen):
     def _kept(self, known: RepoList, repo: KeptRepo) -> None:
         """One was added or changed: what is known of it is looked at anew, and the cursor goes there."""
         self._looked.pop(name_of(repo), None)
+        self._looks_done += 1
         self._counter.forget()
         self.take(known)
         self._go_to(repo)
@@ -331,6 +339,7 @@ class RepoPicker(MarkingScreen):
 
     def action_reload(self) -> None:
         self._looked.clear()
+        self._looks_done += 1
         self._counter.forget()
         self._load()
 

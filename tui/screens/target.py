@@ -277,7 +277,7 @@ class TargetScreen(HaulierScreen):
     def action_next_step(self) -> None:
         destination = self._destination()
         if destination is None:
-            self.haulier.tell("Choose a bucket first, or name a new one with b.")
+            self.haulier.tell(f"Choose a bucket first, or name a new one with {key_of('type_bucket')}.")
             return
         try:
             pairs_of(self._sources, destination)

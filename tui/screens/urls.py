@@ -86,7 +86,7 @@ class UrlsScreen(HaulierScreen):
                  more="A path that ends in / is not listed. Many files need a list of their URLs.")]
             if self._one
             else [
-                Ask("path", "file", "^o looks for it", placeholder="~/classes.csv",
+                Ask("path", "file", f"{key_of('browse_file')} looks for it", placeholder="~/classes.csv",
                     more="Lines with one URL each, or a CSV with the column wnid; other columns are ignored."),
                 Ask("base", "base URL", "only for ids", placeholder="https://host/folder/ or …/{id}.tar",
                     more="With {id} a template; else id and .tar are put behind it. URLs need none."),

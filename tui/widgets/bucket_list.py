@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping, Sequence
 
 from core.model import BucketInfo
 from core.safe_text import safe_text
 from tui.widgets.amounts import BYTES_WIDTH, COUNT_WIDTH, amount_cells
+from tui.widgets.dates import date_words
 from tui.widgets.numbered_list import DOT_WIDTH, NumberedList
 from tui.widgets.spans import Line
 from tui.widgets.table import Column
@@ -41,11 +41,7 @@ class BucketList(NumberedList):
         cells: dict[str, Line] = {
             **self.mark_cells(row),
             "name": ((safe_text(bucket.name, widths["name"]), "lead" if self.is_marked(row) else ""),),
-            "created": ((_date(bucket.created), "quiet"),),
+            "created": ((date_words(bucket.created), "quiet"),),
             "region": ((safe_text(bucket.region, widths.get("region", 1)), "quiet"),),
         }
         return cells | amount_cells(self._measured.get(bucket.name), bucket.name in self._counting)
-
-
-def _date(created: float) -> str:
-    return time.strftime("%Y-%m-%d", time.gmtime(created)) if created else ""

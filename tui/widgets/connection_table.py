@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
 
 from core.model import (
@@ -18,7 +18,6 @@ from core.model import (
     TokenFileCredentials,
 )
 from core.safe_text import safe_text
-from tui.keys import key_of
 from tui.widgets.spans import Line, Span
 from tui.widgets.table import Column, LineTable
 
@@ -98,31 +97,3 @@ class ConnectionTable(LineTable[ConnectionRow]):
             ),
             "tested": ((tested, "quiet") if tested else ("never", "warn"),),
         }
-
-
-def first_run(profiles: Sequence[str]) -> list[Line]:
-    """What the empty list says: nothing is empty without a way on."""
-    lines: list[Line] = [(), (("  No connections yet.", "lead"),), ()]
-    if profiles:
-        names: list[Span] = []
-        for position, name in enumerate(profiles[:6]):
-            names += [(", " if position else "", "quiet"), (safe_text(name, 24), "lead")]
-        if len(profiles) > 6:
-            names.append((f" and {len(profiles) - 6} more", "quiet"))
-        lines += [
-            (("  Found here: AWS profiles ", "quiet"), *names),
-            (),
-            (("  ⏎", "key"), ("  use them", ""), ("  as references: no secret is copied", "quiet")),
-        ]
-    else:
-        lines += [(("  No AWS profile was found here either.", "quiet"),), ()]
-    lines += [
-        (
-            (f"  {key_of('add_connection')}", "key"),
-            ("  add one", ""),
-            ("  AWS, MinIO, Ceph, or any other S3 service", "quiet"),
-        ),
-        (),
-        (("  Only looking? ", "quiet"), ("haulier demo", ""), (" opens the program on sample data.", "quiet")),
-    ]
-    return lines

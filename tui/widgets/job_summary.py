@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from core.model import Compare, JobOptions, JobState, JobView, PairPlan, PairResult, Tally
+from core.model import JobOptions, JobState, JobView, PairPlan, PairResult, Tally
 from core.safe_text import safe_text
 from core.units import format_bytes, format_count, format_eta, format_when
 from tui import clock
 from tui.deletion_words import undo_words
 from tui.job_words import proofs_of
+from tui.option_words import option_words
 from tui.plan_words import bytes_words
 from tui.state import ViewState
 from tui.widgets.spans import Line, LineWidget, Span
@@ -46,38 +47,6 @@ def time_words(job: JobView, now: float) -> str:
         words.append(f"ended {format_when(job.finished, now)}")
     if job.active_seconds:
         words.append(f"at work {format_eta(job.active_seconds)}")
-    return " · ".join(words)
-
-
-def option_words(options: JobOptions) -> str:
-    """Only the choices that differ from the defaults."""
-    words: list[str] = []
-    if options.include:
-        words.append("only " + " ".join(safe_text(glob, 30) for glob in options.include))
-    if options.exclude:
-        words.append("without " + " ".join(safe_text(glob, 30) for glob in options.exclude))
-    if options.compare is not Compare.TIME:
-        words.append(f"compare by {options.compare}")
-    if options.skip_smaller_than:
-        words.append(f"skip below {format_bytes(options.skip_smaller_than)}")
-    if options.links != "skip":
-        words.append("follow links" if options.links == "follow" else "follow all links")
-    if options.names == "escape":
-        words.append("escape odd names")
-    if options.part_size:
-        words.append(f"parts of {format_bytes(options.part_size)}")
-    if options.storage_class:
-        words.append(f"class {safe_text(options.storage_class, 24)}")
-    if not options.server_side:
-        words.append("never server side")
-    if options.on_unfinished == "clean":
-        words.append("unfinished uploads are removed first")
-    if options.tool != "native":
-        words.append(f"fetched by {options.tool}")
-    if options.extract:
-        words.append("archives extracted" + (", then deleted" if options.delete_tar else ""))
-    if options.retry != JobOptions().retry:
-        words.append(f"retry {safe_text(options.retry, 20)}")
     return " · ".join(words)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Hashable, Mapping, Sequence
 from typing import ClassVar
 
@@ -13,8 +12,10 @@ from core.safe_text import safe_text
 from core.units import short_count
 from tui.counting import Measurement
 from tui.names import short_name
-from tui.repo_words import KIND_WORDS, Looked, access_word, name_of
+from tui.repo_ids import KIND_WORDS
+from tui.repo_words import Looked, access_word, name_of
 from tui.widgets.amounts import BYTES_WIDTH, amount_cells
+from tui.widgets.dates import date_words
 from tui.widgets.numbered_list import DOT_WIDTH, NumberedList
 from tui.widgets.spans import Line
 from tui.widgets.table import Column, LineTable
@@ -109,9 +110,5 @@ class FoundTable(LineTable[FoundRepo]):
             "access": ((word, "warn" if word != "open" else "quiet"),),
             "downloads": ((short_count(row.downloads), ""),) if row.downloads >= 0 else (("–", "quiet"),),
             "likes": ((short_count(row.likes), "quiet"),) if row.likes >= 0 else (("–", "quiet"),),
-            "modified": ((_date(row.modified), "quiet"),),
+            "modified": ((date_words(row.modified), "quiet"),),
         }
-
-
-def _date(at: float) -> str:
-    return time.strftime("%Y-%m-%d", time.gmtime(at)) if at else ""

@@ -34,8 +34,12 @@ from core.errors import Code, HaulierError, TransferError
 from core.messages import (
     CancelJob,
     ContinueCampaign,
+    DiskList,
+    DropDisk,
     GetCampaign,
     GetJob,
+    ListDisks,
+    PauseJob,
     PlanJob,
     ResumeJob,
     RetryJob,
@@ -105,9 +109,38 @@ class Campaigns:
                 )
             disk = await asyncio.to_thread(self._look, campaign, batch, batches, offer)
             try:
-                return await self._on(campaign, batch, len(batches), disk)
+                view = await self._on(campaign, batch, len(batches), disk)
+                if view.state not in _AT_WORK:  # it had ended already: no end of it will be told any more
+                    await self._take_steps(campaign.id, batch.number)
+                return view
             finally:
                 await self._tell(campaign.id)
+
+    async def pause(self, command: PauseJob) -> JobView:
+        """Any job. A campaign's is paused by pausing the job that moves or checks a batch of it."""
+        batches = await asyncio.to_thread(self._rows.batches, command.job)
+        for batch in batches:
+            if (busy := await self._at_work(batch)) is not None:
+                await self._jobs.pause(PauseJob(job=busy.id))
+        return await self._jobs.pause(command)
+
+    def drop_disk(self, command: DropDisk) -> DiskList:
+        """Take a disk out of the catalogue. Blocking. Raises HaulierError: not_found, refused while a campaign
+        that is not finished counts on it."""
+        disk, catalogue = command.disk, self._journal.catalogue
+        if not catalogue.knows(disk):
+            raise HaulierError(
+                Code.NOT_FOUND, f"no disk {safe_text(disk, 40)} is known", "`haulier disks` lists them"
+            )
+        if (busy := self._rows.counting_on(disk)) is not None:
+            job, number = busy
+            raise HaulierError(
+                Code.REFUSED,
+                f"job {job} is not finished, and its batch {number} is on disk {safe_text(disk, 40)}",
+                f"Finish job {job} or cancel it first.",
+            )
+        catalogue.drop(disk)
+        return self._views.disks(ListDisks())
 
     def _look(self, campaign: JobRow, batch: BatchRow, batches: list[BatchRow], offer: Offer) -> Disk:
         token = self._rows.token(campaign.id)
@@ -241,21 +274,31 @@ class Campaigns:
 
     async def _go_on(self, job: int, number: int) -> None:
         async with self._lock(job):
-            if self._stopped.is_set():
+            await self._take_steps(job, number)
+
+    async def _take_steps(self, job: int, number: int) -> None:
+        """Each step that can be taken now: a job that a step asks for may have ended before the engine was
+        killed. Called with the campaign's lock."""
+        if self._stopped.is_set():
+            return
+        try:
+            campaign = await asyncio.to_thread(self._journal.job, job)
+            batches = await asyncio.to_thread(self._rows.batches, job)
+            if campaign.state is JobState.CANCELLED or number > len(batches):
                 return
-            try:
-                campaign = await asyncio.to_thread(self._journal.job, job)
+            before = None
+            while batches[number - 1] != before:
+                before = batches[number - 1]
+                await self._step(campaign, before, len(batches))
                 batches = await asyncio.to_thread(self._rows.batches, job)
-                if campaign.state is not JobState.CANCELLED and number <= len(batches):
-                    await self._step(campaign, batches[number - 1], len(batches))
-                    await self._tell(job)
-            except Cancelled:
-                return  # the engine stops
-            except HaulierError as error:
-                if error.code is not Code.NOT_FOUND:  # the campaign was forgotten
-                    self._notice(Level.WARNING, f"batch {number}: {error.message}", job)
-            except TransferError as error:
-                self._notice(Level.WARNING, f"batch {number}: {safe_text(error.message)}", job)
+            await self._tell(job)
+        except Cancelled:
+            return  # the engine stops
+        except HaulierError as error:
+            if error.code is not Code.NOT_FOUND:  # the campaign was forgotten
+                self._notice(Level.WARNING, f"batch {number}: {error.message}", job)
+        except TransferError as error:
+            self._notice(Level.WARNING, f"batch {number}: {safe_text(error.message)}", job)
 
     async def _step(self, campaign: JobRow, batch: BatchRow, of: int) -> None:
         moving = batch.state is BatchState.MOVING

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 from core.engine.journal.database import Database
-from core.model import BatchState, DiskFile, Entry, Tally
+from core.model import BatchState, DiskFile, Entry, JobState, Tally
 
 OVERSIZED = -1  # the batch of what no such disk holds
 GROUP = 2000
@@ -128,6 +128,15 @@ class CampaignRows:
     def batches(self, job: int) -> list[BatchRow]:
         rows = self._db.rows(f"SELECT {_COLUMNS} FROM batches WHERE job = ? ORDER BY number", (job,))
         return [_batch(row) for row in rows]
+
+    def counting_on(self, disk: str) -> tuple[int, int] | None:
+        """A campaign that is not finished and a batch of it that is, or goes, on this disk."""
+        rows = self._db.rows(
+            "SELECT batches.job, batches.number, jobs.state FROM batches JOIN jobs ON jobs.id = batches.job "
+            "WHERE batches.disk = ? ORDER BY batches.job, batches.number",
+            (disk,),
+        )
+        return next(((job, number) for job, number, state in rows if not JobState(state).is_final), None)
 
     def batch(self, job: int, number: int) -> BatchRow | None:
         rows = self._db.rows(f"SELECT {_COLUMNS} FROM batches WHERE job = ? AND number = ?", (job, number))

@@ -47,19 +47,33 @@ class Catalogue:
         with self._db.write() as db:
             db.execute("DELETE FROM disk_batches WHERE job = ? AND batch = ?", (job, batch))
         for (disk,) in self._db.rows("SELECT id FROM known_disks"):
-            which = (disk, job, batch)
-            rest = (
-                "SELECT name FROM disk_files WHERE disk = ? AND job = ? AND batch = ? "
-                f"ORDER BY name LIMIT 1 OFFSET {STEP}"
-            )
-            while first := self._db.rows(rest, which):
-                with self._db.write() as db:
-                    db.execute(
-                        "DELETE FROM disk_files WHERE disk = ? AND job = ? AND batch = ? AND name < ?",
-                        (*which, first[0][0]),
-                    )
+            self._remove_files(disk, job, batch)
+
+    def drop(self, disk: str) -> None:
+        """The disk is no longer known, nor what it holds; in groups. Killed in between, it is still listed, as
+        holding less."""
+        batches = self._db.rows("SELECT DISTINCT job, batch FROM disk_files WHERE disk = ?", (disk,))
+        with self._db.write() as db:
+            db.execute("DELETE FROM disk_batches WHERE disk = ?", (disk,))
+        for job, batch in batches:
+            self._remove_files(disk, job, batch)
+        with self._db.write() as db:
+            db.execute("DELETE FROM known_disks WHERE id = ?", (disk,))
+
+    def _remove_files(self, disk: str, job: int, batch: int) -> None:
+        which = (disk, job, batch)
+        rest = (
+            "SELECT name FROM disk_files WHERE disk = ? AND job = ? AND batch = ? "
+            f"ORDER BY name LIMIT 1 OFFSET {STEP}"
+        )
+        while first := self._db.rows(rest, which):
             with self._db.write() as db:
-                db.execute("DELETE FROM disk_files WHERE disk = ? AND job = ? AND batch = ?", which)
+                db.execute(
+                    "DELETE FROM disk_files WHERE disk = ? AND job = ? AND batch = ? AND name < ?",
+                    (*which, first[0][0]),
+                )
+        with self._db.write() as db:
+            db.execute("DELETE FROM disk_files WHERE disk = ? AND job = ? AND batch = ?", which)
 
     def add(self, disk: str, job: int, batch: int, lines: Sequence[Line]) -> None:
         """Files of a batch that are on a disk; a group of them."""

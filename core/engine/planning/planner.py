@@ -53,7 +53,6 @@ from core.engine.upkeep.undo import undo_path
 from core.errors import NotFound, TransferError
 from core.filters import Filters, filters_for
 from core.model import Action, Adhoc, Entry, JobKind, JobSpec, PairPlan, PlanSummary
-from core.stores.base import TellsNotes
 from core.stores.disk import DiskSource
 from core.stores.local import LocalFolder
 from core.stores.local.rules import FolderRules, probe_folder
@@ -103,6 +102,7 @@ class Planner:
         self._nesting = Nesting()
         self._unlistable: list[tuple[str, str]] = []  # of the route that is being compared
         self._told: list[tuple[str, str]] = []  # likewise: what its sorted listing keeps of those
+        self._notes: list[str] = []  # likewise: what that has to say
         self.routes: tuple[Route, ...] = ()
 
     def continue_from_journal(self) -> None:
@@ -214,7 +214,7 @@ class Planner:
     def _decide(
         self, number: int, route: Route, source: SourceStore, target: Store, counts: PairCount
     ) -> Iterator[Decision]:
-        self._unlistable, self._told = [], []
+        self._unlistable, self._told, self._notes = [], [], []
         self._nesting = Nesting()
         self._number = number
         options = self._spec.options
@@ -283,8 +283,7 @@ class Planner:
             finally:
                 found = _without_prefix(source.take_unlistable() + self._told, route.source_prefix)
                 self._unlistable = naming.unlisted(found)
-                if isinstance(source, TellsNotes):
-                    self._warnings += source.take_notes()
+                self._warnings += self._notes
             if self._spec.kind is JobKind.VERIFY:
                 for entry in extras:
                     if not naming.is_used(entry.key):
@@ -344,7 +343,7 @@ class Planner:
                 self.found.listed += listing.count
             else:
                 listing.fill(source, pages_after)
-            self._told = listing.told
+            self._told, self._notes = listing.told, listing.notes
             yield from listing.pages()
 
     def _counted(self, pages: Pages) -> Pages:

@@ -1,22 +1,22 @@
 """A source's listing brought into the order of names, on disk, for stores that list in an order of their own.
 
 The comparison wants both sides in one order (compare.py). What a Hub or a list gives goes into a table first, a
-page a transaction, together with how far the listing is and what of it cannot be: an engine that was killed
-meanwhile goes on there and still tells it. A name that comes twice with different content is told, and the
-first one counts.
+page a transaction, together with how far the listing is, what of it cannot be and what is to be said of it: an
+engine that was killed meanwhile goes on there and still tells it. A name that comes twice with different
+content is told, and the first one counts.
 """
 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 from core.engine.storebook import SourceStore
 from core.errors import DiskTrouble
 from core.model import Entry
-from core.stores.base import GoesOn
+from core.stores.base import GoesOn, TellsNotes
 
 PAGE = 1000  # rows read back at once
 _COLUMNS = "key, size, etag, modified, class, url"
@@ -61,6 +61,7 @@ class SortedListing:
             "class TEXT, url TEXT) WITHOUT ROWID"
         )
         self._db.execute("CREATE TABLE IF NOT EXISTS told (name TEXT PRIMARY KEY, why TEXT) WITHOUT ROWID")
+        self._db.execute("CREATE TABLE IF NOT EXISTS notes (text TEXT)")
         row = self._db.execute("SELECT what, complete, last, resume FROM state").fetchone()
         if row is None or row[0] != self._what:
             self._clear()
@@ -77,6 +78,11 @@ class SortedListing:
     def told(self) -> list[tuple[str, str]]:
         """(name, why) of what was named and cannot be, in any try."""
         return self._db.execute("SELECT name, why FROM told ORDER BY name").fetchall()
+
+    @property
+    def notes(self) -> list[str]:
+        """What the source had to say of the listing when it was complete."""
+        return [text for (text,) in self._db.execute("SELECT text FROM notes ORDER BY rowid")]
 
     def fill(self, source: SourceStore, pages_after: Callable[[str], Iterator[list[Entry]]]) -> None:
         """List, from where an earlier try came to. `pages_after` gives the pages behind a key, and what it
@@ -95,7 +101,8 @@ class SortedListing:
                 self.last, self._resume = page[-1].key, source.going_on()
                 told = source.take_unlistable()
             self._keep(page, told, complete=False)
-        self._keep([], source.take_unlistable(), complete=True)
+        notes = source.take_notes() if isinstance(source, TellsNotes) else []
+        self._keep([], source.take_unlistable(), complete=True, notes=notes)
         self.complete = True
 
     def pages(self) -> Iterator[list[Entry]]:
@@ -120,14 +127,18 @@ class SortedListing:
     def _clear(self) -> None:
         self._db.execute("DELETE FROM entries")
         self._db.execute("DELETE FROM told")
+        self._db.execute("DELETE FROM notes")
 
-    def _keep(self, page: list[Entry], told: list[tuple[str, str]], *, complete: bool) -> None:
+    def _keep(
+        self, page: list[Entry], told: list[tuple[str, str]], *, complete: bool, notes: Sequence[str] = ()
+    ) -> None:
         """A page, what cannot be, and how far the listing is: all of it or nothing."""
         with self._mapped():
             self._db.execute("BEGIN")
             try:
                 self._add(page)
                 self._db.executemany("INSERT INTO told VALUES (?, ?) ON CONFLICT DO NOTHING", told)
+                self._db.executemany("INSERT INTO notes VALUES (?)", [(note,) for note in notes])
                 self._db.execute("DELETE FROM state")
                 self._db.execute(
                     "INSERT INTO state VALUES (?, ?, ?, ?)", (self._what, complete, self.last, self._resume)

@@ -75,24 +75,30 @@ def _watch(
             elif selector.select(_LOOK) and not _read(pipe, output):
                 is_open = False
                 selector.unregister(pipe)
-        _read(pipe, output)
+        _read_the_rest(pipe, output)
     if process.returncode < 0:
         return f"a signal ended it: {_signal_name(-process.returncode)}", bytes(output)
     return (f"it ended with code {process.returncode}" if process.returncode else ""), bytes(output)
 
 
 def _read(pipe: int, output: bytearray) -> bool:
-    """Take what is there; False at its end."""
+    """Take a piece of what is there, once: the clock is looked at before the next one. False at its end."""
     try:
-        while chunk := os.read(pipe, _CHUNK):
-            output += chunk[: KEPT_OUTPUT - len(output)]
-            if len(chunk) < _CHUNK:
-                return True  # the clock is looked at between two reads
+        chunk = os.read(pipe, _CHUNK)
     except BlockingIOError:
         return True
     except OSError:
         return False
-    return False
+    output += chunk[: max(0, KEPT_OUTPUT - len(output))]
+    return bool(chunk)
+
+
+def _read_the_rest(pipe: int, output: bytearray) -> None:
+    """What an ended program left, as far as it is kept: what it started may write on for ever."""
+    while len(output) < KEPT_OUTPUT:
+        before = len(output)
+        if not _read(pipe, output) or len(output) == before:
+            return
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:

@@ -2,7 +2,8 @@
 
 A file that cannot be asked for is named with its reason, and the others go on. Trouble that may pass is tried
 again a few times. A server that gives no answer at all, when it is the only one, is the listing's trouble: it
-is raised, and the listing goes on behind the last file once the server is back.
+is raised, and the listing goes on behind the last file once the server is back. So is what somebody has to mend
+first (a certificate, a proxy's password; the wire tells it so of the only server alone).
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import msgspec
 
-from core.errors import NetworkTrouble, Throttled, TransferError
+from core.errors import FatalTrouble, NetworkTrouble, Throttled, TransferError
 from core.model import Entry
 from core.stores.base import CancelFlag, Cancelled, ObjectInfo
 
@@ -46,7 +47,9 @@ class Sizer:
             if isinstance(found, ObjectInfo):
                 now = found.entry
                 yield msgspec.structs.replace(entry, size=now.size, etag=now.etag, modified=now.modified)
-            elif isinstance(found, NetworkTrouble) and found.host and self._alone():
+            elif isinstance(found, FatalTrouble) or (
+                isinstance(found, NetworkTrouble) and found.host and self._alone()
+            ):
                 raise found
             else:
                 yield entry.key, found.message

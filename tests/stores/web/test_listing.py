@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import ssl
 import threading
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from core.errors import Code, HaulierError, NetworkTrouble
+from core.errors import Code, FatalTrouble, HaulierError, NetworkTrouble
 from core.model import UNSIZED, Entry, Place
 from core.stores.base import Cancelled
 from core.stores.s3.errors import BrokenListing
 from core.stores.web import WebService, WebSource
 from tests.servers import free_port
 from tests.stores.s3.scripted import Request, http, serving
+from tests.stores.s3.test_tls import tls
 from tests.stores.web.conftest import NEVER, file
+
+__all__ = ["tls"]  # a fixture
 
 
 def names(source: WebSource, start_after: str = "") -> list[str]:
@@ -147,6 +151,24 @@ def test_sized_without_server(tmp_path: Path, service: WebService) -> None:
         assert names(both) == ["c"]
         assert [name for name, _ in both.take_unlistable()] == ["a"]
         assert both.host == ""
+
+
+def test_sized_where_somebody_must_mend_something(tls: tuple[ssl.SSLContext, Path], tmp_path: Path) -> None:
+    """The only server's certificate is not trusted: that is raised for the whole list, not said of each file;
+    of one server among several it is that of its files."""
+    context, _ = tls
+    with serving(file(), tls=context) as script, serving(file()) as other:
+        service = WebService(proxy="none")
+        try:
+            alone = a_list(tmp_path, f"{script.endpoint}/a", f"{script.endpoint}/b")
+            with pytest.raises(FatalTrouble, match="certificate"):
+                names(service.source(alone, sized=True))
+            both = service.source(a_list(tmp_path, f"{script.endpoint}/a", f"{other.endpoint}/c"), sized=True)
+            assert names(both) == ["c"]
+            [(name, why)] = both.take_unlistable()
+            assert (name, "certificate" in why) == ("a", True)
+        finally:
+            service.close()
 
 
 def test_hosts(tmp_path: Path, service: WebService) -> None:

@@ -39,11 +39,11 @@ examples:
     edit = command(
         below, "edit", "connections:edit", "change a connection; what is not given stays", "tested like `add`."
     )
-    edit.add_argument("name", metavar="NAME")
+    edit.add_argument("name", metavar="NAME", help="as `haulier connections` lists it")
     edit.add_argument("--rename", metavar="NEW", help="another name")
     connection_options(edit)
     test = command(below, "test", "connections:test", "try a connection and say what works")
-    test.add_argument("name", metavar="NAME")
+    test.add_argument("name", metavar="NAME", help="as `haulier connections` lists it")
     test.add_argument(
         "--bucket",
         "--repo",
@@ -55,10 +55,10 @@ examples:
     test.add_argument("--write", action="store_true", help="write and delete one small object in --bucket too")
     json(test)
     show = command(below, "show", "connections:show", "show one connection and what its service can do")
-    show.add_argument("name", metavar="NAME")
+    show.add_argument("name", metavar="NAME", help="as `haulier connections` lists it")
     json(show)
     remove = command(below, "remove", "connections:remove", "remove connections and their stored secrets")
-    remove.add_argument("names", nargs="+", metavar="NAME")
+    remove.add_argument("names", nargs="+", metavar="NAME", help="as `haulier connections` lists them")
     json(remove)
     bring = command(
         below,
@@ -141,11 +141,25 @@ def connection_options(parser: ArgumentParser) -> None:
     reach.add_argument(
         "--proxy", metavar="URL", help="http://HOST:PORT for this connection alone; none: without any proxy"
     )
-    reach.add_argument("--region", metavar="REGION")
+    reach.add_argument("--region", metavar="REGION", help="such as eu-central-1 (default: found by the test)")
     style = reach.add_mutually_exclusive_group()
-    style.add_argument("--path-style", dest="addressing", action="store_const", const="path")
-    style.add_argument("--virtual-host", dest="addressing", action="store_const", const="virtual")
-    style.add_argument("--auto-addressing", dest="addressing", action="store_const", const="auto")
+    style.add_argument(
+        "--path-style", dest="addressing", action="store_const", const="path", help="https://host/bucket/key"
+    )
+    style.add_argument(
+        "--virtual-host",
+        dest="addressing",
+        action="store_const",
+        const="virtual",
+        help="https://bucket.host/key",
+    )
+    style.add_argument(
+        "--auto-addressing",
+        dest="addressing",
+        action="store_const",
+        const="auto",
+        help="whichever works (the default)",
+    )
     reach.add_argument("--ca-file", metavar="FILE", help="PEM file of an extra certificate authority")
     checked = reach.add_mutually_exclusive_group()
     checked.add_argument(
@@ -176,7 +190,12 @@ def connection_options(parser: ArgumentParser) -> None:
     )
     saving = parser.add_argument_group("test")
     saving.add_argument(
-        "--bucket", "--repo", dest="bucket", default="", metavar="BUCKET", help="list and read there"
+        "--bucket",
+        "--repo",
+        dest="bucket",
+        default="",
+        metavar="NAME",
+        help="a bucket, or of a Hub a repository (org/name): list and read there",
     )
     saving.add_argument("--untested", action="store_true", help="save it although its test fails")
     json(parser)

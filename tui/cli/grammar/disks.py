@@ -19,7 +19,7 @@ def batches(commands: Commands[ArgumentParser]) -> None:
     top = command(
         commands,
         "batch",
-        "batch:status",
+        "",
         "data larger than the disk: plan batches, move them to disk after disk, see which disk holds what",
         """\
 A disk may be removed when its batch is safe: every file was read back from it and compared, and its manifest is
@@ -91,7 +91,7 @@ examples:
     go_on.add_argument("--other-disk", action="store_true", help="begin it anew on another disk than before")
     attached_options(go_on)
     status = command(below, "status", "batch:status", "which batch is how far, and on which disk")
-    status.add_argument("job", type=int, metavar="JOB")
+    status.add_argument("job", type=int, metavar="JOB", help="its number, as `haulier jobs` shows it")
     status.add_argument("--files", action="store_true", help="list every file with its batch and disk")
     status.add_argument("--batch", type=int, default=0, metavar="N", help="its files (implies --files)")
     status.add_argument(
@@ -102,7 +102,7 @@ examples:
 
 
 def disks(commands: Commands[ArgumentParser]) -> None:
-    top = command(commands, "disks", "disks:list_all", "the catalogue of disks: list, find, verify")
+    top = command(commands, "disks", "disks:list_all", "the catalogue of disks: list, find, verify, drop")
     json(top)
     below = top.add_subparsers(title="commands", metavar="COMMAND")
     listing = command(below, "list", "disks:list_all", "list the disks that are known, and what they hold")
@@ -116,6 +116,19 @@ def disks(commands: Commands[ArgumentParser]) -> None:
         "Exit code 0: everything is as it was written. 1: something is not; what, is listed.",
     )
     verify.add_argument("path", metavar="PATH", help="the folder that a batch was moved to")
-    for each in (listing, find):
+    drop = command(
+        below,
+        "drop",
+        "disks:drop",
+        "take disks out of the catalogue, after asking for YES; nothing on them is touched",
+        """\
+For a disk that is lost, or was given away. `disks find` finds nothing on it afterwards; its own manifest stays
+on it, and `disks verify` needs nothing else. Refused while a job in batches that is not finished counts on it.
+In a script: --confirm YES.
+""",
+    )
+    drop.add_argument("ids", nargs="+", metavar="DISK", help="as `haulier disks` names it")
+    drop.add_argument("--confirm", metavar="YES", help="confirm without being asked; only YES does")
+    for each in (listing, find, drop):
         json(each)
     attached_options(verify)

@@ -19,7 +19,7 @@ def jobs(commands: Commands[ArgumentParser]) -> None:
         "examples:\n  haulier show 7\n  haulier show 7 --files\n  haulier show 7 --status failed --json\n"
         "  haulier show 7 --folders --under logs/2024/\n",
     )
-    show.add_argument("job", type=int, metavar="JOB")
+    show.add_argument("job", type=int, metavar="JOB", help="its number, as `haulier jobs` shows it")
     show.add_argument("--files", action="store_true", help="list every file with its state")
     show.add_argument(
         "--status",
@@ -34,7 +34,7 @@ def jobs(commands: Commands[ArgumentParser]) -> None:
     show.add_argument("--why", action="store_true", help="where the time of its workers goes")
     json(show)
     watch = command(commands, "watch", "jobs:watch", "follow a job until it ends; Ctrl+C only stops watching")
-    watch.add_argument("job", type=int, metavar="JOB")
+    watch.add_argument("job", type=int, metavar="JOB", help="its number, as `haulier jobs` shows it")
     json(watch)
     talk(watch)
     for name, summary in (
@@ -45,7 +45,9 @@ def jobs(commands: Commands[ArgumentParser]) -> None:
         ("forget", "remove finished jobs from the list; moved data stays"),
     ):
         each = command(commands, name, f"jobs:{name}", summary)
-        each.add_argument("jobs", type=int, nargs="+", metavar="JOB")
+        each.add_argument(
+            "jobs", type=int, nargs="+", metavar="JOB", help="their numbers, as `haulier jobs` shows them"
+        )
         json(each)
 
     undelete = command(
@@ -63,7 +65,7 @@ examples:
   haulier undelete 7
 """,
     )
-    undelete.add_argument("job", type=int, metavar="JOB")
+    undelete.add_argument("job", type=int, metavar="JOB", help="its number, as `haulier jobs` shows it")
     undelete.add_argument("--dry-run", action="store_true", help="only say what would be brought back")
     json(undelete)
     tune = command(
@@ -75,7 +77,9 @@ examples:
         "  haulier tune 7 --workers 8 --connections auto\n"
         '  haulier tune 7 --bandwidth "08:00,10MiB 19:00,off"\n',
     )
-    tune.add_argument("jobs", nargs="+", type=int, metavar="JOB")
+    tune.add_argument(
+        "jobs", nargs="+", type=int, metavar="JOB", help="their numbers, as `haulier jobs` shows them"
+    )
     # Names of their own: these are not the settings of the same names.
     tune.add_argument(
         "-j", "--workers", dest="wanted_workers", metavar="N", help="files at once, 1 to 64, or auto"

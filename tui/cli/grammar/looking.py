@@ -25,7 +25,7 @@ def looking(commands: Commands[ArgumentParser]) -> None:
 
 
 def uploads(commands: Commands[ArgumentParser]) -> None:
-    top = command(commands, "uploads", "uploads:list_all", "unfinished multipart uploads: list, clean")
+    top = command(commands, "uploads", "", "unfinished multipart uploads: list, clean")
     below = top.add_subparsers(title="commands", metavar="COMMAND", required=True)
     listing = command(
         below,
@@ -78,10 +78,10 @@ examples:
     add.add_argument("--description", metavar="TEXT", help="what you want to remember of it")
     add.add_argument("--unchecked", action="store_true", help="do not ask the Hub for it")
     remove = command(below, "remove", "repos:remove", "keep repositories no longer; fetched files stay")
-    remove.add_argument("ids", nargs="+", metavar="ID")
+    remove.add_argument("ids", nargs="+", metavar="ID", help="as `haulier repos` lists them")
     repo_options(remove)
     search = command(below, "search", "repos:search", "search a Hub for datasets, models or spaces")
-    search.add_argument("words", nargs="+", metavar="WORDS")
+    search.add_argument("words", nargs="+", metavar="WORDS", help="what it is called or about")
     repo_options(search)
     search.add_argument("--limit", type=int, default=20, metavar="N", help="at most so many (default 20)")
 
@@ -89,6 +89,8 @@ examples:
 def repo_options(parser: ArgumentParser) -> None:
     kind = parser.add_mutually_exclusive_group()
     for name in ("model", "dataset", "space"):
-        kind.add_argument(f"--{name}", dest="kind", action="store_const", const=f"{name}s")
+        kind.add_argument(
+            f"--{name}", dest="kind", action="store_const", const=f"{name}s", help=f"it is a {name}"
+        )
     parser.add_argument("--connection", metavar="NAME", help="a Hub connection (default: as hf:// means)")
     json(parser)

@@ -16,6 +16,7 @@ def folders(parser: ArgumentParser, default: str | None) -> None:
 def command(
     commands: Commands[ArgumentParser], name: str, carried_out_by: str, summary: str, text: str = ""
 ) -> ArgumentParser:
+    """`carried_out_by` is "module:function" below tui.cli; empty where only commands below it do anything."""
     parser = commands.add_parser(
         name,
         help=summary,
@@ -24,7 +25,8 @@ def command(
         formatter_class=RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
-    parser.set_defaults(command=f"tui.cli.{carried_out_by}")
+    if carried_out_by:
+        parser.set_defaults(command=f"tui.cli.{carried_out_by}")
     folders(parser, default=SUPPRESS)
     return parser
 
@@ -108,8 +110,15 @@ def moving_options(parser: ArgumentParser) -> None:
     )
     which.add_argument("--skip-smaller-than", metavar="SIZE", help="leave out smaller files")
     how = parser.add_argument_group("how it is moved (sizes: 50MiB, 5GB, or bytes)")
-    how.add_argument("-j", "--workers", metavar="N", help="files at once (default: by measuring)")
-    how.add_argument("-x", "--connections", metavar="N", help="connections per file (default: by measuring)")
+    how.add_argument(
+        "-j", "--workers", metavar="N", help="files at once (default: the setting, else by measuring)"
+    )
+    how.add_argument(
+        "-x",
+        "--connections",
+        metavar="N",
+        help="connections per file (default: the setting, else by measuring)",
+    )
     how.add_argument("--part-size", metavar="SIZE", help="size of parts, 5MiB to 5GiB (default: by file size)")
     how.add_argument(
         "--bandwidth",
@@ -128,9 +137,17 @@ def moving_options(parser: ArgumentParser) -> None:
         default="",
         help="storage class in S3, such as STANDARD_IA or GLACIER_IR; a copy keeps the source's",
     )
-    how.add_argument("--on-unfinished", metavar="resume|clean", help="unfinished uploads found at the target")
+    how.add_argument(
+        "--on-unfinished",
+        metavar="resume|clean",
+        help="unfinished uploads found at the target (default: the setting, resume)",
+    )
     how.add_argument("--no-server-side", action="store_true", help="never let the store copy by itself")
-    how.add_argument("--retry", metavar="PRESET", help="patient, quick, steady, or delays such as 1,2,5x10")
+    how.add_argument(
+        "--retry",
+        metavar="PRESET",
+        help="patient, quick, steady, or delays such as 1,2,5x10 (default: the setting)",
+    )
     how.add_argument(
         "--max-file-time",
         metavar="TIME",

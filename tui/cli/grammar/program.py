@@ -38,7 +38,9 @@ Files recorded as done that are missing, or of another size, are to be moved aga
 the very content (by digest) are taken as done. Then: haulier resume JOB. Without JOB: all that wait or failed.
 """,
     )
-    repair.add_argument("jobs", type=int, nargs="*", metavar="JOB")
+    repair.add_argument(
+        "jobs", type=int, nargs="*", metavar="JOB", help="their numbers; none: all that wait or failed"
+    )
     repair.add_argument(
         "--other-disk",
         action="store_true",
@@ -98,7 +100,9 @@ def program(commands: Commands[ArgumentParser]) -> None:
   fish   haulier completion fish > ~/.config/fish/completions/haulier.fish
 """,
     )
-    completion.add_argument("shell", choices=("bash", "zsh", "fish"), metavar="bash|zsh|fish")
+    completion.add_argument(
+        "shell", choices=("bash", "zsh", "fish"), metavar="bash|zsh|fish", help="for which shell"
+    )
     demo = command(
         commands,
         "demo",
