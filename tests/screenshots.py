@@ -39,6 +39,7 @@ from tests.svg_spaces import with_tight_text
 from tui.app import HaulierApp
 from tui.screens.confirm import YesDialog
 from tui.screens.connections import ConnectionsScreen
+from tui.screens.pair import PairScreen
 from tui.start import LocalEngine
 from tui.state import Link
 
@@ -69,6 +70,11 @@ class Jobs:
         self._client = client
         self._eu, self._dr = (endpoint.name for endpoint in demo.endpoints)
         self._downloads = demo.downloads
+
+    @property
+    def sides(self) -> tuple[Place, Place]:
+        """A bucket and an old copy of it."""
+        return self._place(self._eu, "backups"), self._place(self._dr, "backups")
 
     async def make(self) -> None:
         await self._run(self._to_dr("archive-2023"))
@@ -136,7 +142,9 @@ def save(app: HaulierApp, name: str) -> None:
     print(f"screenshots/{name}.svg")
 
 
-async def take(app: HaulierApp, pilot: Pilot[None], pictures: HubPictures, campaign: int) -> None:
+async def take(
+    app: HaulierApp, pilot: Pilot[None], pictures: HubPictures, campaign: int, sides: tuple[Place, Place]
+) -> None:
     """Walk through the screens by their keys."""
 
     async def shows(words: str) -> None:
@@ -173,6 +181,15 @@ async def take(app: HaulierApp, pilot: Pilot[None], pictures: HubPictures, campa
     await pilot.pause(3.0)
     save(app, "buckets")
     await pilot.press("escape", "escape", "escape", "escape")
+    app.push_screen(PairScreen(*sides, lambda *_: None))
+    await shows("only at the source")
+    await pilot.press("f", "down", "space", "down", "space")
+    await pilot.pause(1.0)
+    save(app, "pair")
+    await pilot.press("end", "d")
+    await shows("ETag")
+    save(app, "details")
+    await pilot.press("escape", "escape")
     app.open_log()
     await shows("lines")
     save(app, "log")
@@ -234,7 +251,7 @@ async def photograph() -> None:
                 app = HaulierApp(LocalEngine(demo.paths))
                 app.theme = "haulier-dark"
                 async with app.run_test(size=SIZE) as pilot:
-                    await take(app, pilot, pictures, campaign)
+                    await take(app, pilot, pictures, campaign, jobs.sides)
                 waves.cancel()
 
 
