@@ -28,6 +28,11 @@ class RowOrder(Value, frozen=True, kw_only=True):
     different: bool = False  # of two sides: only rows that are not the same
 
     @property
+    def leaves_out(self) -> bool:
+        """Whether it shows only some of the rows."""
+        return bool(self.wanted) or self.different
+
+    @property
     def is_listed(self) -> bool:
         """Whether it is the order of the listing itself, with every row."""
         return self == RowOrder()

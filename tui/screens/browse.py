@@ -230,7 +230,7 @@ class BrowseScreen(MarkingScreen):
     def count_words(self, level: Level) -> list[Span]:
         """How many are here, how they stand, and whether that is all."""
         words: list[Span] = []
-        if not level.rows.order.is_listed:
+        if level.rows.order.leaves_out:
             passing = f"{format_count(len(level.rows))}{'' if level.rows.settled else ' so far'} of "
             words.append((passing, "lead"))
         listed = f"{format_count(level.listed)}{'' if level.complete else ' so far'} here"
