@@ -211,7 +211,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("invert_marks", "i", "i", "invert", "Mark what is not marked, and the other way round.", CHOOSING,
            ("buckets", "browse", "pair", "repos")),
     Action("look_inside", "right", "→", "look inside", "Look at what is inside, without choosing it.", LOOKING,
-           ("buckets", "browse", "pair", "repos", "repo_search")),
+           ("buckets", "browse", "pair", "repos", "repo_search", "target")),
     Action("look_outside", "left", "←", "up", "Go up one folder.", LOOKING, ("browse", "pair"), in_palette=False),
     Action("show_object", "d", "d", "details", "Look at the file's headers, metadata, checksums and versions.",
            LOOKING, ("browse", "pair"), in_footer=False),

@@ -17,6 +17,7 @@ from tui.screens.browse import BrowseScreen
 from tui.screens.object_details import ObjectScreen
 from tui.screens.options import OptionsScreen
 from tui.screens.pair import PairScreen
+from tui.screens.target import TargetScreen
 
 PLACE = s3("prod", "logs", "2026/")
 MANY = 20_000
@@ -250,3 +251,21 @@ async def test_details_of_both_sides_and_of_what_is_gone() -> None:
         asked = len(client.asked)
         await pilot.press("ctrl+r")
         await until(pilot, lambda: len(client.asked) > asked)
+
+
+async def test_the_target_s_folder_is_found_by_looking() -> None:
+    """→ on a bucket, → into a folder, Enter: the prefix stands in the form; nothing can be marked."""
+    chosen: list[Any] = []
+    async with running(path_client(), size=(100, 30)) as (app, pilot):
+        target = TargetScreen("new job", "dr", (PLACE,), chosen.append)
+        app.push_screen(target)
+        await until(pilot, lambda: "archive-2023" in text_of(app))
+        await pilot.press("right")
+        await until(pilot, lambda: "2026-02/" in text_of(app))
+        await pilot.press("space", "down", "right")
+        await until(pilot, lambda: "dr:archive-2023/2026-03/" in text_of(app))
+        await pilot.press("enter")
+        await until(pilot, lambda: app.screen is target and target.form["prefix"] == "2026-03/")
+        await pilot.press("enter")
+        await until(pilot, lambda: chosen != [])
+        assert chosen[0].place == s3("dr", "archive-2023", "2026-03/")

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
 
 from core.errors import HaulierError
 from core.messages import ListBuckets
@@ -45,6 +47,7 @@ class _Row:
 
 class _Buckets(LineTable[_Row]):
     COLUMNS = (Column("name", "bucket", 20, grow=1), Column("note", "", 24))
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("right", "screen.look_inside", "inside", key_display="→")]
     message: Sequence[Line] = ()
 
     def key_of(self, row: _Row) -> Hashable:
@@ -231,7 +234,7 @@ class TargetScreen(HaulierScreen):
     # ------------------------------------------------------------ keys
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        if action in ("filter", "type_bucket") and self.is_mounted and self._each:
+        if action in ("filter", "type_bucket", "look_inside") and self.is_mounted and self._each:
             return False
         return super().check_action(action, parameters)
 
@@ -249,6 +252,22 @@ class TargetScreen(HaulierScreen):
 
     def action_reload(self) -> None:
         self._load()
+
+    def action_look_inside(self) -> None:
+        """Look for the folder in the bucket under the cursor."""
+        from tui.screens.target_folder import TargetFolderScreen
+
+        row = self.table.current
+        if row is None or row.is_new or self._each:
+            return
+        bucket = Place(kind="s3", connection=self._connection, bucket=row.name)
+
+        def chosen(place: Place) -> None:
+            self.form.field("prefix").value = place.path
+            self.table.focus()
+            self._preview()
+
+        self.app.push_screen(TargetFolderScreen(bucket, chosen))
 
     def action_type_bucket(self) -> None:
         from tui.screens.name import NameScreen
