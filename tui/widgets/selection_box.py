@@ -12,6 +12,7 @@ from textual.widgets import Input
 
 from core.safe_text import safe_text
 from core.selection import BadToken
+from tui.widgets.text_field import TextField
 
 
 class _BadWords(Highlighter):
@@ -26,7 +27,7 @@ class _BadWords(Highlighter):
             text.stylize(f"bold underline {self.color}", token.position, token.position + len(token.text))
 
 
-class SelectionBox(Input):
+class SelectionBox(TextField):
     """Up and down leave it for the list, so that hands stay where they are."""
 
     DEFAULT_CSS = """
