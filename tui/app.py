@@ -20,6 +20,7 @@ from core.messages import Command
 from core.model import ADHOC_HUB, Adhoc, ItemView, JobSpec, JobState, JobView, Place
 from core.opskit import Launcher
 from core.safe_text import safe_text
+from core.units import format_count
 from tui import themes
 from tui.actions import EVERYWHERE, bindings
 from tui.goodbye import goodbye
@@ -39,11 +40,14 @@ from tui.screens.log import LogScreen
 from tui.screens.too_small import TooSmallScreen, is_too_small
 from tui.soon import instead, soon
 from tui.state import Happening, Link, ViewState, reduce_all, with_older
+from tui.widgets.text_field import TextField
 
 if TYPE_CHECKING:
     from core.client import EngineClient
 
 R = TypeVar("R")
+
+MOST_PASTED = 8192  # characters; a key has at most 1 024 bytes, a signed URL a few thousand
 
 
 class HaulierApp(PacedApp):
@@ -329,6 +333,27 @@ class HaulierApp(PacedApp):
         return goodbye(self.view)
 
     # -- inside
+
+    async def on_event(self, event: events.Event) -> None:
+        if isinstance(event, events.Paste) and not event.is_forwarded:
+            if len(event.text) > MOST_PASTED:
+                event.stop()
+                self._refuse_paste(len(event.text))
+                return
+            if not isinstance(self.focused, TextField):  # Textual's own fields draw raw what they hold
+                event.text = safe_text(event.text)
+        await super().on_event(event)
+
+    def _refuse_paste(self, length: int) -> None:
+        """Nothing that a field takes is as long as what is pasted by mistake."""
+        most = format_count(MOST_PASTED)
+        self.complain(
+            HaulierError(
+                Code.USAGE,
+                f"{format_count(length)} characters were pasted: no field takes more than {most}.",
+                "Nothing was changed.",
+            )
+        )
 
     def get_default_screen(self) -> Screen[None]:
         return JobsScreen()

@@ -14,6 +14,7 @@ from textual.pilot import Pilot
 from core.messages import Progress
 from tests.app.recorded import BUILD, MIB, RecordedClient, RecordedEngine, recorded_progress
 from tui.app import HaulierApp
+from tui.screens.ask import QuestionScreen
 from tui.state import Link
 
 Running = tuple[HaulierApp, "Pilot[None]"]
@@ -43,6 +44,12 @@ async def until(pilot: Pilot[None], holds: Callable[[], bool], seconds: float = 
     except TimeoutError:
         raise AssertionError(f"never came true; the screen was:\n{text_of(pilot.app)}") from None
     await pilot.pause()
+
+
+async def say_yes(pilot: Pilot[None]) -> None:
+    """Answer a question with yes, once it stands on the screen: keys that were pressed before do not count."""
+    await until(pilot, lambda: isinstance(pilot.app.screen, QuestionScreen) and bool(pilot.app.screen.listens))
+    await pilot.press("y")
 
 
 def text_of(app: App[None]) -> str:

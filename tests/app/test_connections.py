@@ -25,7 +25,7 @@ from core.model import (
     SecretKeys,
     SessionCredentials,
 )
-from tests.app.driving import running, text_of, until
+from tests.app.driving import running, say_yes, text_of, until
 from tests.app.recorded import HOSTILE, RecordedClient, recorded_connections
 from tests.app.recorded_path import bad_report, path_client
 from tui.app import HaulierApp
@@ -134,7 +134,8 @@ async def test_removing_asks_and_enter_does_not_confirm() -> None:
         assert isinstance(app.screen, QuestionScreen)
         await pilot.press("escape")
         assert not [ask for ask in client.asked if isinstance(ask, RemoveConnection)]
-        await pilot.press("x", "y")
+        await pilot.press("x")
+        await say_yes(pilot)
         await until(pilot, lambda: RemoveConnection(name="dr") in client.asked)
 
 
@@ -170,14 +171,14 @@ async def test_an_untested_connection_needs_a_second_explicit_choice() -> None:
     async with running(client) as (app, pilot):
         await open_form(app, pilot, "a")
         await pilot.press(*"lab", "ctrl+s")
-        await until(pilot, lambda: isinstance(app.screen, QuestionScreen))
+        await until(pilot, lambda: isinstance(app.screen, QuestionScreen) and app.screen.listens)
         await pilot.press("enter", "escape")
         assert isinstance(app.screen, ConnectionEditScreen)
         assert saves(client) == []
         assert "Check it for typos" in text_of(app)
         await pilot.press("ctrl+s")
-        await until(pilot, lambda: isinstance(app.screen, QuestionScreen))
-        await pilot.press("y")
+        await until(pilot, lambda: isinstance(app.screen, QuestionScreen) and app.screen.listens)
+        await say_yes(pilot)
         await until(pilot, lambda: bool(saves(client)))
         assert saves(client)[0].untested_ok
 
@@ -249,7 +250,8 @@ async def test_leaving_a_touched_form_asks() -> None:
         assert isinstance(app.screen, ConnectionsScreen)
         await pilot.press("e", "x", "escape", "enter", "n")
         assert isinstance(app.screen, ConnectionEditScreen)
-        await pilot.press("escape", "y")
+        await pilot.press("escape")
+        await say_yes(pilot)
         await until(pilot, lambda: isinstance(app.screen, ConnectionsScreen))
 
 

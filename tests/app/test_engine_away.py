@@ -176,7 +176,7 @@ async def test_the_engine_is_killed_while_a_question_is_open() -> None:
     client = RecordedClient()
     async with running(client) as (app, pilot):
         await pilot.press("x")
-        await until(pilot, lambda: isinstance(app.screen, QuestionScreen))
+        await until(pilot, lambda: isinstance(app.screen, QuestionScreen) and app.screen.listens)
         await lose(app, pilot, client)
         app.screen.dismiss(True)
         await until(pilot, lambda: said(app, f"The engine is away.\n{WAY_OUT}"))

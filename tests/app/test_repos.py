@@ -10,7 +10,7 @@ from core.errors import Code, HaulierError
 from core.filters import Filters
 from core.messages import DropRepo, KeepRepo, ListEntries, LookAtRepo, Measure, PlanJob, ProvideKeys
 from core.model import ADHOC_HUB, KeptRepo, Place
-from tests.app.driving import an_app, running, text_of, until
+from tests.app.driving import an_app, running, say_yes, text_of, until
 from tests.app.recorded import BUILD, RecordedClient, RecordedEngine
 from tests.app.recorded_hub import LARGE_FOLDER, hub_client
 from tui.app import HaulierApp
@@ -130,7 +130,7 @@ async def test_a_hub_that_does_not_answer_leaves_the_choice_to_keep_it_unchecked
         await until(pilot, lambda: "keep it unchecked" in text_of(app))
         await pilot.press("enter")
         assert not asked(client, KeepRepo)
-        await pilot.press("y")
+        await say_yes(pilot)
         await until(pilot, lambda: len(asked(client, KeepRepo)) == 1)
 
 
@@ -141,7 +141,8 @@ async def test_removing_asks_first() -> None:
         await open_repos(app, pilot, [])
         await pilot.press("home", "delete", "enter", "escape")
         assert not asked(client, DropRepo)
-        await pilot.press("delete", "y")
+        await pilot.press("delete")
+        await say_yes(pilot)
         await until(pilot, lambda: "gpt2" not in text_of(app))
         assert asked(client, DropRepo) == [DropRepo(id="gpt2", kind="models", connection="hf")]
 
@@ -166,7 +167,8 @@ async def test_what_was_asked_to_be_counted_and_is_gone_is_forgotten() -> None:
         picker = await open_repos(app, pilot, [])
         await pilot.press("home", "c")
         await until(pilot, lambda: len(asked(client, Measure)) == 1)
-        await pilot.press("delete", "y")
+        await pilot.press("delete")
+        await say_yes(pilot)
         await until(pilot, lambda: app.screen is picker and "gpt2" not in text_of(app))
         await pilot.press("ctrl+r")
         await pilot.pause(1.0)

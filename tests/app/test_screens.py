@@ -32,7 +32,7 @@ from core.messages import (
     ViewItems,
 )
 from core.model import Action, ItemOrder, ItemView, JobState, Level, Notice, Priority, Status
-from tests.app.driving import running, tell_progress, text_of, until
+from tests.app.driving import running, say_yes, tell_progress, text_of, until
 from tests.app.recorded import (
     MIB,
     NOW,
@@ -133,13 +133,14 @@ async def test_enter_does_not_cancel_a_job() -> None:
     client = RecordedClient()
     async with running(client) as (app, pilot):
         await pilot.press("x")
-        await until(pilot, lambda: isinstance(app.screen, QuestionScreen))
+        await until(pilot, lambda: isinstance(app.screen, QuestionScreen) and app.screen.listens)
         await pilot.press("enter", "space", "enter")
         assert isinstance(app.screen, QuestionScreen)
         await pilot.press("escape")
         await until(pilot, lambda: isinstance(app.screen, JobsScreen))
         assert not asked(client, CancelJob)
-        await pilot.press("x", "y")
+        await pilot.press("x")
+        await say_yes(pilot)
         await until(pilot, lambda: asked(client, CancelJob) == [CancelJob(job=7)])
 
 
@@ -576,7 +577,8 @@ async def test_a_finished_job_can_be_forgotten() -> None:
     async with running(client) as (app, pilot):
         await pilot.press("X")
         assert isinstance(app.screen, JobsScreen)
-        await pilot.press("down", "down", "down", "X", "y")
+        await pilot.press("down", "down", "down", "X")
+        await say_yes(pilot)
         await until(pilot, lambda: asked(client, ForgetJob) == [ForgetJob(job=4)])
 
 

@@ -5,18 +5,22 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import ClassVar, Generic, TypeVar
 
+from textual import events
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.content import Content
+from textual.message import Message
 from textual.screen import ModalScreen
 from textual.widgets import Input, Static
 
 from core.safe_text import safe_text
+from tui.widgets.text_field import TextField
 
 
 class QuestionScreen(ModalScreen[bool]):
-    """`y` says yes; Esc and `n` say no; Enter and every other key do nothing."""
+    """`y` says yes; Esc and `n` say no; Enter and every other key do nothing. A key that was pressed before the
+    question stood on the screen answers nothing: whoever typed ahead has not read it."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("y", "yes", "yes", show=False),
@@ -30,6 +34,27 @@ class QuestionScreen(ModalScreen[bool]):
         self._consequence = safe_text(consequence, 400)
         self._yes = yes
         self._no = no
+        self._seen_at: float | None = None  # in the time of events
+
+    @property
+    def listens(self) -> bool:
+        """Whether the question stands on the screen and keys count."""
+        return self._seen_at is not None
+
+    def on_mount(self) -> None:
+        # Twice: the first time the dialog is laid out, the second time it has been drawn.
+        self.call_after_refresh(self.call_after_refresh, self._listen)
+
+    def _listen(self) -> None:
+        self._seen_at = Message().time
+
+    async def on_event(self, event: events.Event) -> None:
+        early = self._seen_at is None or event.time <= self._seen_at
+        if isinstance(event, events.Key) and early and event.key != "escape":
+            event.stop()
+            event.prevent_default()
+            return
+        await super().on_event(event)
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog"):
@@ -41,7 +66,8 @@ class QuestionScreen(ModalScreen[bool]):
             )
 
     def action_yes(self) -> None:
-        self.dismiss(True)
+        if self.listens:  # a key on its way through the screen below gets here by way of the app
+            self.dismiss(True)
 
     def action_no(self) -> None:
         self.dismiss(False)
@@ -59,13 +85,13 @@ class ValueScreen(ModalScreen[T | None], Generic[T]):
         super().__init__()
         self._title = safe_text(title, 200)
         self._now = now
-        self._explanation = explanation
+        self._explanation = safe_text(explanation)
         self._parse = parse
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog"):
             yield Static(Content(self._title), classes="dialog-title")
-            yield Input(self._now, compact=True, select_on_focus=True)
+            yield TextField(self._now, compact=True, select_on_focus=True)
             yield Static(Content(self._explanation), classes="dialog-text", id="explanation")
             yield Static(
                 Content.assemble(("⏎", "$key"), " set     ", ("esc", "$key"), " leave it"),

@@ -28,12 +28,13 @@ from textual.widgets import Input
 
 from tui.widgets.heading import Words
 from tui.widgets.spans import Line
+from tui.widgets.text_field import TextField
 
 WORD = "YES"
 ROOM = 9  # characters beyond the word that one can see in the field
 
 
-class TypedOnly(Input):
+class TypedOnly(TextField):
     """A field for one typed word, `word`. Deaf until `listen` was called."""
 
     class Refused(Message):

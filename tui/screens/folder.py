@@ -10,7 +10,6 @@ from typing import ClassVar
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal
-from textual.widgets import Input
 
 from core.errors import Code, HaulierError
 from core.messages import ListEntries
@@ -22,12 +21,13 @@ from tui.screens.frame import HaulierScreen
 from tui.widgets.heading import Heading, Words
 from tui.widgets.spans import Line
 from tui.widgets.table import Column, LineTable
+from tui.widgets.text_field import TextField
 
 PAGE = 1000
 MOST_PAGES = 5  # of a folder with very many entries only so many are looked through for folders
 
 
-class _PathInput(Input):
+class _PathInput(TextField):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter", "submit", "take it", key_display="⏎"),
         Binding("tab", "screen.complete", "complete", key_display="tab"),

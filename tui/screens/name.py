@@ -14,6 +14,7 @@ from textual.widgets import Input, Static
 
 from core.errors import HaulierError
 from core.safe_text import safe_text
+from tui.widgets.text_field import TextField
 
 
 class NameScreen(ModalScreen[str | None]):
@@ -32,7 +33,7 @@ class NameScreen(ModalScreen[str | None]):
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog"):
             yield Static(Content(safe_text(self._title)), classes="dialog-title")
-            yield Input(compact=True)
+            yield TextField(compact=True)
             yield Static(Content(safe_text(self._explanation)), classes="dialog-text", id="explanation")
             yield Static(
                 Content.assemble(("⏎", "$key"), " take it     ", ("esc", "$key"), " leave it"),

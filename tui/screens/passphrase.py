@@ -16,6 +16,7 @@ from core.messages import ListConnections, UnlockSecrets
 from core.model import Passphrase
 from core.safe_text import safe_text
 from tui.store_form import file_state
+from tui.widgets.text_field import TextField
 
 if TYPE_CHECKING:
     from tui.app import HaulierApp
@@ -44,9 +45,9 @@ class PassphraseScreen(ModalScreen[bool]):
                 Content("A passphrase for the secrets" if self._make else "The passphrase of the secrets"),
                 classes="dialog-title",
             )
-            yield Input(compact=True, password=True, id="passphrase", placeholder="not shown")
+            yield TextField(compact=True, password=True, id="passphrase", placeholder="not shown")
             if self._make:
-                yield Input(compact=True, password=True, id="again", placeholder="the same again")
+                yield TextField(compact=True, password=True, id="again", placeholder="the same again")
             yield Static(Content(_MAKE if self._make else _OPEN), classes="dialog-text", id="explanation")
             yield Static(
                 Content.assemble(

@@ -10,6 +10,8 @@ from textual.containers import Horizontal
 from textual.message import Message
 from textual.widgets import Input, Static
 
+from tui.widgets.text_field import TextField
+
 
 class FilterBar(Horizontal):
     """Hidden until opened. Says `Changed` at every key, `Closed` when the list should have the focus."""
@@ -26,7 +28,7 @@ class FilterBar(Horizontal):
 
     def compose(self) -> ComposeResult:
         yield Static(" / ", markup=False, id="filter-sign")
-        yield Input(compact=True, id="filter-input")
+        yield TextField(compact=True, id="filter-input")
 
     def __init__(self) -> None:
         super().__init__()

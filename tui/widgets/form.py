@@ -19,6 +19,7 @@ from textual.widgets import Input
 
 from tui.widgets.heading import Words
 from tui.widgets.spans import LineWidget, Span, fitted
+from tui.widgets.text_field import TextField
 
 
 @dataclass(frozen=True)
@@ -90,7 +91,7 @@ class Choice(LineWidget, can_focus=True):
         return (fitted([("‹ ", arrows), (words, "lead" if self.has_focus else ""), (" ›", arrows)], width),)
 
 
-class FormInput(Input):
+class FormInput(TextField):
     """A text field; what Enter does is the screen's business and is shown among the keys."""
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("enter", "submit", "next", key_display="⏎")]

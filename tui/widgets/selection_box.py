@@ -13,6 +13,7 @@ from textual.widgets import Input
 from core.safe_text import safe_text
 from core.selection import BadToken
 from core.units import format_count
+from tui.widgets.text_field import TextField
 
 EXAMPLES = "3  1-5  all ^4  logs-*  invert"
 
@@ -29,7 +30,7 @@ class _BadWords(Highlighter):
             text.stylize(f"bold underline {self.color}", token.position, token.position + len(token.text))
 
 
-class SelectionBox(Input):
+class SelectionBox(TextField):
     """Up and down leave it for the list, so that hands stay where they are."""
 
     DEFAULT_CSS = """
