@@ -14,12 +14,23 @@ that the client chooses; asking for a state that already holds is answered with 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Generic, Literal, TypeVar
+from typing import Literal
 
 import msgspec
 
 from core.capability_card import CapabilityCard
+from core.command import Command as Command
+from core.command import Done as Done
 from core.errors import Code
+from core.listings import (
+    CloseListing,
+    FindInListing,
+    LookAtObject,
+    OpenListing,
+    RangeOfListing,
+    ReadListing,
+    SumOfListing,
+)
 from core.model import (
     ADHOC_HUB,
     Action,
@@ -36,6 +47,7 @@ from core.model import (
     Entry,
     FolderView,
     FoundRepo,
+    ItemOrder,
     ItemView,
     JobProgress,
     JobSpec,
@@ -62,16 +74,6 @@ from core.model import (
 
 PROTOCOL = 2
 MAX_FRAME = 16 * 1024 * 1024
-
-R = TypeVar("R")
-
-
-class Command(msgspec.Struct, Generic[R], frozen=True, kw_only=True, omit_defaults=True, tag_field="type"):
-    """Base of every command; `R` is the type of its reply."""
-
-
-class Done(Value, frozen=True, kw_only=True):
-    """The reply of commands that have nothing more to say."""
 
 
 class UploadId(Value, frozen=True, kw_only=True):
@@ -514,8 +516,8 @@ class GetJob(Command[JobView], frozen=True, kw_only=True, tag="get_job"):
 
 
 class ListItems(Command["ItemPage"], frozen=True, kw_only=True, tag="list_items"):
-    """Items of a job. `action` and `status` filter, `contains` matches in the name,
-    `cursor` is from the page before."""
+    """Items of a job in the order of the plan, one page after the other. `action` and `status` filter,
+    `contains` matches in the name, `cursor` is from the page before."""
 
     job: int
     action: Action | None = None
@@ -523,6 +525,27 @@ class ListItems(Command["ItemPage"], frozen=True, kw_only=True, tag="list_items"
     contains: str = ""
     cursor: str = ""
     limit: int = 200
+
+
+class ViewItems(Command["ItemWindow"], frozen=True, kw_only=True, tag="view_items"):
+    """Items of a job by their position in an order, for tables in which people jump about.
+
+    The order is written down at the first look and kept for a while: of a million items that takes up to a
+    second. `hurry`: where there is none yet, reply at once, with the first rows if they are found soon.
+    `fresh`: with an order as it is now; not more often than what making it costs allows. `locate` asks where an
+    item is."""
+
+    job: int
+    action: Action | None = None
+    status: Status | None = None
+    contains: str = ""
+    order: ItemOrder = ItemOrder.PLAN
+    reverse: bool = False
+    first: int = 0
+    limit: int = 200
+    hurry: bool = False
+    fresh: bool = False
+    locate: int = 0
 
 
 class GetTiming(Command["Timing"], frozen=True, kw_only=True, tag="get_timing"):
@@ -590,6 +613,13 @@ AnyCommand = (
     | ListBuckets
     | Measure
     | ListEntries
+    | OpenListing
+    | ReadListing
+    | RangeOfListing
+    | FindInListing
+    | SumOfListing
+    | CloseListing
+    | LookAtObject
     | ListUploads
     | CleanUploads
     | PlanJob
@@ -607,6 +637,7 @@ AnyCommand = (
     | ListJobs
     | GetJob
     | ListItems
+    | ViewItems
     | ListAttempts
     | GetTiming
     | ListFolders
@@ -789,7 +820,17 @@ class JobList(Value, frozen=True, kw_only=True):
 class ItemPage(Value, frozen=True, kw_only=True):
     items: tuple[ItemView, ...]
     cursor: str = ""
-    matching: int = -1  # how many items match in all, -1 when not counted
+    matching: int = -1  # how many items match in all; counted for the first page, -1 in those that follow
+
+
+class ItemWindow(Value, frozen=True, kw_only=True):
+    """The items at the positions from `first` on. Positions of one `version` are of one order."""
+
+    items: tuple[ItemView, ...] = ()
+    first: int = 0
+    total: int = 0  # in the whole order; -1: there is none yet, these are the first ones, if any
+    version: int = 0
+    position: int = -1  # of the item that was to be located, -1 when it is not in the order
 
 
 class AttemptPage(Value, frozen=True, kw_only=True):

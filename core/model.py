@@ -397,6 +397,17 @@ class Status(StrEnum):
     FAILED = "failed"
 
 
+class ItemOrder(StrEnum):
+    """The orders in which a job's items can be looked at; ties are in the order of the plan."""
+
+    PLAN = "plan"
+    NAME = "name"
+    SIZE = "size"  # the largest first
+    STATE = "state"  # failed ones first, then those that are not done
+    TRIES = "tries"  # most tries first
+    ENDED = "ended"  # the newest first
+
+
 class Tally(Value, frozen=True, kw_only=True):
     count: int = 0
     bytes: int = 0

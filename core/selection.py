@@ -8,17 +8,22 @@
 4. `*`, `?` and `[…]` make a glob over the names. Any other word is a name, exactly.
 5. A name that looks like a number, a range or a word of the grammar (`"all"`, `"7"`), or that holds spaces or
    commas, is written in quotes; `\\` keeps a quote within them.
-6. A token that means nothing is named with its position; all others count.
+6. A token that means nothing is named with its position; all others count. One whose meaning is still being
+   looked for means nothing yet, and is not named.
 """
 
 from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import dataclass
 from fnmatch import translate
+from typing import Protocol
 
 import msgspec
+
+from core.positions import NOWHERE, Positions
 
 _SEPARATORS = re.compile(r"[\s,]*")
 _PLAIN = re.compile(r"[^\s,]+")
@@ -35,26 +40,62 @@ class BadToken(msgspec.Struct, frozen=True):
     reason: str
 
 
-class Selection(msgspec.Struct, frozen=True):
-    """`chosen`: 0-based positions, rising. `bad`: what was not understood, left to right."""
+@dataclass(frozen=True)
+class Selection:
+    """`chosen`: 0-based positions. `bad`: what was not understood, left to right."""
 
-    chosen: tuple[int, ...] = ()
+    chosen: Positions = NOWHERE
     bad: tuple[BadToken, ...] = ()
 
 
-def parse(box: str, names: Sequence[str]) -> Selection:
+class Names(Protocol):
+    """The names of a list, which need not be here."""
+
+    def __len__(self) -> int: ...
+
+    def matching(self, glob: str) -> Positions | None:
+        """Those that a glob means; None: not known yet."""
+        ...
+
+    def called(self, name: str) -> Positions | None:
+        """Those that are called so; None: not known yet."""
+        ...
+
+
+class ListedNames:
+    """Names that are all here."""
+
+    def __init__(self, names: Sequence[str]) -> None:
+        self._names = names
+
+    def __len__(self) -> int:
+        return len(self._names)
+
+    def matching(self, glob: str) -> Positions:
+        return matching(glob, self._names)
+
+    def called(self, name: str) -> Positions:
+        return Positions(at for at, one in enumerate(self._names) if one == name)
+
+
+def matching(glob: str, names: Sequence[str]) -> Positions:
+    """The positions of the names that a glob means."""
+    matches = re.compile(translate(glob)).match
+    return Positions(at for at, name in enumerate(names) if matches(name))
+
+
+def parse(box: str, names: Names | Sequence[str]) -> Selection:
     """What `box` selects of `names`. Never raises."""
-    base: set[int] = set()
-    added: set[int] = set()
-    removed: set[int] = set()
+    names = names if not isinstance(names, Sequence) else ListedNames(names)
+    base, added, removed = NOWHERE, NOWHERE, NOWHERE
     nothing_yet = True  # only `^` tokens so far: they take away from all
     bad: list[BadToken] = []
     for position, token in _tokens(box):
         word = token.casefold()
         if word in ("none", "invert"):
             standing = _standing(base, added, removed, nothing_yet, len(names))
-            base = set() if word == "none" else set(range(len(names))) - standing
-            added, removed, nothing_yet = set(), set(), False
+            base = NOWHERE if word == "none" else Positions.below(len(names)) - standing
+            added, removed, nothing_yet = NOWHERE, NOWHERE, False
             continue
         excluded = token.startswith("^")
         meant = _meant(token.removeprefix("^"), names)
@@ -66,19 +107,35 @@ def parse(box: str, names: Sequence[str]) -> Selection:
             added |= meant
             nothing_yet = False
     chosen = _standing(base, added, removed, nothing_yet, len(names))
-    return Selection(tuple(sorted(chosen)), tuple(bad))
+    return Selection(chosen, tuple(bad))
 
 
-def write(chosen: Collection[int], names: Sequence[str]) -> str:
+def words_of(box: str) -> Iterator[tuple[bool, str, bool]]:
+    """What of the box has a meaning by itself, in whatever list: for each token whether it takes away, its text
+    without `^` and quotes, and whether that is a glob. Raises ValueError for a box that holds anything else
+    (numbers, `none`, `invert`, an open quote)."""
+    for _, token in _tokens(box):
+        body = token.removeprefix("^")
+        quoted = body[:1] in ("'", '"')
+        if not body or _NUMBERS.fullmatch(body) or (body.casefold() in _WORDS - {"all"}):
+            raise ValueError(token)
+        if quoted and _QUOTED.fullmatch(body) is None:
+            raise ValueError(token)
+        is_glob = not quoted and (body.casefold() == "all" or _is_glob(body))
+        text = "*" if is_glob and body.casefold() == "all" else _unquoted(body) if quoted else body
+        yield token.startswith("^"), text, is_glob
+
+
+def write(chosen: Collection[int], names: Names | Sequence[str]) -> str:
     """The shortest box of numbers for these marks: parse(write(chosen, names), names).chosen == chosen.
 
     Raises ValueError for a position that is not in `names`."""
-    marks = sorted(set(chosen))
+    marks = Positions(chosen)
     if not marks:
         return ""
-    if marks[0] < 0 or marks[-1] >= len(names):
+    if marks.last >= len(names):
         raise ValueError(f"position outside the list of {len(names)}")
-    runs = _runs([mark + 1 for mark in marks])
+    runs = [(first + 1, last + 1) for first, last in marks.runs()]
     edges = [0, *(edge for run in runs for edge in run), len(names) + 1]
     outside = [(edges[at] + 1, edges[at + 1] - 1) for at in range(0, len(edges), 2)]
     gaps = ["^" + _number(*gap) for gap in outside if gap[0] <= gap[1]]
@@ -87,8 +144,8 @@ def write(chosen: Collection[int], names: Sequence[str]) -> str:
     return from_runs if len(from_runs) < len(from_all) else from_all
 
 
-def _standing(base: set[int], added: set[int], removed: set[int], from_all: bool, count: int) -> set[int]:
-    start = set(range(count)) if from_all and removed else base | added
+def _standing(base: Positions, added: Positions, removed: Positions, from_all: bool, count: int) -> Positions:
+    start = Positions.below(count) if from_all and removed else base | added
     return start - removed
 
 
@@ -112,56 +169,52 @@ def _end(pattern: re.Pattern[str], box: str, at: int) -> int:
     return match.end() if match else at
 
 
-def _meant(body: str, names: Sequence[str]) -> set[int] | str:
+def _meant(body: str, names: Names) -> Positions | str:
     """Positions that one token without its `^` means, or why it means nothing."""
     if not body:
         return "nothing after ^"
     if body[0] in "\"'":
-        return _quoted(body, names)
+        if _QUOTED.fullmatch(body) is None:
+            return "the quote is not closed, or something follows it"
+        return _found(names.called, _unquoted(body), "no such name in the list")
     if numbers := _NUMBERS.fullmatch(body):
         return _positions(body, numbers, len(names))
     word = body.casefold()
     if word == "all":
-        return set(range(len(names)))
+        return Positions.below(len(names))
     if word in _WORDS:
         return f"{word} cannot be taken out"
-    if any(char in body for char in "*?["):
-        matches = re.compile(translate(body)).match
-        found = {at for at, name in enumerate(names) if matches(name)}
-        return found or "matches no name"
-    return {at for at, name in enumerate(names) if name == body} or "no number, range, word or name of the list"
+    if _is_glob(body):
+        return _found(names.matching, body, "matches no name")
+    return _found(names.called, body, "no number, range, word or name of the list")
 
 
-def _quoted(body: str, names: Sequence[str]) -> set[int] | str:
-    if _QUOTED.fullmatch(body) is None:
-        return "the quote is not closed, or something follows it"
-    wanted = re.sub(r"\\(.)", r"\1", body[1:-1], flags=re.DOTALL)
-    return {at for at, name in enumerate(names) if name == wanted} or "no such name in the list"
+def _found(look: Callable[[str], Positions | None], text: str, nothing: str) -> Positions | str:
+    found = look(text)
+    return NOWHERE if found is None else found or nothing
 
 
-def _positions(body: str, numbers: re.Match[str], count: int) -> set[int] | str:
+def _is_glob(body: str) -> bool:
+    return any(char in body for char in "*?[")
+
+
+def _unquoted(body: str) -> str:
+    return re.sub(r"\\(.)", r"\1", body[1:-1], flags=re.DOTALL)
+
+
+def _positions(body: str, numbers: re.Match[str], count: int) -> Positions | str:
     first, last = sorted(map(_position, numbers.groups(numbers[1])))
     if first == 0:
         return "numbers start at 1"
     if last > count:
         ends = f"the list ends at {count}" if count else "the list is empty"
         return f'{ends} (a name is written in quotes: "{body}")'
-    return set(range(first - 1, last))
+    return Positions.span(first - 1, last - 1)
 
 
 def _position(digits: str) -> int:
     """The number, or one beyond any list: int() refuses thousands of digits."""
     return int(digits) if len(digits) < 19 else sys.maxsize
-
-
-def _runs(numbers: list[int]) -> list[tuple[int, int]]:
-    runs: list[tuple[int, int]] = []
-    for number in numbers:
-        if runs and runs[-1][1] == number - 1:
-            runs[-1] = (runs[-1][0], number)
-        else:
-            runs.append((number, number))
-    return runs
 
 
 def _number(first: int, last: int) -> str:

@@ -17,7 +17,7 @@ from core.build import build_name
 from core.errors import Code, HaulierError
 from core.found_here import Surroundings, look_around
 from core.messages import Command
-from core.model import ADHOC_HUB, Adhoc, JobSpec, JobState, JobView, Place
+from core.model import ADHOC_HUB, Adhoc, ItemView, JobSpec, JobState, JobView, Place
 from core.opskit import Launcher
 from core.safe_text import safe_text
 from tui import themes
@@ -89,18 +89,19 @@ class HaulierApp(PacedApp):
         """The open line, or None while there is none."""
         return self.line.client
 
-    async def ask(self, command: Command[R]) -> R | None:
-        """The engine's reply, or None after the refusal was shown to the person in plain words."""
+    async def call(self, command: Command[R]) -> R:
+        """The engine's reply. Raises HaulierError: its refusal, or that the engine is away."""
         client = self.client
         if client is None:
-            self.complain(
-                HaulierError(
-                    Code.UNAVAILABLE, "The engine is away.", f"{key_of('restart_engine')} starts it again."
-                )
+            raise HaulierError(
+                Code.UNAVAILABLE, "The engine is away.", f"{key_of('restart_engine')} starts it again."
             )
-            return None
+        return await client.call(command)
+
+    async def ask(self, command: Command[R]) -> R | None:
+        """The engine's reply, or None after the refusal was shown to the person in plain words."""
         try:
-            return await client.call(command)
+            return await self.call(command)
         except HaulierError as error:
             self.complain(error)
             return None
@@ -265,8 +266,9 @@ class HaulierApp(PacedApp):
 
         instead(self, partial(add_connection, self), "connection")
 
-    def open_log(self, job_id: int = 0) -> None:
-        self._go(LogScreen(job_id))
+    def open_log(self, job_id: int = 0, item: ItemView | None = None) -> None:
+        """The engine's log, at the newest line, or at what it says about an item of the job."""
+        self._go(LogScreen(job_id, item))
 
     def show_theme(self, wanted: str = "") -> None:
         """Show the theme of this name, as the setting writes it, or that of the settings."""
@@ -308,6 +310,15 @@ class HaulierApp(PacedApp):
             await asyncio.to_thread(desk.change, "theme", wanted)
         except HaulierError as error:
             self.complain(error)
+
+    def action_restart_engine(self) -> None:
+        self.line.start_again()
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Starting the engine is only there while none is."""
+        if action == "restart_engine":
+            return self.view.link is Link.AWAY
+        return super().check_action(action, parameters)
 
     def action_leave(self) -> None:
         """Leave the face. The engine is not asked to stop."""

@@ -6,15 +6,16 @@ mark is a source by itself. Nothing of the screen is here.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
 from glob import escape
 
 from msgspec.structs import replace
 
 from core.errors import Code, HaulierError
 from core.filters import filters_for
-from core.model import Entry, Place
+from core.model import Place
+from core.selection import words_of
 from tui.draft import Taken
 
 MOST_MARKS = 2000  # marks that are handed on by name
@@ -33,34 +34,19 @@ class Patterns:
 
 @dataclass(frozen=True)
 class MarkedLevel:
-    """One folder of the tree: its entries as far as they were read, and which of them are marked."""
+    """One folder of the tree: how many of its entries are marked, how many of those are folders, their names.
 
-    entries: Sequence[Entry]
-    chosen: Collection[int] = field(default_factory=frozenset)
-    complete: bool = True
+    `names` is None where there are too many; `others`, the names that are not marked, also where not all are
+    known. `box` is what was typed to mark them, empty when dots were set."""
 
-    @property
-    def keys(self) -> list[str]:
-        return [self.entries[at].key for at in sorted(self.chosen)]
-
-    @property
-    def others(self) -> list[str]:
-        chosen = frozenset(self.chosen)
-        return [entry.key for at, entry in enumerate(self.entries) if at not in chosen]
+    count: int
+    folders: int
+    names: tuple[str, ...] | None
+    others: tuple[str, ...] | None
+    box: str = ""
 
 
-Levels = Mapping[str, MarkedLevel]  # by the folder's path below the root: "" or "a/b/"
-
-
-def marked_entries(levels: Levels) -> list[tuple[str, Entry]]:
-    """The folder and the entry of every mark, without those that lie below a marked folder."""
-    folders = {path + key for path, level in levels.items() for key in level.keys if key.endswith("/")}
-    return [
-        (path, level.entries[at])
-        for path, level in levels.items()
-        if not any(above in folders for above in above_of(path))
-        for at in sorted(level.chosen)
-    ]
+Levels = Mapping[str, MarkedLevel]  # by the folder's path below the root: "" or "a/b/"; those with marks
 
 
 def above_of(path: str) -> list[str]:
@@ -69,42 +55,64 @@ def above_of(path: str) -> list[str]:
     return ["/".join(pieces[:count]) + "/" for count in range(1, len(pieces) + 1)]
 
 
-def take(root: Place, here: str, levels: Levels, patterns: Patterns = Patterns()) -> Taken:
-    """What is marked, or the folder `here` when nothing is. Raises HaulierError (usage)."""
-    marks = marked_entries(levels)
-    if not marks:
+def take(
+    root: Place, here: str, levels: Levels, patterns: Patterns = Patterns(), *, as_folder: bool = False
+) -> Taken:
+    """What is marked, or the folder `here` when nothing is; `levels` holds none below a marked folder. With
+    `as_folder` the place is always a folder. Raises HaulierError (usage)."""
+    count = sum(level.count for level in levels.values())
+    if not count:
         return Taken((_below(root, here),), patterns.include, patterns.exclude)
-    if len(marks) == 1:
-        path, entry = marks[0]
-        place = _below(root, path + entry.key)
-        return Taken((place,), patterns.include, patterns.exclude) if entry.is_folder else Taken((place,))
-    paths = {path for path, _ in marks}
-    folder = _common(paths)
+    folder = _common(levels)
     level = levels.get(folder)
-    if paths == {folder} and level is not None and level.complete:
-        others = level.others
-        if len(others) < len(marks) and len(others) <= MOST_MARKS:
-            left_out = tuple(f"/{escape(key)}" for key in others)
-            return Taken((_below(root, folder),), patterns.include, (*patterns.exclude, *left_out))
-    if len(marks) > MOST_MARKS:
-        raise HaulierError(
-            Code.USAGE,
-            f"{len(marks)} single marks are too many to be handed on by name (at most {MOST_MARKS}).",
-            "Mark the folder, and say with patterns which of its files are meant.",
-        )
-    return Taken((_below(root, folder),), tuple(_included(marks, root, folder, patterns)), patterns.exclude)
+    others = level.others if level is not None and len(levels) == 1 else None
+    if others is not None and count > 1 and len(others) < min(count, MOST_MARKS + 1):
+        left_out = tuple(f"/{escape(key)}" for key in others)
+        return Taken((_below(root, folder),), patterns.include, (*patterns.exclude, *left_out))
+    if count <= MOST_MARKS and all(level.names is not None for level in levels.values()):
+        marks = [(path, name) for path, level in levels.items() for name in level.names or ()]
+        if len(marks) == 1 and not as_folder:
+            path, name = marks[0]
+            place = _below(root, path + name)
+            is_folder = bool(levels[path].folders)
+            return Taken((place,), patterns.include, patterns.exclude) if is_folder else Taken((place,))
+        return Taken((_below(root, folder),), tuple(_included(marks, root, folder, patterns)), patterns.exclude)
+    by_words = _by_words(level) if level is not None and len(levels) == 1 and not patterns else None
+    if by_words is not None:
+        return Taken((_below(root, folder),), *by_words)
+    raise HaulierError(
+        Code.USAGE,
+        f"{count} single marks are too many to be handed on by name (at most {MOST_MARKS}).",
+        "Mark the folder and take out what is not meant, or type globs alone: *.json ^old-*",
+    )
 
 
-def _included(
-    marks: Iterable[tuple[str, Entry]], root: Place, folder: str, patterns: Patterns
-) -> Iterable[str]:
+def _by_words(level: MarkedLevel) -> tuple[tuple[str, ...], tuple[str, ...]] | None:
+    """Patterns that mean what the box means, where it holds globs and names alone and means files alone: a glob
+    of the box stays in its folder, one of a job crosses folders."""
+    if level.folders or not level.box.strip():
+        return None
+    try:
+        words = list(words_of(level.box))
+    except ValueError:
+        return None
+    include = tuple(_pattern(text, is_glob) for removes, text, is_glob in words if not removes)
+    exclude = tuple(_pattern(text, is_glob) for removes, text, is_glob in words if removes)
+    return include, (*exclude, "/*/*")
+
+
+def _pattern(text: str, is_glob: bool) -> str:
+    return f"/{text if is_glob else escape(text)}"
+
+
+def _included(marks: Iterable[tuple[str, str]], root: Place, folder: str, patterns: Patterns) -> Iterable[str]:
     filters = filters_for(root, patterns.include)
-    for path, entry in marks:
-        name = f"/{escape((path + entry.key).removeprefix(folder))}"
+    for path, key in marks:
+        name = f"/{escape((path + key).removeprefix(folder))}"
         if not patterns.include:
             yield name
-        elif not entry.is_folder:
-            if filters.wants(path + entry.key):
+        elif not key.endswith("/"):
+            if filters.wants(path + key):
                 yield name
         else:
             for pattern in patterns.include:

@@ -16,11 +16,13 @@ from core import __version__
 from core.connection_desk import ConnectionDesk
 from core.connections import ConnectionRegistry
 from core.engine.analysing import Analysing
+from core.engine.browsing.listings import Listings
+from core.engine.browsing.object_details import look_at_object
 from core.engine.campaigns.desk import Campaigns
 from core.engine.campaigns.views import CampaignViews
 from core.engine.jobs import Jobs
 from core.engine.journal.journal import Journal
-from core.engine.looking import Looking, as_refusal
+from core.engine.looking import Looking, as_refusal, open_place
 from core.engine.moving.limit_desk import LimitDesk
 from core.engine.moving.limits import Bandwidth, MemoryBudget, Pace, Shared
 from core.engine.moving.pacing import Pacing
@@ -37,6 +39,15 @@ from core.engine.upkeep.uploads import Uploads
 from core.engine.watching.ticker import Ticker
 from core.errors import Code, HaulierError, TransferError
 from core.events import EventHub
+from core.listings import (
+    CloseListing,
+    FindInListing,
+    LookAtObject,
+    OpenListing,
+    RangeOfListing,
+    ReadListing,
+    SumOfListing,
+)
 from core.messages import (
     PROTOCOL,
     Analyse,
@@ -102,6 +113,7 @@ from core.messages import (
     TuneJob,
     UndeleteJob,
     UnlockSecrets,
+    ViewItems,
 )
 from core.model import EngineStatus, FileCredentials, JobView, Level, Notice
 from core.paths import Paths
@@ -143,6 +155,9 @@ class Engine:
         self._network = Network(self._told_from_a_thread)
         self._stores.cards = self._desk.cards
         self._looking = Looking(self._stores)
+        self._listings = Listings(
+            paths.metadata_dir / "listings", lambda place, adhoc: open_place(self._stores, place, adhoc)
+        )
         self._notices: list[Notice] = []
         self._tasks: set[asyncio.Task[Any]] = set()
         self._closed = False
@@ -162,6 +177,7 @@ class Engine:
     async def open(self) -> None:
         self._loop = asyncio.get_running_loop()
         self._journal = await asyncio.to_thread(Journal, self._paths.journal)
+        await asyncio.to_thread(self._listings.begin)
         self._notices, _ = self._journal.notices(0, SHOWN_NOTICES, (Level.INFO, Level.WARNING), 0)
         everything = Bandwidth()
         self._limit = LimitDesk(self._journal, Pace(everything), self._settings.bandwidth)
@@ -214,6 +230,7 @@ class Engine:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         self._network.close()
+        await asyncio.to_thread(self._listings.close_all)
         self._hub.close()
         await asyncio.to_thread(self._journal.close)
 
@@ -294,7 +311,7 @@ class Engine:
             raise as_refusal(error) from error
 
     def _make_handlers(self) -> dict[type, Callable[[Any], Awaitable[Any]]]:
-        jobs, desk, looking = self._jobs, self._desk, self._looking
+        jobs, desk, looking, listings = self._jobs, self._desk, self._looking, self._listings
         uploads = Uploads(self._journal.uploads, self._stores)
         campaigns = CampaignViews(self._journal)
         repositories = Repositories(RepoRegistry(self._paths.repos), self._stores)
@@ -325,6 +342,13 @@ class Engine:
             RenamePreset: self._in_thread(presets.rename),
             DropPreset: self._in_thread(presets.drop),
             ListEntries: self._in_thread(looking.entries),
+            OpenListing: self._in_thread(listings.open),
+            ReadListing: self._in_thread(listings.read),
+            RangeOfListing: self._in_thread(listings.range),
+            FindInListing: self._in_thread(listings.find),
+            SumOfListing: self._in_thread(listings.sum),
+            CloseListing: self._in_thread(listings.close),
+            LookAtObject: self._in_thread(lambda command: look_at_object(self._stores, command)),
             ListUploads: self._in_thread(uploads.list),
             CleanUploads: self._in_thread(uploads.clean),
             Measure: self._in_thread(looking.measure),
@@ -351,6 +375,7 @@ class Engine:
             ListJobs: jobs.list,
             GetJob: jobs.get,
             ListItems: jobs.items,
+            ViewItems: jobs.view_items,
             ListAttempts: jobs.attempts,
             ListFolders: jobs.folders,
             GetTiming: jobs.timing,

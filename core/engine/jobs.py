@@ -36,6 +36,7 @@ from core.messages import (
     GetJob,
     GetTiming,
     ItemPage,
+    ItemWindow,
     JobList,
     ListAttempts,
     ListFolders,
@@ -48,6 +49,7 @@ from core.messages import (
     StartJob,
     Timing,
     TuneJob,
+    ViewItems,
 )
 from core.model import Connection, JobKind, JobSpec, JobState, JobView, Level
 from core.repair import check_key, check_spec, is_repair
@@ -388,6 +390,15 @@ class Jobs:
             items=tuple(items), cursor=str(items[-1].id) if items and more else "", matching=matching
         )
 
+    async def view_items(self, command: ViewItems) -> ItemWindow:
+        run = self.runs.get(command.job)
+        active = run.active_items if run is not None else frozenset[int]()
+
+        def look() -> ItemWindow:
+            return self._journal.item_lists.window(self._journal.job(command.job), command, active)
+
+        return await asyncio.to_thread(look)
+
     async def attempts(self, command: ListAttempts) -> AttemptPage:
         await self._row(command.job)
         found = await asyncio.to_thread(
@@ -577,6 +588,7 @@ class Jobs:
             if time.monotonic() - noted >= NOTE_TIME:
                 noted = time.monotonic()
                 await self._note_time()
+                await asyncio.to_thread(self._journal.item_lists.drop_idle)
             waiting = [job for job, view in self._views.items() if view.state is JobState.BLOCKED]
             for job in waiting:
                 with suppress(HaulierError, DiskTrouble):  # cancelled or forgotten meanwhile, or full again

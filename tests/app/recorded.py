@@ -7,7 +7,7 @@ no server would let us create. The same screens are driven through the real engi
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Any, TypeVar, cast
 
 import msgspec
@@ -23,6 +23,7 @@ from core.messages import (
     GetLimit,
     Hello,
     ItemPage,
+    ItemWindow,
     JobList,
     Limit,
     ListAttempts,
@@ -35,6 +36,7 @@ from core.messages import (
     SetLimit,
     Snapshot,
     TuneJob,
+    ViewItems,
 )
 from core.model import (
     Action,
@@ -43,6 +45,7 @@ from core.model import (
     Counts,
     DiskView,
     EngineStatus,
+    ItemOrder,
     ItemView,
     JobKind,
     JobOptions,
@@ -375,7 +378,10 @@ class RecordedClient:
             ListItems: lambda ask: ItemPage(
                 items=tuple(i for i in recorded_items() if _fits(ask, i)), matching=-1
             ),
-            ListAttempts: lambda _: AttemptPage(attempts=recorded_attempts()),
+            ViewItems: lambda ask: window_of(ask, [i for i in recorded_items() if _fits(ask, i)]),
+            ListAttempts: lambda ask: AttemptPage(
+                attempts=tuple(a for a in recorded_attempts() if ask.item in (0, a.item))
+            ),
             ListJobs: lambda _: JobList(jobs=()),
             ReadLog: self._log,
             GetJob: lambda ask: next(job for job in self.state.jobs if job.id == ask.job),
@@ -427,8 +433,17 @@ class RecordedClient:
         return LogPage(notices=tuple(lines[: ask.limit]), last=len(self.state.notices))
 
 
-def _fits(ask: ListItems, item: ItemView) -> bool:
+def _fits(ask: ListItems | ViewItems, item: ItemView) -> bool:
     return (ask.status is None or item.status is ask.status) and ask.contains in item.filename
+
+
+def window_of(ask: ViewItems, items: Sequence[ItemView]) -> ItemWindow:
+    """What an engine that has these items replies. Of the orders it knows the plan's and that by size."""
+    found = sorted(items, key=lambda item: -item.expected_size) if ask.order is ItemOrder.SIZE else list(items)
+    found = found[::-1] if ask.reverse else found
+    at = next((at for at, item in enumerate(found) if item.id == ask.locate), -1)
+    window = tuple(found[ask.first : ask.first + ask.limit])
+    return ItemWindow(items=window, first=ask.first, total=len(found), version=1, position=at)
 
 
 class RecordedEngine:

@@ -55,6 +55,7 @@ from core.model import (
     Tally,
 )
 from tests.app.recorded import GIB, HOSTILE, MIB, NOW, TIB, RecordedClient, a_job
+from tests.app.recorded_listing import plays_listings
 from tests.app.recorded_path import entries as bucket_entries
 from tests.app.recorded_path import path_client
 
@@ -333,4 +334,4 @@ def hub_client(**changes: Any) -> RecordedClient:
         FindOnDisks: disk_files,
         ListDisks: lambda _: DiskList(disks=DISKS),
     }
-    return client
+    return plays_listings(client, entries)

@@ -21,6 +21,7 @@ from core.messages import (
 )
 from core.model import BucketInfo, Check, Entry, JobState, JobView, PairPlan, Tally
 from tests.app.recorded import GIB, HOSTILE, MIB, NOW, TIB, RecordedClient, a_job, a_plan, a_snapshot
+from tests.app.recorded_listing import plays_listings
 
 NAMES = (
     "archive-2023", "archive-2024", "backups", "exports", "images", "k[@click=app.quit]z", "lake", "logs-api",
@@ -64,9 +65,18 @@ def entries(ask: ListEntries) -> EntryPage:
         for number in range(start, start + ask.limit)
     ]
     last = start + ask.limit
+    if ask.place.connection == "dr":  # another state of the same folder
+        first, more = first[1:4] + first[5:], [_elsewhere(at, entry) for at, entry in enumerate(more) if at % 5]
     return EntryPage(
         entries=tuple((first if not start else []) + more), cursor=str(last) if last < PAGES * ask.limit else ""
     )
+
+
+def _elsewhere(at: int, entry: Entry) -> Entry:
+    """An entry as a copy of long ago."""
+    if at % 7 == 3:
+        return msgspec.structs.replace(entry, size=entry.size + 1)
+    return msgspec.structs.replace(entry, modified=NOW + 1 if at % 11 else NOW - 9_000_000)
 
 
 def good_report(_: TestConnection) -> TestReport:
@@ -121,4 +131,4 @@ def path_client(**changes: Any) -> RecordedClient:
         SaveConnection: lambda ask: ask.connection,
         PlanJob: planning,
     }
-    return client
+    return plays_listings(client, entries)

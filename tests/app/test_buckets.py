@@ -186,15 +186,18 @@ async def test_no_buckets_says_what_to_do() -> None:
 
 
 async def test_looking_inside_reads_pages_only_as_far_as_one_goes() -> None:
-    """The first page is enough until the cursor nears its end; folders open and close; marks come along."""
+    """A few pages are enough until the cursor nears their end; End reads on to the last row; folders open and
+    close; marks come along."""
     client, chosen = path_client(), []  # type: ignore[var-annotated]
     async with running(client) as (app, pilot):
         await open_picker(app, pilot, chosen)
         await pilot.press("right")
         await until(pilot, lambda: isinstance(app.screen, BrowseScreen) and "2026-01/" in text_of(app))
-        assert _pages(client) == [""]
+        await until(pilot, lambda: "3 0" in text_of(app))
+        assert _pages(client) == ["", "1000", "2000"]
         await pilot.press("end")
-        await until(pilot, lambda: len(_pages(client)) == 2)
+        await until(pilot, lambda: "app-004999" in text_of(app))
+        assert _pages(client) == ["", "1000", "2000", "3000", "4000"]
         await pilot.press("home", "down", "right")
         await until(pilot, lambda: "archive-2023/2026-02/" in text_of(app))
         await pilot.press("space", "left")

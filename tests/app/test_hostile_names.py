@@ -12,10 +12,12 @@ from core.messages import (
     AttemptPage,
     ConnectionList,
     ItemPage,
+    ItemWindow,
     ListAttempts,
     ListConnections,
     ListItems,
     PauseJob,
+    ViewItems,
 )
 from core.model import Action, AttemptView, Connection, ItemView, JobState, Level, Notice, Status, WorkerView
 from tests.app.driving import running, text_of, until
@@ -43,6 +45,7 @@ def hostile_client(name: str) -> RecordedClient:
     attempts = (AttemptView(item=1, filename=name, at=1.0, error_class=name, message=name),)
     client.answers |= {
         ListItems: lambda _: ItemPage(items=items),
+        ViewItems: lambda _: ItemWindow(items=items, total=len(items)),
         ListAttempts: lambda _: AttemptPage(attempts=attempts),
         ListConnections: lambda _: ConnectionList(connections=(), profiles=(name,)),
     }

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.selection import parse
-from tui.marks import Marks
+from tui.marks import NamedMarks
 
 NAMES = (
     "archive-2023",
@@ -47,17 +47,17 @@ def test_after_any_operations_the_box_reads_as_the_marks(operations: list[tuple[
     """Typing, toggling, ranges, all, invert and reloads in any order: the box, read again, gives exactly the
     marks that are shown, and everybody was told of each change."""
     told: list[int] = []
-    marks = Marks(NAMES, lambda: told.append(1))
+    marks = NamedMarks(NAMES, lambda: told.append(1))
     for name, argument in operations:
         getattr(marks, name)(argument)
-        assert set(parse(marks.box, marks.names).chosen) == marks.chosen
-        assert parse(marks.box, marks.names).bad == marks.bad
+        assert set(parse(marks.box, marks.listed).chosen) == marks.chosen
+        assert parse(marks.box, marks.listed).bad == marks.bad
 
 
 @given(positions, st.permutations(NAMES))
 def test_marks_stay_with_their_names_when_the_list_is_read_again(chosen: set[int], order: list[str]) -> None:
     """Numbers are bound to names: another order of the list moves the numbers, never the marks."""
-    marks = Marks(NAMES, lambda: None)
+    marks = NamedMarks(NAMES, lambda: None)
     marks.set(chosen)
     before = set(marks.chosen_names)
     marks.rename([*order, "new-one"])
@@ -66,7 +66,7 @@ def test_marks_stay_with_their_names_when_the_list_is_read_again(chosen: set[int
 
 def test_typed_text_is_left_as_it_was_typed_and_rewritten_once_a_dot_changes() -> None:
     """`1,3` stays `1,3` while typed, bad word and all; a toggled dot rewrites the box without the bad word."""
-    marks = Marks(NAMES, lambda: None)
+    marks = NamedMarks(NAMES, lambda: None)
     marks.type("1,3 17")
     assert marks.box == "1,3 17"
     assert marks.chosen == {0, 2}

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from core.messages import ItemPage
+from core.messages import ItemPage, ItemWindow
 from core.model import Action, ItemView
-from tui.paged_items import KEPT_PAGES, PagedItems
+from tui.paged_items import KEPT_PAGES, PAGE, ItemRows, PagedItems
 
 
 class Server:
@@ -79,3 +79,60 @@ def test_pages_in_sight() -> None:
         _ = server.items[position], server.items[position]
     assert server.items.pages_between(15, 34) == [1, 2, 3]
     assert server.items.pages_between(0, 9) == [0]
+
+
+class Windows:
+    """Windows of `total` items, given when they are wanted."""
+
+    def __init__(self, total: int) -> None:
+        self.total = total
+        self.version = 1
+        self.fetched: list[int] = []
+        self.rows = ItemRows(self.fetch)
+        self.rows.put([self.window(0)])
+
+    def window(self, number: int) -> ItemWindow:
+        first = number * PAGE
+        items = tuple(
+            ItemView(id=i, filename=f"f{i}", url="u", target="t", action=Action.COPY, expected_size=1)
+            for i in range(first, min(self.total, first + PAGE))
+        )
+        return ItemWindow(items=items, first=first, total=self.total, version=self.version)
+
+    def fetch(self, number: int) -> None:
+        self.fetched.append(number)
+        self.rows.put([self.window(number)])
+
+
+def test_any_place_is_one_window_away() -> None:
+    """Of a million items the last, the middle and the first cost a window each, and few are kept."""
+    windows = Windows(1_000_000)
+    rows = windows.rows
+    assert len(rows) == 1_000_000
+    for place in (999_999, 500_000, 0):
+        item = rows[place] or rows[place]
+        assert item is not None
+        assert item.id == place
+    assert windows.fetched == [4999, 2500]
+    for place in range(0, 1_000_000, 10_000):
+        _ = rows[place]
+    assert len(rows._pages) <= KEPT_PAGES
+
+
+def test_rows_of_another_order_are_forgotten() -> None:
+    """When the order was made anew, no row of the old one is shown at a place of the new one."""
+    windows = Windows(1000)
+    _ = windows.rows[500]
+    windows.version = 2
+    windows.rows.put([windows.window(0)])
+    assert windows.rows.known(range(499, 501)) == [None, None]
+    assert windows.rows.known(range(2)) == list(windows.window(0).items[:2])
+
+
+def test_what_is_around_is_had_beforehand() -> None:
+    """Only pages that are not here are asked for."""
+    windows = Windows(1000)
+    windows.rows.have(range(150, 450))
+    assert windows.fetched == [1, 2]
+    windows.rows.have(range(150, 450))
+    assert windows.fetched == [1, 2]

@@ -40,7 +40,9 @@ from tui.draft import BucketPerBucket, Draft
 from tui.screens.buckets import BucketPicker
 from tui.screens.folder import FolderScreen
 from tui.screens.new_job import NewJob
+from tui.screens.object_details import ObjectScreen
 from tui.screens.options import OptionsScreen
+from tui.screens.pair import PairScreen
 from tui.state import Link
 
 Compare = Callable[..., bool]
@@ -138,8 +140,24 @@ async def buckets_refused(app: Any, pilot: Pilot[None], client: RecordedClient) 
 async def browse(app: Any, pilot: Pilot[None], client: RecordedClient) -> None:
     await buckets(app, pilot, client)
     await pilot.press("tab", "home", "right")
-    await until(pilot, lambda: "2026-01/" in text_of(app))
+    await until(pilot, lambda: "3 013 so far" in text_of(app))
     await pilot.press("space", "down", "space", "down")
+    await until(pilot, lambda: app.screen._counter.measured.keys() >= {"2026-01/", "2026-02/"})
+    await until(pilot, lambda: "2 marked: " in text_of(app))
+
+
+async def pair(app: Any, pilot: Pilot[None], client: RecordedClient) -> None:
+    app.push_screen(PairScreen(s3("prod", "logs-app", "2026/"), s3("dr", "logs-app", "2026/"), lambda *_: None))
+    await until(pilot, lambda: "so far here" in text_of(app))
+    await pilot.press("f", "end")
+    await until(pilot, lambda: "so far" not in text_of(app))
+    await pilot.press("home", "down", "space", *["down"] * 3, "space")
+    await until(pilot, lambda: "2 marked: " in text_of(app))
+
+
+async def details(app: Any, pilot: Pilot[None], client: RecordedClient) -> None:
+    app.push_screen(ObjectScreen((s3("prod", "logs-app", "2026/app-000001.json.zst"),)))
+    await until(pilot, lambda: "team" in text_of(app))
 
 
 async def folder(app: Any, pilot: Pilot[None], client: RecordedClient) -> None:
@@ -213,7 +231,7 @@ async def yes(app: Any, pilot: Pilot[None], client: RecordedClient) -> None:
 STEPS: dict[str, Step] = {
     step.__name__: step
     for step in (connections, no_connections, found, presets, connection_edit, places, buckets, buckets_refused,
-                 browse, folder, target, target_in_one, options, planning, plan, deletions, yes)
+                 browse, pair, details, folder, target, target_in_one, options, planning, plan, deletions, yes)
 }  # fmt: skip
 
 
@@ -236,7 +254,7 @@ def test_screen(name: str, snap_compare: Compare) -> None:
     assert snap_compare(an_app(client), terminal_size=(80, 24), run_before=driven(client, STEPS[name]))
 
 
-@pytest.mark.parametrize("name", ["buckets", "plan", "options"])
+@pytest.mark.parametrize("name", ["buckets", "pair", "plan", "options"])
 def test_wide_screen(name: str, snap_compare: Compare) -> None:
     """More room brings more columns and longer names."""
     client = path_client()

@@ -15,10 +15,10 @@ from core.messages import (
     Command,
     ForgetJob,
     ImportProfiles,
-    ItemPage,
+    ItemWindow,
     JobChanged,
     JobList,
-    ListItems,
+    ListAttempts,
     ListJobs,
     Noticed,
     PauseJob,
@@ -29,19 +29,24 @@ from core.messages import (
     SetLimit,
     Shutdown,
     TuneJob,
+    ViewItems,
 )
-from core.model import Action, ItemView, JobState, Level, Notice, Priority, Status
+from core.model import Action, ItemOrder, ItemView, JobState, Level, Notice, Priority, Status
 from tests.app.driving import running, tell_progress, text_of, until
 from tests.app.recorded import (
     MIB,
+    NOW,
     RecordedClient,
     a_job,
     a_snapshot,
+    recorded_items,
     recorded_jobs,
     recorded_progress,
     recorded_workers,
+    window_of,
 )
 from tui import clock
+from tui.paged_items import PAGE
 from tui.screens.ask import QuestionScreen, ValueScreen
 from tui.screens.board import BoardScreen
 from tui.screens.found import FoundScreen
@@ -224,39 +229,144 @@ async def test_items_are_filtered_by_the_engine() -> None:
         await pilot.press("i")
         await until(pilot, lambda: "30 files" in text_of(app))
         await pilot.press("f")
-        await until(pilot, lambda: "status failed" in text_of(app) and "5 files" in text_of(app))
-        assert asked(client, ListItems)[-1].status is Status.FAILED
+        await until(pilot, lambda: "f failed" in text_of(app) and "5 files" in text_of(app))
+        assert asked(client, ViewItems)[-1].status is Status.FAILED
         await pilot.press("slash", *"0412")
-        await until(pilot, lambda: "1 files" in text_of(app))
-        assert asked(client, ListItems)[-1].contains == "0412"
+        await until(pilot, lambda: "1 file " in text_of(app))
+        assert asked(client, ViewItems)[-1].contains == "0412"
         await pilot.press("escape")
         await until(pilot, lambda: "5 files" in text_of(app))
         assert app.screen.query_one(ItemTable).has_focus
 
 
-async def test_a_million_items_cost_what_is_in_sight() -> None:
-    """A list of a million files is opened with one page, and a screen of movement fetches one more at most."""
+async def test_items_are_sorted_by_the_engine() -> None:
+    """`t` goes through the orders, `T` turns one round; the words say which holds."""
     client = RecordedClient()
+    async with running(client) as (app, pilot):
+        await pilot.press("i")
+        await until(pilot, lambda: "as planned" in text_of(app))
+        await pilot.press("t")
+        await until(pilot, lambda: "A to Z" in text_of(app))
+        await pilot.press("t")
+        await until(pilot, lambda: "largest first" in text_of(app))
+        await until(pilot, lambda: asked(client, ViewItems)[-1].order is ItemOrder.SIZE)
+        table = app.screen.query_one(ItemTable)
+        await until(pilot, lambda: table.current is not None and table.current.expected_size == 30 * 37 * MIB)
+        await pilot.press("T")
+        await until(pilot, lambda: "smallest first" in text_of(app))
+        await until(pilot, lambda: table.current is not None and table.current.expected_size == 37 * MIB)
+        assert asked(client, ViewItems)[-1].reverse
 
-    def page(ask: ListItems) -> ItemPage:
-        start = int(ask.cursor or 0)
+
+async def test_tries_and_log_of_one_file() -> None:
+    """⏎ shows the tries of the file under the cursor alone, `e` those of all; `l` opens the log at it."""
+    client = RecordedClient()
+    async with running(client) as (app, pilot):
+        await pilot.press("i")
+        await until(pilot, lambda: "app-0406.json.zst" in text_of(app))
+        await pilot.press(*["down"] * 5, "enter")
+        await until(pilot, lambda: "of all files" in text_of(app))
+        assert asked(client, ListAttempts)[-1].item == 6
+        await pilot.press("e")
+        await until(pilot, lambda: "of all files" not in text_of(app))
+        assert asked(client, ListAttempts)[-1].item == 0
+        line = Notice(
+            at=NOW - 50, level=Level.WARNING, job=7, text="2026/11/20/app-0406.json.zst: 403, not tried again"
+        )
+        later = [Notice(at=NOW - 50 + n, level=Level.INFO, job=7, text=f"later {n}") for n in range(90)]
+        client.state = msgspec.structs.replace(client.state, notices=(*client.state.notices, line, *later))
+        await pilot.press("i", "l")
+        await until(pilot, lambda: isinstance(app.screen, LogScreen))
+        table = app.screen.query_one(LogTable)
+        await until(pilot, lambda: table.current is not None and "not tried again" in table.current.text)
+        assert "follows again" in text_of(app)
+
+
+async def test_a_million_items_cost_what_is_in_sight() -> None:
+    """In a list of a million files any place is one question away, and only what is looked at is asked for."""
+    client = RecordedClient()
+    total = 1_000_000
+
+    def window(ask: ViewItems) -> ItemWindow:
         items = tuple(
             ItemView(id=i, filename=f"f{i:07}", url="u", target="t", action=Action.COPY, expected_size=1)
-            for i in range(start, start + ask.limit)
+            for i in range(ask.first, min(total, ask.first + ask.limit))
         )
-        return ItemPage(items=items, cursor=str(start + ask.limit), matching=1_000_000)
+        return ItemWindow(items=items, first=ask.first, total=total, version=1)
 
-    client.answers[ListItems] = page
+    client.answers[ViewItems] = window
     async with running(client) as (app, pilot):
         await pilot.press("i")
         await until(pilot, lambda: "1 000 000 files" in text_of(app))
-        assert len(asked(client, ListItems)) <= 2
+        table = app.screen.query_one(ItemTable)
+
+        def pages() -> list[int]:
+            """Besides the questions that are prepared."""
+            return [ask.first for ask in asked(client, ViewItems) if ask.limit == PAGE]
+
+        assert pages() == [0]
         await pilot.press(*["pagedown"] * 5)
-        await until(pilot, lambda: app.screen.query_one(ItemTable).cursor > 50)
-        assert len(asked(client, ListItems)) <= 2
+        await until(pilot, lambda: table.cursor > 50)
+        assert pages() == [0]
         await pilot.press("end")
-        await until(pilot, lambda: "f0000200" in text_of(app))
-        assert len(asked(client, ListItems)) <= 3
+        await until(pilot, lambda: "f0999999" in text_of(app))
+        await pilot.press("home")
+        await until(pilot, lambda: "f0000000" in text_of(app))
+        assert pages() == [0, total - PAGE]
+        table.scroll_to(y=500_000, animate=False)
+        await until(pilot, lambda: "f0500001" in text_of(app))
+        assert pages()[2:] in ([500_000], [500_000, 499_800])
+
+
+async def test_first_rows_while_the_order_is_made() -> None:
+    """The first rows are there before the number of all is known; what the engine still does is said."""
+    client = RecordedClient()
+    items = recorded_items()
+    made: list[ViewItems] = []
+
+    def window(ask: ViewItems) -> ItemWindow:
+        if ask.hurry:
+            return ItemWindow(items=items[:3], total=-1)
+        made.append(ask)
+        return window_of(ask, items)
+
+    client.answers[ViewItems] = window
+    async with running(client) as (app, pilot):
+        await pilot.press("i")
+        await until(pilot, lambda: f"{len(items)} files" in text_of(app))
+        await pilot.press("slash", "a")
+        await until(pilot, lambda: "looking" in text_of(app) and len(app.screen.query_one(ItemTable).rows) == 3)
+        before = len(made)
+        await pilot.press("p", "p")
+        await until(pilot, lambda: "looking" not in text_of(app))
+        assert [ask.contains for ask in made[before:]] == ["app"]
+
+
+async def test_the_cursor_stays_on_its_file_when_the_order_changes() -> None:
+    """When the order was made anew, the cursor goes where its file went, on the same line of the screen."""
+    client = RecordedClient()
+    items = list(recorded_items())
+    version = 1
+
+    def window(ask: ViewItems) -> ItemWindow:
+        return msgspec.structs.replace(window_of(ask, items), version=version)
+
+    client.answers[ViewItems] = window
+    async with running(client) as (app, pilot):
+        await pilot.press("i")
+        await until(pilot, lambda: f"{len(items)} files" in text_of(app))
+        await pilot.press("down", "down", "down")
+        table = app.screen.query_one(ItemTable)
+        here = table.current
+        assert here is not None
+        del items[0]
+        version = 2
+        assert isinstance(app.screen, JobScreen)
+        app.screen._look.look_soon(at_once=True)
+        tell_progress(client)
+        await until(pilot, lambda: table.cursor == 2)
+        assert table.current == here
+        assert f"{len(items)} files" in text_of(app)
 
 
 async def test_job_details_tell_plan_and_proofs() -> None:

@@ -118,7 +118,7 @@ def test_banners() -> None:
     assert "No news for 6 s" in said(notes_of(view, "b", 106.0))
     assert "of another build: b, this screen is c" in said(notes_of(view, "c", 101.0))
     away = said(notes_of(reduce(view, Lost("No engine is running", retry_at=104.0)), "b", 101.0))
-    assert "Engine gone. Jobs are safe in the journal. ⏎ or r starts it again" in away
+    assert "Engine gone. Jobs are safe in the journal. F5 starts it again" in away
     assert "looking again in 3 s" in away
     assert "No news" not in away
 

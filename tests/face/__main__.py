@@ -19,6 +19,7 @@ from pathlib import Path
 import psutil
 
 from core import __version__
+from tests.face.items import ItemKeys, write_job
 from tests.face.load import Load, load
 from tests.face.measures import Face, Row, answers, looking_on, shows, starts
 
@@ -40,6 +41,35 @@ async def measure(home: Path, chosen: argparse.Namespace) -> None:
         watched = (("watching, list of jobs", ()), ("watching, board", (on_board,)))
         await show("", (), (looking_on(face, name, chosen.seconds, *ways) for name, ways in watched))
         await show("ms from key to paint, fifty workers", TIMES, answers(face, chosen.pairs))
+        print(f"\nmeanwhile: {await busy.words()}; load average {os.getloadavg()[0]:.1f}")
+
+
+async def measure_items(home: Path, chosen: argparse.Namespace) -> None:
+    """The item table of a job of many files, with nothing else to do and beside fifty workers."""
+    face = Face(home, chosen.size)
+    await asyncio.to_thread(write_job, home / "state" / "journal.sqlite3", chosen.items)
+    async with load(home) as work:
+        engine = psutil.Process(work.haulier.client.hello.pid)
+
+        async def through(title: str, down: int) -> None:
+            keys = await asyncio.to_thread(ItemKeys, face, chosen.items, down)
+            memory = f"face {keys.memory() >> 20} MiB, engine {engine.memory_info().rss >> 20} MiB"
+            try:
+                await show(title, TIMES, (keys.opened() for _ in range(1)))
+                await show("", (), keys.turns(" at once", 1))
+                await show("", (), keys.moves())
+                await show("", (), keys.turns("", chosen.pairs // 5))
+                await show("", (), keys.searches())
+                now = f"face {keys.memory() >> 20} MiB, engine {engine.memory_info().rss >> 20} MiB"
+                print(f"memory before: {memory}; after: {now}")
+            finally:
+                keys.close()
+
+        await through(f"ms from key to paint, {chosen.items} items", 0)
+        await work.start()
+        busy = Busy(work)
+        await busy.begin()
+        await through("the same beside fifty workers", 1)
         print(f"\nmeanwhile: {await busy.words()}; load average {os.getloadavg()[0]:.1f}")
 
 
@@ -96,6 +126,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.face", description=__doc__)
     parser.add_argument("--size", type=size, default=(80, 24), help="of the terminal (default: 80x24)")
     parser.add_argument("--pairs", type=int, default=30, help="key presses there and back on each screen")
+    parser.add_argument(
+        "--items", type=int, default=0, help="measure instead the item table of a job of so many files"
+    )
     parser.add_argument("--seconds", type=float, default=10, help="of looking on")
     chosen = parser.parse_args()
     for name in [name for name in os.environ if name.startswith("AWS_") or name.lower().endswith("_proxy")]:
@@ -104,7 +137,7 @@ def main() -> None:
     print(machine())
     with tempfile.TemporaryDirectory(prefix="face-") as folder:
         os.environ["HOME"] = folder
-        asyncio.run(measure(Path(folder), chosen))
+        asyncio.run((measure_items if chosen.items else measure)(Path(folder), chosen))
 
 
 if __name__ == "__main__":

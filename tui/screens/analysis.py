@@ -67,12 +67,10 @@ class AnalysisScreen(HaulierScreen):
         self.run_worker(self._ask(), group="analyse", exclusive=True, exit_on_error=False)
 
     async def _ask(self) -> None:
-        client, taken = self.haulier.client, self._taken
-        if client is None:
-            return
+        taken = self._taken
         place = taken.places[0]
         try:
-            self._found = await client.call(
+            self._found = await self.haulier.call(
                 Analyse(
                     place=place,
                     include=taken.include,
@@ -85,6 +83,10 @@ class AnalysisScreen(HaulierScreen):
             self._error = error
         if self.is_mounted:
             self._show()
+
+    def engine_is_back(self) -> None:
+        if self._found is None:
+            self._run()
 
     # ------------------------------------------------------------ showing
 

@@ -16,7 +16,7 @@ from tui.actions import bindings
 from tui.counting import Counter
 from tui.draft import Taken, check_bucket_name
 from tui.keys import key_of
-from tui.marks import Marks
+from tui.marks import NamedMarks
 from tui.screens.marking import MARKING, MarkingScreen, passing
 from tui.state import Link, ViewState
 from tui.widgets.bucket_list import BucketList
@@ -33,6 +33,7 @@ class BucketPicker(MarkingScreen):
 
     NAME = "buckets"
     CRUMB = "buckets"
+    marks: NamedMarks
     BINDINGS = bindings("buckets")
 
     def __init__(
@@ -50,7 +51,7 @@ class BucketPicker(MarkingScreen):
         self._buckets: tuple[BucketInfo, ...] = ()
         self._loaded = False
         self._named: list[str] = []  # buckets that a person typed because they are not listed
-        self.marks = Marks((), self.marks_changed)
+        self.marks = NamedMarks((), self.marks_changed)
         self._counter = Counter[Measure, Measured](self._question)
         self._drawn = -1  # the counter's version that is on the screen
         self._tick: Timer | None = None
@@ -222,9 +223,9 @@ class BucketPicker(MarkingScreen):
                 return
             if name not in self._named:
                 self._named.append(name)
-            if name not in self.marks.names:
+            if name not in self.marks.listed:
                 self._take((*self._buckets, BucketInfo(name=name)))
-            self.marks.add({self.marks.names.index(name)})
+            self.marks.add({self.marks.listed.index(name)})
 
         self.app.push_screen(
             NameScreen(

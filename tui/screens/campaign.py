@@ -17,7 +17,6 @@ from tui import clock
 from tui.actions import bindings
 from tui.batch_words import oversized_line, progress_words, what_next
 from tui.job_words import title_of
-from tui.keys import key_of
 from tui.names import short_name
 from tui.screens.ask import QuestionScreen
 from tui.screens.frame import HaulierScreen
@@ -290,16 +289,8 @@ class CampaignScreen(HaulierScreen):
         soon(self, partial(self._continue, command), "continue")
 
     async def _continue(self, command: ContinueCampaign) -> None:
-        client = self.haulier.client
-        if client is None:
-            self.haulier.complain(
-                HaulierError(
-                    Code.UNAVAILABLE, "The engine is away.", f"{key_of('restart_engine')} starts it again."
-                )
-            )
-            return
         try:
-            moved = await client.call(command)
+            moved = await self.haulier.call(command)
         except HaulierError as error:
             await self._refused(command, error)
             return

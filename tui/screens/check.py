@@ -55,17 +55,18 @@ class CheckScreen(HaulierScreen):
 
     async def _ask(self) -> None:
         for position, place in enumerate(self._places):
-            client = self.haulier.client
-            if client is None:
-                return
             size = self._wanted if not position else 0
             try:
                 ask = CheckSystem(place=place, size=size, adhoc=self.haulier.adhoc_for(place))
-                report = await client.call(ask)
+                report = await self.haulier.call(ask)
                 self._answers[place] = report
             except HaulierError as error:
                 self._answers[place] = error
             self._show()
+
+    def engine_is_back(self) -> None:
+        if any(isinstance(answer, HaulierError) for answer in self._answers.values()):
+            self._run()
 
     # ------------------------------------------------------------ showing
 

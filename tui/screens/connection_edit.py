@@ -12,7 +12,6 @@ from core.model import Connection, SecretKeys
 from core.safe_text import safe_text
 from tui import connection_form, hub_form, store_form
 from tui.actions import bindings
-from tui.keys import key_of
 from tui.screens.ask import QuestionScreen
 from tui.screens.connections import report_lines
 from tui.screens.frame import HaulierScreen
@@ -216,16 +215,8 @@ class ConnectionEditScreen(HaulierScreen):
             keys_in_memory=self._values[store_form.FIELD] == "memory",
             store=store,
         )
-        client = self.haulier.client
-        if client is None:
-            self.haulier.complain(
-                HaulierError(
-                    Code.UNAVAILABLE, "The engine is away.", f"{key_of('restart_engine')} starts it again."
-                )
-            )
-            return
         try:
-            saved = await client.call(command)
+            saved = await self.haulier.call(command)
         except HaulierError as error:
             self._refused(error)
             return

@@ -101,17 +101,14 @@ class DiskFilesScreen(HaulierScreen):
         self.table.attach(self._rows)
 
     def _want(self, number: int) -> None:
-        if number not in self._wanted and self.haulier.client is not None:
+        if number not in self._wanted:
             self._wanted.add(number)
             soon(self, partial(self._fetch, self._rows, number), "files")
 
     async def _fetch(self, rows: PagedRows[DiskFile], number: int) -> None:
-        client = self.haulier.client
-        if client is None:
-            return
         text = self.query_one(FilterBar).text
         try:
-            page = await client.call(self._question(text, rows.cursor_of(number), PAGE))
+            page = await self.haulier.call(self._question(text, rows.cursor_of(number), PAGE))
         except HaulierError as error:
             if rows is self._rows and self.is_mounted:
                 self._say_trouble(error)
@@ -126,6 +123,10 @@ class DiskFilesScreen(HaulierScreen):
         self.table.rows_grew() if len(rows) != before else self.table.refresh()
         self._say_state()
         self._say_about()
+
+    def engine_is_back(self) -> None:
+        if not self._rows.seen:
+            self._begin_list()
 
     def _say_trouble(self, error: HaulierError) -> None:
         width = self.size.width

@@ -19,7 +19,6 @@ from tui.actions import bindings
 from tui.screens.ask import QuestionScreen
 from tui.screens.frame import HaulierScreen
 from tui.soon import soon
-from tui.state import Link, ViewState
 from tui.widgets.filter_bar import FilterBar
 from tui.widgets.heading import Heading, Words, wrapped
 from tui.widgets.rule import Rule
@@ -88,7 +87,6 @@ class DisksScreen(HaulierScreen):
     def __init__(self) -> None:
         super().__init__()
         self._disks: tuple[KnownDisk, ...] = ()
-        self._loaded = False
 
     def body(self) -> ComposeResult:
         yield Heading(("Disks", "lead"))
@@ -109,23 +107,17 @@ class DisksScreen(HaulierScreen):
         self.table.focus()
         self._load()
 
-    def view_changed(self, view: ViewState) -> None:
-        if not self._loaded and view.link is Link.UP:
-            self._load()
+    def engine_is_back(self) -> None:
+        self._load()
 
     # ------------------------------------------------------------ the list
 
     def _load(self) -> None:
-        if self.haulier.client is not None:
-            self._loaded = True
-            soon(self, self._read, "disks")
+        soon(self, self._read, "disks")
 
     async def _read(self) -> None:
-        client = self.haulier.client
-        if client is None:
-            return
         try:
-            self._disks = (await client.call(ListDisks())).disks
+            self._disks = (await self.haulier.call(ListDisks())).disks
         except HaulierError as error:
             width = self.size.width
             self.table.message = (

@@ -51,7 +51,8 @@ class Folders(LineTable[Entry]):
 
 
 class FolderScreen(HaulierScreen):
-    """`chosen` gets the place. With `must_exist` (a source) the folder has to be there; a target is made."""
+    """`chosen` gets the place. With `must_exist` (a source) the folder has to be there; a target is made.
+    `look_inside` gets a place whose files are to be looked at."""
 
     NAME = "folder"
     SORT: ClassVar[str] = "folder"
@@ -63,9 +64,16 @@ class FolderScreen(HaulierScreen):
     """
 
     def __init__(
-        self, crumb: str, question: str, start: str, must_exist: bool, chosen: Callable[[Place], None]
+        self,
+        crumb: str,
+        question: str,
+        start: str,
+        must_exist: bool,
+        chosen: Callable[[Place], None],
+        look_inside: Callable[[Place], None] | None = None,
     ) -> None:
         super().__init__()
+        self._look_inside = look_inside
         self._crumb = crumb
         self._question = question
         self._start = start
@@ -210,7 +218,19 @@ class FolderScreen(HaulierScreen):
     def on_input_submitted(self) -> None:
         self.action_next_step()
 
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        if action == "browse_folder" and self._look_inside is None:
+            return False
+        return super().check_action(action, parameters)
+
+    def action_browse_folder(self) -> None:
+        if self._look_inside is not None:
+            self._hand_on(self._look_inside)
+
     def action_next_step(self) -> None:
+        self._hand_on(self.then)
+
+    def _hand_on(self, then: Callable[[Place], None]) -> None:
         typed = self.typed
         if not typed.startswith("/"):
             self.haulier.tell("A path begins with / or ~/.")
@@ -223,7 +243,7 @@ class FolderScreen(HaulierScreen):
             )
             return
         path = os.path.normpath(typed)
-        self.then(Place(kind="local", path=path if path == "/" else f"{path}/"))
+        then(Place(kind="local", path=path if path == "/" else f"{path}/"))
 
 
 def _in_common(names: Sequence[str]) -> str:

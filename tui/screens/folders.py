@@ -55,8 +55,12 @@ class FoldersScreen(HaulierScreen):
         if job.state in MOVING and clock.monotonic() - self._looked_at > LOOK_AGAIN:
             self._look()
 
+    def engine_is_back(self) -> None:
+        self._look()
+
     def _look(self) -> None:
         self._looked_at = clock.monotonic()
+        self.query_one(FolderTable).say_instead(self.waiting_words())
         if self.haulier.client is not None:
             instead(self, partial(self._fetch, self._pair, self._prefix), "folders")
 
@@ -64,7 +68,9 @@ class FoldersScreen(HaulierScreen):
         found = await self.haulier.ask(ListFolders(job=self.job_id, pair=pair, prefix=prefix, limit=MOST))
         if found is None or not self.is_mounted or (pair, prefix) != (self._pair, self._prefix):
             return
-        self.query_one(FolderTable).show(found.folders)
+        table = self.query_one(FolderTable)
+        table.show(found.folders)
+        table.say_instead(((), (("  No files of this job are here.", "quiet"),)))
         self._say_place(found)
         self.refresh_bindings()
 

@@ -13,6 +13,7 @@ from textual.worker import Worker, WorkerState
 from tui.state import Link, ViewState
 from tui.widgets.banner import Banner
 from tui.widgets.keyline import KeyLine
+from tui.widgets.spans import Line
 from tui.widgets.topline import TopLine
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ class HaulierScreen(Screen[None]):
     NAME: ClassVar[str] = ""
     CRUMB: ClassVar[str] = ""
     _whole = False
+    _was_away = False
 
     @property
     def haulier(self) -> HaulierApp:
@@ -73,6 +75,9 @@ class HaulierScreen(Screen[None]):
         self.query_one(TopLine).show(view)
         self.query_one(Banner).show(view)
         self.view_changed(view)
+        if self._was_away and view.link is Link.UP:
+            self.engine_is_back()
+        self._was_away = view.link is not Link.UP
         self.query_one(KeyLine).redraw()
 
     def _is_whole(self) -> bool:
@@ -85,11 +90,16 @@ class HaulierScreen(Screen[None]):
     def view_changed(self, view: ViewState) -> None:
         """Show the state. May be called often with the same one."""
 
+    def waiting_words(self) -> tuple[Line, ...]:
+        """What a table without rows says while nothing has been answered yet."""
+        words = "Looking …" if self.haulier.client is not None else "The engine is away."
+        return ((), ((f"  {words}", "quiet"),))
+
+    def engine_is_back(self) -> None:
+        """Ask again for what could not be had while the engine was away."""
+
     def action_back(self) -> None:
         self.dismiss()
-
-    def action_restart_engine(self) -> None:
-        self.haulier.line.start_again()
 
     def on_worker_state_changed(self, event: Worker.StateChanged) -> None:
         """A worker that failed is a defect of this program: it is said, not swallowed."""
@@ -97,7 +107,5 @@ class HaulierScreen(Screen[None]):
             self.haulier.own_defect(event.worker.error)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Starting the engine is only there while none is; asking it things only while one is."""
-        if action == "restart_engine":
-            return self.view.link is Link.AWAY
+        """What can be done now: see `tui.actions`."""
         return True

@@ -2,40 +2,34 @@
 
 from __future__ import annotations
 
-from functools import partial
+from dataclasses import replace
 from typing import ClassVar
 
 from textual.app import ComposeResult
 from textual.containers import VerticalScroll
 from textual.widgets import ContentSwitcher
 
-from core.messages import ListAttempts, ListItems, RetryJob
+from core.messages import ListAttempts, RetryJob
 from core.model import ItemView, JobView, Status
 from core.units import format_count
 from tui import clock
 from tui.actions import bindings
+from tui.item_look import LOOK_AGAIN, ItemLook
 from tui.keys import key_of
-from tui.paged_items import PAGE, PagedItems
+from tui.names import short_name
 from tui.screens.job_actions import JobActions
-from tui.soon import instead, soon
+from tui.soon import instead
 from tui.state import MOVING, ViewState
 from tui.widgets.filter_bar import FilterBar
-from tui.widgets.item_table import AttemptTable, ItemTable
+from tui.widgets.item_table import ORDER_WORDS, AttemptTable, ItemTable
 from tui.widgets.job_head import JobHead
 from tui.widgets.job_summary import JobSummary
 from tui.widgets.saying import Whole
 from tui.widgets.spans import Span
 from tui.widgets.tabs import TabLine
 
-LOOK_AGAIN = 2.0  # seconds between looks at pages in sight while the job moves
-STATUSES: tuple[Status | None, ...] = (
-    None,
-    Status.FAILED,
-    Status.DOWNLOADING,
-    Status.PENDING,
-    Status.COMPLETED,
-)
 TABS = {"summary": "s summary", "items": "i items", "errors": "e errors"}
+_OF_ITEMS = ("filter", "next_status", "next_order", "reverse_order")
 
 
 class JobScreen(JobActions):
@@ -46,10 +40,10 @@ class JobScreen(JobActions):
         super().__init__()
         self.job_id = job_id
         self._tab = tab
-        self._status: Status | None = None
-        self._items = PagedItems(self._want_page)
-        self._wanted: set[int] = set()
-        self._looked_at = 0.0
+        self._table = ItemTable(id="items")
+        self._look = ItemLook(self, job_id, self._table, self._say_items)
+        self._tries_of: ItemView | None = None  # the one file whose tries are shown; None: of all
+        self._tries_at = 0.0  # when they were looked at, monotonic
 
     def body(self) -> ComposeResult:
         yield JobHead(self.job_id)
@@ -57,7 +51,7 @@ class JobScreen(JobActions):
         with ContentSwitcher(initial=self._tab):
             with VerticalScroll(id="summary"):
                 yield JobSummary(self.job_id)
-            yield ItemTable(id="items")
+            yield self._table
             yield AttemptTable(id="errors")
         yield FilterBar()
         yield Whole(id="about")
@@ -68,7 +62,6 @@ class JobScreen(JobActions):
 
     def on_mount(self) -> None:
         self.say_where("job")
-        self._open_items()
         self._open_tab(self._tab)
 
     def view_changed(self, view: ViewState) -> None:
@@ -78,23 +71,45 @@ class JobScreen(JobActions):
         if job is None:
             return
         self._say_tabs(job)
-        if job.state in MOVING and clock.monotonic() - self._looked_at > LOOK_AGAIN and self.haulier.client:
-            self._look_again()
+        if self._tab == "items":
+            self._say_table()
+        if self._tab == "items" and job.state in MOVING:
+            self._look.look_again()
+        if self._tab == "errors" and job.state in MOVING and clock.monotonic() - self._tries_at > LOOK_AGAIN:
+            self._look_at_tries()
+
+    def engine_is_back(self) -> None:
+        if self._tab == "items":
+            self._look.ask(self._look.question)
+        elif self._tab == "errors":
+            self._look_at_tries()
 
     def _say_tabs(self, job: JobView) -> None:
-        counts = self.view.counts(job)
-        status = str(self._status) if self._status is not None else "all"
         notes: list[Span] = []
         if self._tab == "items":
-            known = self._items.matching if self._items.matching >= 0 else self._items.seen
-            more = "" if self._items.complete or self._items.matching >= 0 else "≥ "
+            notes = self._item_notes()
+        elif self._tab == "errors" and self._tries_of is not None:
             notes = [
-                (key_of("next_status"), "key"),
-                (" status ", "quiet"),
-                (status, ""),
-                (f"   {more}{format_count(known)} files ", "quiet"),
+                (short_name(self._tries_of.filename, 24), ""),
+                (f"  {key_of('show_errors')}", "key"),
+                (" of all files ", "quiet"),
             ]
-        self.query_one(TabLine).show(self._tab, {"errors": counts.files_failed}, notes)
+        self.query_one(TabLine).show(self._tab, {"errors": self.view.counts(job).files_failed}, notes)
+
+    def _item_notes(self) -> list[Span]:
+        look, question = self._look, self._look.question
+        status = str(question.status) if question.status is not None else "all"
+        files = "file" if look.total == 1 else "files"
+        count = (
+            f"{format_count(look.total)} {files}" if look.total >= 0 else f"≥ {format_count(look.seen)} files"
+        )
+        return [
+            (f"{key_of('next_status')} ", "key"),
+            (status, ""),
+            (f"  {key_of('next_order')} ", "key"),
+            (ORDER_WORDS[question.order][question.reverse], ""),
+            ("  looking … " if look.is_looking else f"  {count} ", "quiet"),
+        ]
 
     # -- tabs
 
@@ -103,7 +118,9 @@ class JobScreen(JobActions):
         self.query_one(ContentSwitcher).current = tab
         self.query_one(f"#{tab}").focus()
         if tab == "errors":
-            instead(self, self._fetch_attempts, "attempts")
+            self._look_at_tries()
+        elif tab == "items" and self._look.total < 0:
+            self._look.ask(self._look.question)
         if (job := self.job) is not None:
             self._say_tabs(job)
         self._say_about()
@@ -115,63 +132,54 @@ class JobScreen(JobActions):
         self._open_tab("items")
 
     def action_show_errors(self) -> None:
+        self._tries_of = None
         self._open_tab("errors")
 
-    # -- items by pages
+    def action_show_tries(self) -> None:
+        self._tries_of = self._item
+        self._open_tab("errors")
 
-    def _open_items(self) -> None:
-        """Begin the list anew, under the filter as it is now."""
-        self._items = PagedItems(self._want_page)
-        self._wanted.clear()
-        self.query_one(ItemTable).attach(self._items)
+    # -- failed tries
 
-    def _want_page(self, number: int) -> None:
-        if number not in self._wanted and self.haulier.client is not None:
-            self._wanted.add(number)
-            soon(self, partial(self._fetch_page, self._items, number), "items")
-
-    async def _fetch_page(self, items: PagedItems, number: int) -> None:
-        text = self.query_one(FilterBar).text
-        page = await self.haulier.ask(
-            ListItems(
-                job=self.job_id, status=self._status, contains=text, cursor=items.cursor_of(number), limit=PAGE
-            )
-        )
-        if items is not self._items:
-            return  # the filter changed meanwhile
-        self._wanted.discard(number)
-        if page is None or not self.is_mounted:
-            return
-        before = len(items)
-        items.put(number, page)
-        table = self.query_one(ItemTable)
-        table.rows_grew() if len(items) != before else table.refresh()
-        if (job := self.job) is not None:
-            self._say_tabs(job)
-        self._say_about()
-
-    def _look_again(self) -> None:
-        """What is in sight may have changed: fetch those pages again."""
-        self._looked_at = clock.monotonic()
-        if self._tab == "items":
-            table = self.query_one(ItemTable)
-            top = int(table.scroll_offset.y)
-            for number in self._items.pages_between(top, top + table.size.height):
-                self._want_page(number)
-        elif self._tab == "errors":
+    def _look_at_tries(self) -> None:
+        self._tries_at = clock.monotonic()
+        self.query_one(AttemptTable).say_instead(self.waiting_words())
+        if self.haulier.client is not None:
             instead(self, self._fetch_attempts, "attempts")
 
     async def _fetch_attempts(self) -> None:
-        page = await self.haulier.ask(ListAttempts(job=self.job_id, limit=500))
+        of = self._tries_of.id if self._tries_of is not None else 0
+        page = await self.haulier.ask(ListAttempts(job=self.job_id, item=of, limit=500))
         if page is not None and self.is_mounted:
-            self.query_one(AttemptTable).show(page.attempts)
+            table = self.query_one(AttemptTable)
+            table.show(page.attempts)
+            table.say_instead(((), (("  No failed tries.", "quiet"),)))
             self._say_about()
 
     # -- the line about the row under the cursor
 
     def on_line_table_moved(self) -> None:
+        if self._tab == "items":
+            self._look.look_ahead()
         self._say_about()
         self.refresh_bindings()
+
+    def on_line_table_opened(self) -> None:
+        if self._tab == "items":
+            self.action_show_tries()
+
+    def _say_items(self) -> None:
+        """What is asked of the items, or what is known of them, is another."""
+        if not self.is_mounted:
+            return
+        self._say_table()
+        if (job := self.job) is not None:
+            self._say_tabs(job)
+        self._say_about()
+
+    def _say_table(self) -> None:
+        nothing = ((), (("  No file matches.", "quiet"),))
+        self._table.say_instead(nothing if self._look.total == 0 else self.waiting_words())
 
     def _say_about(self) -> None:
         about = self.query_one("#about", Whole)
@@ -185,38 +193,48 @@ class JobScreen(JobActions):
 
     @property
     def _item(self) -> ItemView | None:
-        return self.query_one(ItemTable).current if self.is_mounted else None
+        return self._table.current if self.is_mounted else None
 
     # -- actions
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        if action == "restart_engine":
-            return False
         if action == "retry_item":
             item = self._item
             if self._tab != "items" or item is None or item.status is not Status.FAILED:
                 return None
-        if action in ("filter", "next_status") and self._tab != "items":
+        if action == "show_tries" and (self._tab != "items" or self._item is None):
+            return None
+        if action in _OF_ITEMS and self._tab != "items":
             return None
         return super().check_action(action, parameters)
 
     def action_retry_item(self) -> None:
         if (item := self._item) is not None:
             self.send(RetryJob(job=self.job_id, items=(item.id,)), f"{item.filename} is tried again.")
-            self._looked_at = 0.0
+            self._look.look_soon(at_once=True)
 
     def action_next_status(self) -> None:
-        self._status = STATUSES[(STATUSES.index(self._status) + 1) % len(STATUSES)]
-        self._open_items()
+        self._look.ask(self._look.question.next_status())
+
+    def action_next_order(self) -> None:
+        self._look.ask(self._look.question.next_order())
+
+    def action_reverse_order(self) -> None:
+        question = self._look.question
+        self._look.ask(replace(question, reverse=not question.reverse))
 
     def action_filter(self) -> None:
         self.query_one(FilterBar).open()
 
     def on_filter_bar_changed(self) -> None:
-        self._open_items()
+        self._look.ask(replace(self._look.question, text=self.query_one(FilterBar).text))
 
     def on_filter_bar_closed(self) -> None:
         self.query_one(f"#{self._tab}").focus()
+
+    def action_show_log(self) -> None:
+        item = self._item if self._tab == "items" else None
+        self.haulier.open_log(self.job_id, item)
 
     def forgotten(self) -> None:
         self.dismiss()

@@ -113,6 +113,8 @@ class JobsScreen(JobActions):
         return super().check_action(action, parameters)
 
     def label_of(self, action: str) -> str:
+        if action == "open_job" and self.view.link is Link.AWAY:
+            return "start engine"
         if action == "open_job" and not self.view.jobs and self._something_found:
             return "found here"
         return super().label_of(action)
@@ -131,7 +133,7 @@ class JobsScreen(JobActions):
     def action_open_job(self) -> None:
         job = self.job
         if self.view.link is Link.AWAY:
-            self.action_restart_engine()
+            self.haulier.action_restart_engine()
         elif job is not None:
             self.haulier.open_job(job.id)
         elif self._something_found:

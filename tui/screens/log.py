@@ -8,10 +8,12 @@ from textual.app import ComposeResult
 
 from core.errors import HaulierError
 from core.messages import ReadLog
-from core.model import Level, Notice
+from core.model import ItemView, Level, Notice
+from core.safe_text import safe_text
 from core.units import format_count
 from tui.actions import bindings
 from tui.keys import key_of
+from tui.names import short_name
 from tui.screens.frame import HaulierScreen
 from tui.soon import soon
 from tui.state import Link, ViewState
@@ -20,7 +22,7 @@ from tui.widgets.log_table import LogTable
 from tui.widgets.saying import Saying, Whole
 from tui.widgets.spans import Span
 
-PAGE = 1000
+PAGE = 2000
 KEPT = 5000
 LEVELS = (Level.INFO, Level.DEBUG, Level.WARNING)
 
@@ -31,14 +33,16 @@ class LogScreen(HaulierScreen):
     BINDINGS = bindings("log")
     AUTO_FOCUS = "LogTable"
 
-    def __init__(self, job_id: int = 0) -> None:
+    def __init__(self, job_id: int = 0, item: ItemView | None = None) -> None:
+        """With an item the log opens at the newest line about it, or at the moment at which it ended."""
         super().__init__()
+        self._item = item
         self._about_job = job_id
         self._job = job_id
         self._level = Level.INFO
         self._notices: list[Notice] = []
         self._after = 0
-        self._following = True
+        self._following = item is None
         self._reading = False
 
     def body(self) -> ComposeResult:
@@ -57,6 +61,7 @@ class LogScreen(HaulierScreen):
     def _read_anew(self) -> None:
         self._notices.clear()
         self._after = 0
+        self.query_one(LogTable).say_instead(self.waiting_words())
         self._show()
         self.view_changed(self.view)
 
@@ -81,8 +86,28 @@ class LogScreen(HaulierScreen):
         finally:
             self._reading = False
         del self._notices[:-KEPT]
-        if grew and self.is_mounted:
+        if not self.is_mounted:
+            return
+        self.query_one(LogTable).say_instead(((), (("  Nothing was written at this level.", "quiet"),)))
+        if grew:
             self._show()
+        if self._item is not None:
+            self._go_to(self._item)
+
+    def _go_to(self, item: ItemView) -> None:
+        """Put the cursor on what the log has about an item."""
+        self._item = None
+        table = self.query_one(LogTable)
+        named = safe_text(item.filename, 80).removesuffix("…")
+        lines = [at for at, notice in enumerate(table.rows) if named in notice.text]
+        if not lines and item.completed_at:
+            lines = [at for at, notice in enumerate(table.rows) if notice.at <= item.completed_at]
+            self.haulier.tell(f"No line names {short_name(item.filename, 60)}: this is when it ended.")
+        elif not lines:
+            self.haulier.tell(f"No line names {short_name(item.filename, 60)}.")
+        if lines:
+            table.cursor = lines[-1]
+        self._say_whole()
 
     def _show(self) -> None:
         needle = self.query_one(FilterBar).text.casefold()
@@ -107,7 +132,10 @@ class LogScreen(HaulierScreen):
         if at_end != self._following:
             self._following = at_end
             self._show()
-        notice = table.current
+        self._say_whole()
+
+    def _say_whole(self) -> None:
+        notice = self.query_one(LogTable).current
         too_long = notice is not None and len(notice.text) > self.size.width - 28
         self.query_one("#whole", Whole).say(notice.text if notice is not None and too_long else "")
 

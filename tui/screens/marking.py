@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
 from textual.app import ComposeResult
 from textual.containers import Horizontal
 from textual.events import Key
 from textual.widgets import Input
 
+from core.positions import NOWHERE, Positions
 from tui.marks import Marks
 from tui.screens.frame import HaulierScreen
 from tui.widgets.filter_bar import FilterBar
 from tui.widgets.heading import Words
-from tui.widgets.numbered_list import NumberedList
+from tui.widgets.numbered_list import MarkedTable, NumberedList
 from tui.widgets.selection_box import SelectionBox, trouble
 
 MARKING = frozenset({"toggle_mark", "mark_up", "mark_down", "sticky_range", "mark_all", "invert_marks",
@@ -31,18 +33,29 @@ class MarkingScreen(HaulierScreen):
     MarkingScreen #select > Words { width: auto; }
     MarkingScreen #trouble { max-width: 60%; text-align: right; }
     """
+    AUTO_FOCUS = "MarkedTable"  # a key that comes early is meant for the list
     marks: Marks
     _anchor: int | None = None  # the row where a range began
-    _before_range: frozenset[int] = frozenset()
+    _before_range: Positions = NOWHERE
     _sticky = False
     _shifted_to = -1
 
     # ------------------------------------------------------------ what a subclass says
 
     @property
-    def table(self) -> NumberedList:
+    def table(self) -> MarkedTable[Any]:
         """The rows."""
         return self.query_one(NumberedList)
+
+    def between(self, first: int, last: int, then: Callable[[Positions], None]) -> None:
+        """Give the positions of the rows between two rows, in either order and both included, to `then`; at
+        once where they are known."""
+        then(self.query_one(NumberedList).between(first, last))
+
+    def everything(self, then: Callable[[Positions], None]) -> None:
+        """Give the positions of all rows that pass the filter to `then`."""
+        if count := len(self.table.rows):
+            self.between(0, count - 1, then)
 
     def say_state(self) -> None:
         """The marks changed, or a range began or ended: say what holds now."""
@@ -73,7 +86,7 @@ class MarkingScreen(HaulierScreen):
         """Bring dots and box in line with the marks."""
         if not self.is_mounted:
             return
-        self.box.say(self.marks.box, self.marks.bad)
+        self.box.say(self.marks.box, self.marks.bad, unwritten=len(self.marks.chosen))
         self.table.show_chosen(self.marks.chosen)
         self.query_one("#trouble", Words).say(((trouble(self.marks.bad), "bad"),))
         self.say_state()
@@ -103,9 +116,20 @@ class MarkingScreen(HaulierScreen):
 
     def on_line_table_moved(self) -> None:
         if self._sticky and self._anchor is not None:
-            self.marks.set(self._before_range | self.table.between(self._anchor, self.table.cursor))
+            self._mark_range()
 
-    def on_numbered_list_dot_clicked(self, event: NumberedList.DotClicked) -> None:
+    def _mark_range(self) -> None:
+        """Mark from where the range began to the cursor, besides what was marked before it."""
+        before, anchor, marks = self._before_range, self._anchor, self.marks
+
+        def found(rows: Positions) -> None:
+            if self._anchor == anchor and self._before_range is before and self.marks is marks:
+                marks.set(before | rows)
+
+        if anchor is not None:
+            self.between(anchor, self.table.cursor, found)
+
+    def on_marked_table_dot_clicked(self, event: MarkedTable.DotClicked) -> None:
         self.marks.toggle(event.position)
 
     def action_focus_list(self) -> None:
@@ -116,7 +140,7 @@ class MarkingScreen(HaulierScreen):
 
     def action_toggle_mark(self) -> None:
         self.end_range()
-        position = self.table.current
+        position = self.table.position
         if position is not None:
             self.marks.toggle(position)
 
@@ -136,14 +160,14 @@ class MarkingScreen(HaulierScreen):
             self._before_range = self.marks.chosen
         self.table.action_move(by)
         self._shifted_to = self.table.cursor
-        self.marks.set(self._before_range | self.table.between(self._anchor, self.table.cursor))
+        self._mark_range()
 
     def action_sticky_range(self) -> None:
         if self._sticky:
             self.end_range()
         elif len(self.table.rows):
             self._sticky, self._anchor, self._before_range = True, self.table.cursor, self.marks.chosen
-            self.marks.add(self.table.between(self.table.cursor, self.table.cursor))
+            self._mark_range()
         self.say_state()
 
     def end_range(self) -> bool:
@@ -158,11 +182,11 @@ class MarkingScreen(HaulierScreen):
 
     def action_mark_all(self) -> None:
         self.end_range()
-        self.marks.toggle_all(self.table.rows)
+        self.everything(self.marks.toggle_all)
 
     def action_invert_marks(self) -> None:
         self.end_range()
-        self.marks.invert(self.table.rows)
+        self.everything(self.marks.invert)
 
     # ------------------------------------------------------------ filter, back
 

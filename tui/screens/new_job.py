@@ -26,11 +26,13 @@ from core.model import (
     SessionCredentials,
 )
 from core.safe_text import safe_text
-from tui.draft import Destination, Draft, IntoPlace, Taken, draft_of, summary
+from tui.draft import Destination, Draft, IntoPlace, Taken, draft_of, pairs_of, summary
 from tui.job_defaults import origins, said_over
+from tui.screens.browse import BrowseScreen
 from tui.screens.buckets import BucketPicker
 from tui.screens.folder import FolderScreen, home
 from tui.screens.options import OptionsScreen
+from tui.screens.pair import PairScreen
 from tui.screens.places import LIST, URL, PlacesScreen
 from tui.screens.plan import PlanScreen
 from tui.screens.repos import RepoPicker
@@ -71,6 +73,33 @@ async def plan(app: HaulierApp, spec: JobSpec) -> JobView | None:
     return await app.ask(PlanJob(spec=spec, key=uuid.uuid4().hex))
 
 
+def compare_with(app: HaulierApp, source: Place) -> None:
+    """Ask for a target, and show a folder beside it."""
+
+    def beside(destination: Destination) -> None:
+        try:
+            (pair,) = pairs_of((source,), destination)
+        except HaulierError as error:
+            app.complain(error)
+            return
+        app.push_screen(PairScreen(source, pair.target, NewJob(app).pair_chosen))
+
+    def side_chosen(connection: str) -> None:
+        crumb = "side by side  ›  target"
+        if connection:
+            app.push_screen(TargetScreen(crumb, connection, (source,), beside))
+        else:
+            app.push_screen(
+                FolderScreen(
+                    crumb, "Beside which folder of this machine?", home(),
+                    must_exist=False, chosen=lambda place: beside(IntoPlace(place)),
+                )
+            )  # fmt: skip
+
+    shown: Line = ((" source  ", "quiet"), (safe_text(summary((source,)), 200), ""))
+    app.push_screen(PlacesScreen("side by side  ›  target", "Beside what?", side_chosen, (shown,)))
+
+
 class NewJob:
     """What is known so far, and which screen comes next."""
 
@@ -107,13 +136,24 @@ class NewJob:
                 FolderScreen(
                     "new job  ›  source", "Which folder of this machine is to be moved?", home(),
                     must_exist=True, chosen=lambda place: self.sources_chosen((place,)),
+                    look_inside=self._look_inside,
                 )
             )  # fmt: skip
+
+    def _look_inside(self, place: Place) -> None:
+        self._app.push_screen(BrowseScreen(place, self.taken))
 
     def taken(self, taken: Taken) -> None:
         """Sources, and which of their files are meant."""
         options = JobOptions(include=taken.include, exclude=taken.exclude)
         self.sources_chosen(taken.places, options, taken.batches)
+
+    def pair_chosen(self, taken: Taken, target: Place) -> None:
+        """Sources and target at once, seen side by side."""
+        self._meant_so_far(
+            taken.places, JobOptions(include=taken.include, exclude=taken.exclude), taken.batches
+        )
+        self._target_chosen(IntoPlace(target))
 
     def _urls_chosen(self, place: Place, options: JobOptions) -> None:
         """A list or a URL, with the options that were chosen beside it."""
@@ -122,15 +162,17 @@ class NewJob:
     def sources_chosen(
         self, sources: Sequence[Place], options: JobOptions | None = None, batches: BatchAsk | None = None
     ) -> None:
-        """Sources, and what was said beside them. What other sources brought before is gone: a filter or
-        "delete the archive" is never carried over to something that it was not said of."""
-        settings = self._app.preferences.settings
-        self._draft = Draft(
-            sources=tuple(sources), options=said_over(settings, options or JobOptions()), batches=batches
-        )
-        self._meant = origins(settings)
+        """Sources, and what was said beside them."""
+        self._meant_so_far(sources, options or JobOptions(), batches)
         so_far: Line = ((" from  ", "quiet"), (safe_text(summary(sources), 200), ""))
         self._app.push_screen(PlacesScreen("new job  ›  target", "To where?", self._target_side, (so_far,)))
+
+    def _meant_so_far(self, sources: Sequence[Place], options: JobOptions, batches: BatchAsk | None) -> None:
+        """Begin with these sources. What other sources brought before is gone: a filter or "delete the archive"
+        is never carried over to something that it was not said of."""
+        settings = self._app.preferences.settings
+        self._draft = Draft(sources=tuple(sources), options=said_over(settings, options), batches=batches)
+        self._meant = origins(settings)
 
     def _target_side(self, connection: str) -> None:
         if connection:

@@ -70,11 +70,9 @@ class PassphraseScreen(ModalScreen[bool]):
             self.run_worker(self._open(fields[0].value), exit_on_error=False)
 
     async def _open(self, typed: str) -> None:
-        client = cast("HaulierApp", self.app).client
+        app = cast("HaulierApp", self.app)
         try:
-            if client is None:
-                raise HaulierError(Code.UNAVAILABLE, "The engine is away.", "It has to run for this.")
-            await client.call(UnlockSecrets(passphrase=Passphrase(text=typed), create=self._make))
+            await app.call(UnlockSecrets(passphrase=Passphrase(text=typed), create=self._make))
         except HaulierError as error:
             self._say(f"{error.message} {error.hint}")
             for field in self.query(Input):

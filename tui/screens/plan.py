@@ -302,11 +302,8 @@ class PlanScreen(HaulierScreen):
 
     async def _start(self) -> None:
         """Ask for YES where the plan needs it, then name the plan that was shown to the engine."""
-        job, client = self.job, self.haulier.client
+        job = self.job
         if job is None or job.plan is None:
-            return
-        if client is None:
-            self.haulier.complain(HaulierError(Code.UNAVAILABLE, "The engine is away: nothing was started."))
             return
         plan = job.plan
         self._busy = True
@@ -321,7 +318,9 @@ class PlanScreen(HaulierScreen):
             ):
                 return
             confirm, second = (WORD, plan.delete_word) if plan.needs_confirmation else ("", "")
-            await client.call(StartJob(job=job.id, plan_hash=plan.hash, confirm=confirm, confirm_delete=second))
+            await self.haulier.call(
+                StartJob(job=job.id, plan_hash=plan.hash, confirm=confirm, confirm_delete=second)
+            )
         except HaulierError as error:
             self._refused(error)
             return
@@ -333,6 +332,8 @@ class PlanScreen(HaulierScreen):
         if error.code is Code.REFUSED:
             self._refusal = error
             self.view_changed(self.view)
+        elif error.code is Code.UNAVAILABLE:
+            self.haulier.complain(HaulierError(error.code, f"Not started. {error.message}", error.hint))
         else:
             self.haulier.complain(error)
 
@@ -343,7 +344,7 @@ class PlanScreen(HaulierScreen):
 
     def action_plan_again(self) -> None:
         if self.view.link is Link.AWAY:
-            self.action_restart_engine()
+            self.haulier.action_restart_engine()
             return
         self.run_worker(self._plan_again(), group="again", exclusive=True, exit_on_error=False)
 

@@ -120,14 +120,11 @@ class RepoEditScreen(HaulierScreen):
         return repo
 
     async def _check_and_keep(self, repo: KeptRepo) -> None:
-        client = self.haulier.client
-        if client is None:
-            self.haulier.complain(HaulierError(Code.UNAVAILABLE, "The engine is away."))
-            return
         report = self.query_one("#report", Words)
         report.say((), ((" Looking at it on the Hub …", "key"),))
         try:
-            found = await client.call(LookAtRepo(place=repo.place, adhoc=self.haulier.adhoc_for(repo.place)))
+            look = LookAtRepo(place=repo.place, adhoc=self.haulier.adhoc_for(repo.place))
+            found = await self.haulier.call(look)
         except HaulierError as error:
             if error.code in (Code.NOT_FOUND, Code.USAGE):
                 self._refuse("revision" if "revision" in error.message.lower() else "id", error)

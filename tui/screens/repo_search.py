@@ -74,13 +74,10 @@ class RepoSearchScreen(HaulierScreen):
         self.run_worker(self._ask(), group="search", exclusive=True, exit_on_error=False)
 
     async def _ask(self) -> None:
-        client = self.haulier.client
-        if client is None:
-            return
         kind = cast("RepoKind", self.form["kind"])
         place = Place(kind="hub", connection=self._connection)
         try:
-            found = await client.call(
+            found = await self.haulier.call(
                 SearchRepos(
                     words=self.form["words"].strip(),
                     kind=kind,
@@ -91,7 +88,7 @@ class RepoSearchScreen(HaulierScreen):
         except HaulierError as error:
             self.table.message = (
                 (),
-                (("  The Hub did not answer the search.", "bad"),),
+                (("  Nothing could be searched for.", "bad"),),
                 *wrapped(safe_text(error.message), self.size.width),
                 *wrapped(safe_text(error.hint), self.size.width, "quiet"),
             )

@@ -16,7 +16,7 @@ from tui.actions import bindings
 from tui.counting import Counter
 from tui.draft import Taken
 from tui.keys import key_of
-from tui.marks import Marks
+from tui.marks import NamedMarks
 from tui.own_hub import hub_words, token_words
 from tui.repo_ids import KIND_WORDS
 from tui.repo_words import Looked, access_words, name_of, of_hub
@@ -39,6 +39,7 @@ class RepoPicker(MarkingScreen):
 
     NAME = "repos"
     CRUMB = "new job  ›  source"
+    marks: NamedMarks
     BINDINGS = bindings("repos")
     DEFAULT_CSS = """
     RepoPicker #about { max-height: 4; }
@@ -52,7 +53,7 @@ class RepoPicker(MarkingScreen):
         self._elsewhere = 0  # kept for other Hubs
         self._loaded = False
         self._loading = False
-        self.marks = Marks((), self.marks_changed)
+        self.marks = NamedMarks((), self.marks_changed)
         self._looked: dict[str, Looked] = {}
         self._looking: set[str] = set()
         self._looks_done = 0  # how often `_looked` has changed

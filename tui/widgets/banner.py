@@ -31,8 +31,6 @@ def _away(view: ViewState, now: float) -> list[Note]:
     first: Note = (
         (gone, "bad"),
         (" Jobs are safe in the journal. ", ""),
-        ("⏎", "key"),
-        (" or ", ""),
         (key_of("restart_engine"), "key"),
         (" starts it again.", ""),
     )

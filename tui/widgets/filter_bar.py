@@ -40,6 +40,7 @@ class FilterBar(Horizontal):
         self.query_one(Input).focus()
 
     def action_drop(self) -> None:
+        self.text = ""
         self.query_one(Input).value = ""
         self.display = False
         self.post_message(self.Closed())

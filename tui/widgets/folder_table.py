@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Hashable, Mapping
 
 from core.model import FolderView
 from core.safe_text import safe_text
@@ -29,9 +29,6 @@ class FolderTable(LineTable[FolderView]):
 
     def key_of(self, row: FolderView) -> Hashable:
         return row.pair, row.prefix, row.name
-
-    def nothing(self) -> Sequence[Line]:
-        return ((), (("  No files of this job are here.", "quiet"),))
 
     def cells(self, row: FolderView, widths: Mapping[str, int]) -> Mapping[str, Line]:
         at_least = "≥" if self.listing else ""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Hashable, Mapping
 
-from core.model import AttemptView, ItemView, Status
+from core.model import AttemptView, ItemOrder, ItemView, Status
 from core.safe_text import safe_text
 from core.units import format_bytes, format_eta, format_size, format_when
 from tui import clock
@@ -18,6 +18,16 @@ STATUS_SIGNS: dict[Status, Span] = {
     Status.DOWNLOADING: ("▶", "key"),
     Status.COMPLETED: ("✓", "good"),
     Status.FAILED: ("✗", "bad"),
+}
+
+
+ORDER_WORDS: dict[ItemOrder, tuple[str, str]] = {  # and the other way round
+    ItemOrder.PLAN: ("as planned", "last first"),
+    ItemOrder.NAME: ("A to Z", "Z to A"),
+    ItemOrder.SIZE: ("largest first", "smallest first"),
+    ItemOrder.STATE: ("failed first", "done first"),
+    ItemOrder.TRIES: ("most tries", "fewest tries"),
+    ItemOrder.ENDED: ("newest first", "oldest first"),
 }
 
 
@@ -65,9 +75,6 @@ class AttemptTable(LineTable[AttemptView]):
         Column("message", "what happened", 20, grow=3),
         Column("again", "again in", 12),
     )
-
-    def nothing(self) -> tuple[Line, ...]:
-        return ((), (("  No failed tries.", "quiet"),))
 
     def cells(self, row: AttemptView, widths: Mapping[str, int]) -> Mapping[str, Line]:
         again: Span = (format_eta(row.retry_in), "") if row.retry_in >= 0 else ("not again", "bad")

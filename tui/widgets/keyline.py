@@ -10,7 +10,7 @@ from tui.keys import keys_in_force
 from tui.widgets.spans import LineWidget, Span, width_of
 
 _RANK = {action.id: rank for rank, action in enumerate(ACTIONS)}
-PINNED = ("back", "show_help", "leave")  # always in sight, at the end
+PINNED = ("restart_engine", "back", "show_help", "leave")  # always in sight, at the end
 
 
 class KeyLine(LineWidget):

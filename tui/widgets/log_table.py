@@ -22,9 +22,6 @@ class LogTable(LineTable[Notice]):
         Column("text", "text", 20, grow=1),
     )
 
-    def nothing(self) -> tuple[Line, ...]:
-        return ((), (("  Nothing was written at this level.", "quiet"),))
-
     def cells(self, row: Notice, widths: Mapping[str, int]) -> Mapping[str, Line]:
         moment = time.localtime(row.at)
         look = LEVEL_LOOKS[row.level]

@@ -12,6 +12,9 @@ from textual.widgets import Input
 
 from core.safe_text import safe_text
 from core.selection import BadToken
+from core.units import format_count
+
+EXAMPLES = "3  1-5  all ^4  logs-*  invert"
 
 
 class _BadWords(Highlighter):
@@ -43,7 +46,7 @@ class SelectionBox(Input):
         super().__init__(
             compact=True,
             id=id,
-            placeholder="3  1-5  all ^4  logs-*  invert",
+            placeholder=EXAMPLES,
             highlighter=self._bad_words,
             select_on_focus=False,
         )
@@ -58,8 +61,10 @@ class SelectionBox(Input):
         self.value += characters
         self.cursor_position = len(self.value)
 
-    def say(self, box: str, bad: Sequence[BadToken]) -> None:
-        """Show what the marks say, without telling it as typed."""
+    def say(self, box: str, bad: Sequence[BadToken], *, unwritten: int = 0) -> None:
+        """Show what the marks say, without telling it as typed. `unwritten`: how many are marked, where the box
+        is empty because they are too many to write."""
+        self.placeholder = f"{format_count(unwritten)} marked, too many to write" if unwritten else EXAMPLES
         self._bad_words.bad = bad
         color = self.app.theme_variables.get("bad", "")
         self._bad_words.color = color if color.startswith("#") else "red"

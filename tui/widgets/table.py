@@ -59,6 +59,7 @@ class LineTable(Looks, ScrollView, Generic[Row], can_focus=True):
         Binding("end,G", "go_last", "last", show=False),
     ]
 
+    message: Sequence[Line] = ()  # in place of rows
     cursor: reactive[int] = reactive(0, repaint=False)
 
     class Moved(Message):
@@ -94,9 +95,16 @@ class LineTable(Looks, ScrollView, Generic[Row], can_focus=True):
 
     def nothing(self) -> Sequence[Line]:
         """What to show when there are no rows."""
-        return ()
+        return self.message
 
     # -- what a screen uses
+
+    def say_instead(self, message: Sequence[Line]) -> None:
+        """What to show while there are no rows."""
+        if message != self.message:
+            self.message = message
+            if not len(self._rows):
+                self.refresh()
 
     @property
     def rows(self) -> Sequence[Row]:
@@ -120,8 +128,7 @@ class LineTable(Looks, ScrollView, Generic[Row], can_focus=True):
             self._measure()
             self.refresh()
             return
-        top = int(self.scroll_offset.y)
-        for index in range(top, min(len(rows), top + self.size.height)):
+        for index in self.in_sight:
             if old[index] != rows[index]:
                 self.refresh_row(index)
 
@@ -141,6 +148,17 @@ class LineTable(Looks, ScrollView, Generic[Row], can_focus=True):
         """A paged sequence knows more rows than before."""
         self._measure()
         self.refresh()
+
+    def follow_to(self, index: int) -> None:
+        """The row under the cursor is at another place by now: go there, on the same line of the screen."""
+        self.scroll_to(y=self.scroll_offset.y + index - self.cursor, animate=False)
+        self.cursor = max(0, min(len(self._rows) - 1, index))
+
+    @property
+    def in_sight(self) -> range:
+        """The positions of the rows that are drawn."""
+        top = int(self.scroll_offset.y)
+        return range(top, min(len(self._rows), top + max(0, self.size.height - self._head_height)))
 
     # -- inside
 

@@ -37,6 +37,7 @@ _ADDED: tuple[tuple[str, str, str], ...] = (
 )
 
 WAL_KEPT = 32 << 20  # bytes; a -wal that one large group made longer is cut back to this
+LOOKING_CACHE = 1024  # KiB
 FREE_PAGES_STEP = 2000  # given back to the disk at once
 
 
@@ -135,15 +136,27 @@ class Database:
 
     def rows(self, sql: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         """Raises DiskTrouble when the file cannot be read any more."""
-        with self._read_lock:
-            try:
-                return self._reader.execute(sql, values).fetchall()
-            except sqlite3.DatabaseError as error:
-                if is_damage(error):
-                    raise JournalDamaged(self.path, error) from error
-                if isinstance(error, sqlite3.OperationalError):
-                    raise DiskTrouble(f"the journal {self.path} cannot be read: {error}") from error
-                raise
+        with self._read_lock, self.reading():
+            return self._reader.execute(sql, values).fetchall()
+
+    @contextmanager
+    def reading(self) -> Iterator[None]:
+        """What SQLite says of a file that cannot be read, in our words: raises DiskTrouble."""
+        try:
+            yield
+        except sqlite3.DatabaseError as error:
+            if is_damage(error):
+                raise JournalDamaged(self.path, error) from error
+            if isinstance(error, sqlite3.OperationalError):
+                raise DiskTrouble(f"the journal {self.path} cannot be read: {error}") from error
+            raise
+
+    def connect_to_look(self) -> sqlite3.Connection:
+        """A connection for somebody who reads much beside all others, with temporary tables of his own."""
+        connection = sqlite3.connect(self.path, timeout=30, isolation_level=None, check_same_thread=False)
+        connection.execute("PRAGMA temp_store=FILE")
+        connection.execute(f"PRAGMA cache_size={-LOOKING_CACHE}")
+        return connection
 
     def stream(self, sql: str, values: Sequence[Any] = ()) -> Iterator[tuple[Any, ...]]:
         """Any number of rows, one after the other, as they are now.

@@ -24,8 +24,7 @@ def matching_items(
     elif status is Status.PENDING:
         where.append(f"state = 'pending' AND id NOT IN ({ids})")
     elif status is not None:
-        where.append("state = ?")
-        values.append(status.value)
+        where.append(f"state = '{status.value}'")  # written out: only so can SQLite use an index of one state
     if contains:
         where.append("instr(name, ?) > 0")
         values.append(contains)

@@ -18,6 +18,7 @@ from core.engine.journal.catalogue import Catalogue
 from core.engine.journal.database import Database
 from core.engine.journal.fetched import FetchedBook, encoded
 from core.engine.journal.folders import FolderBook
+from core.engine.journal.item_lists import ItemLists
 from core.engine.journal.item_queries import matching_items
 from core.engine.journal.results import ResultBook
 from core.engine.journal.rows import (
@@ -62,6 +63,7 @@ class Journal:
         self._db = Database(path)
         self.ledger = Ledger(self._db)  # what the jobs' record files still lack
         self.folders = FolderBook(self._db)  # how far jobs are, folder by folder
+        self.item_lists = ItemLists(self._db)  # jobs' items by position, in any order
         self.fetched = FetchedBook(self._db)  # archives that are to be extracted
         self.results = ResultBook(self._db)  # what came of finished jobs
         self.campaigns = CampaignRows(self._db)  # jobs in batches
@@ -71,6 +73,7 @@ class Journal:
         self._sweep_forgotten()
 
     def close(self) -> None:
+        self.item_lists.close()
         self._db.close()
 
     # ------------------------------------------------------------ jobs
@@ -133,6 +136,7 @@ class Journal:
             db.execute("DELETE FROM notices WHERE job = ?", (job,))
             db.execute("DELETE FROM disks WHERE job = ?", (job,))
             db.execute("DELETE FROM jobs WHERE id = ?", (job,))
+        self.item_lists.forget(job)
         self._drop_rows(job, _OF_A_JOB)
         self._db.give_back()
 
@@ -357,9 +361,12 @@ class Journal:
         limit: int,
         active: frozenset[int],
     ) -> tuple[list[ItemView], int]:
-        """A page of items and how many match in all. `active` are the ids that workers hold now."""
+        """A page of items and, with the first page, how many match in all; else -1. `active` are the ids that
+        workers hold now."""
         condition, values = matching_items(job.id, action, status, contains, active)
-        matching = self._db.rows(f"SELECT count(*) FROM items WHERE {condition}", values)[0][0]
+        matching = -1
+        if not after:
+            matching = self._db.rows(f"SELECT count(*) FROM items WHERE {condition}", values)[0][0]
         rows = self._db.rows(
             f"SELECT {VIEW_COLUMNS} FROM items WHERE {condition} AND id > ? ORDER BY id LIMIT ?",
             (*values, after, limit),

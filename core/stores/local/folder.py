@@ -79,6 +79,10 @@ class LocalFolder:
     def level(self, prefix: str, *, cursor: str, limit: int) -> tuple[list[Entry], str]:
         return self._lister.level(prefix, cursor=cursor, limit=limit)
 
+    def level_pages(self, prefix: str, *, start_after: str = "") -> Iterator[list[Entry]]:
+        """The pages of `level` behind a key, for which the folder is read once. Raises NotFound."""
+        return self._lister.level_pages(prefix, start_after=start_after)
+
     def take_unlistable(self) -> list[tuple[str, str]]:
         """What the listing met and could not offer: (key, why). Emptied by reading it."""
         return self._lister.take_unlistable()

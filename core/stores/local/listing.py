@@ -10,8 +10,9 @@ from __future__ import annotations
 import errno
 import os
 import stat as stat_modes
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import closing
+from itertools import islice
 from pathlib import Path
 
 from core.errors import NotFound
@@ -87,24 +88,35 @@ class Lister:
 
     def level(self, prefix: str, *, cursor: str, limit: int) -> tuple[list[Entry], str]:
         """See Source."""
-        folder = _Folder(self._root, prefix.rpartition("/")[0])
         entries: list[Entry] = []
+        with closing(self._level(prefix, cursor)) as level:
+            for entry in level:
+                if len(entries) == limit:
+                    return entries, entries[-1].key
+                entries.append(entry)
+        return entries, ""
+
+    def level_pages(self, prefix: str, *, start_after: str) -> Iterator[list[Entry]]:
+        """All pages of a level; the folder is read once, each file looked at when its page comes."""
+        with closing(self._level(prefix, start_after)) as level:
+            while page := list(islice(level, PAGE)):
+                yield page
+
+    def _level(self, prefix: str, start_after: str) -> Generator[Entry, None, None]:
+        folder = _Folder(self._root, prefix.rpartition("/")[0])
         with closing(folder):
             for name in self._names(folder, prefix):
                 key = folder.base + name
-                if key <= cursor:
+                if key <= start_after:
                     continue
-                if len(entries) == limit:
-                    return entries, entries[-1].key
                 if name.endswith("/"):
-                    entries.append(Entry(key=key, is_folder=True))
+                    yield Entry(key=key, is_folder=True)
                     continue
                 try:
                     status = folder.stat(name, follow_symlinks=self._links != "skip")
                 except OSError:
                     continue  # vanished while looking
-                entries.append(Entry(key=key, size=status.st_size, modified=status.st_mtime))
-        return entries, ""
+                yield Entry(key=key, size=status.st_size, modified=status.st_mtime)
 
     def _walk(self, prefix: str, cancelled: CancelFlag) -> Iterator[Entry]:
         """Files under `prefix` in byte order of their paths: a folder sorts as its name and a slash."""

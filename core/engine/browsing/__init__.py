@@ -1,0 +1,1 @@
+"""Folders of any size, for people who look around: read lazily, kept in a file, looked at from anywhere."""
