@@ -91,7 +91,8 @@ def can_be_taken(known: ConnectionList | None, around: Surroundings | None) -> b
     """Whether something was found that a connection could refer to."""
     if known is None:
         return False
-    old = around is not None and around.old is not None and bool(around.old.names)
+    taken = {one.name for one in known.connections}
+    old = around is not None and around.old is not None and not taken.issuperset(around.old.names)
     hub = around is not None and around.hub is not None and not _referred(known, around.hub)
     return bool(known.profiles) or old or hub
 

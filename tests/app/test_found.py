@@ -10,8 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec import structs
 
 from core.errors import Code, HaulierError
+from core.found_here import look_around
 from core.messages import ConnectionList, ImportProfiles, ListConnections, SaveConnection
 from core.messages import TestConnection as TryConnection
 from core.messages import TestReport as Report
@@ -19,6 +21,7 @@ from core.model import Check, Connection, ProfileCredentials, SecretPlace, Token
 from tests.app.driving import Running, running, text_of, until
 from tests.app.recorded import HOSTILE, RecordedClient, a_snapshot
 from tui.app import HaulierApp
+from tui.found import can_be_taken
 from tui.screens.ask import QuestionScreen
 from tui.screens.connections import ConnectionsScreen
 from tui.screens.found import FoundScreen, FoundTable
@@ -260,3 +263,21 @@ async def test_the_demo_is_left_for_only_after_a_question(monkeypatch: pytest.Mo
         await pilot.press("y")
         await pilot.pause()
     assert app.wants_demo
+
+
+async def test_what_is_found_later_is_offered_beside_what_is_kept(tmp_path: Path) -> None:
+    """With connections already there: a token file that none of them refers to is a key away, and one that is
+    referred to is not offered again."""
+    (tmp_path / "token").write_text("hf_VERYSECRET")
+    token = TokenFileCredentials(path=str(tmp_path / "token"))
+    known = ConnectionList(connections=(profile("prod"),))
+    client = a_client(known)
+    client.state = a_snapshot(jobs=(), connections=known.connections)
+    async with running(client) as (app, pilot):
+        app.environ = {"HF_HOME": str(tmp_path)}
+        app.action_show_connections()
+        await until(pilot, lambda: "prod" in text_of(app) and app.screen.check_action("show_found", ()) is True)
+        await pilot.press("i")
+        await until(pilot, lambda: "token file" in text_of(app))
+        hub = Connection(name="hub", kind="hub", credentials=token)
+        assert not can_be_taken(structs.replace(known, connections=(hub,)), look_around(app.environ))

@@ -8,14 +8,17 @@ from pathlib import Path
 import pytest
 
 from core.errors import Code, HaulierError
+from core.model import JobKind, JobOptions
 from tests.app.driving import until
 from tests.app.recorded import BUILD, RecordedClient, RecordedEngine
+from tui import hub_form, option_fields
 from tui.actions import ACTIONS
 from tui.app import HaulierApp
-from tui.keys import faultless_keys, key_name, key_of, read_keys, shown, use_keys, written
+from tui.keys import USUAL_KEYS, faultless_keys, key_name, key_of, read_keys, shown, use_keys, written
 from tui.preferences import Preferences
 from tui.screens.help import HelpScreen, help_text
 from tui.screens.log import LogScreen
+from tui.screens.urls import UrlsScreen
 from tui.state import Link
 from tui.widgets.keyline import KeyLine
 
@@ -153,3 +156,20 @@ async def test_a_fault_is_told_at_the_start(keys_file: Callable[[str], Path]) ->
         assert any("'n' is both new_job and show_log" in notice.message for notice in app._notifications)
         await pilot.press("l")
         await until(pilot, lambda: isinstance(app.screen, LogScreen))
+
+
+def test_what_forms_say_names_the_keys_in_force(tmp_path: Path) -> None:
+    """Words beside fields are made when they are shown: a key of one's own stands there, not the usual one."""
+    file = tmp_path / "keys.toml"
+    file.write_text('browse_file = "f6"\nuse_mirror = "f7"\ntune_bandwidth = "f8"\nmore_workers = "f9"\n')
+    screen = UrlsScreen("x", False, lambda _place, _options: None)
+    try:
+        use_keys(read_keys(file))
+        assert screen._asks()[0].meaning == "F6 looks for it"
+        assert f"{hub_form.MIRROR}: F7" in hub_form.more("endpoint", "")
+        told = {ask.name: ask.more for ask in option_fields.asks(JobKind.COPY, JobOptions())}
+        assert told["bandwidth"].endswith("with F8.")
+        assert "with F9 and −" in told["workers"]
+    finally:
+        use_keys(USUAL_KEYS)
+    assert screen._asks()[0].meaning == "^o looks for it"

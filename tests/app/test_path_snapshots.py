@@ -9,9 +9,30 @@ import pytest
 from textual.pilot import Pilot
 
 from core.errors import Code, HaulierError
-from core.messages import ConnectionList, JobChanged, ListBuckets, ListConnections, PlanJob, Progress
+from core.messages import (
+    ConnectionList,
+    JobChanged,
+    ListBuckets,
+    ListConnections,
+    ListPresets,
+    PlanJob,
+    PresetList,
+    Progress,
+)
 from core.messages import TestConnection as TryConnection  # pytest would collect the name
-from core.model import Connection, Counts, JobProgress, JobState, Place, ProfileCredentials
+from core.model import (
+    Connection,
+    Counts,
+    JobKind,
+    JobOptions,
+    JobProgress,
+    JobSpec,
+    JobState,
+    Pair,
+    Place,
+    Preset,
+    ProfileCredentials,
+)
 from tests.app.driving import an_app, text_of, until
 from tests.app.recorded import NOW, TIB, RecordedClient, s3
 from tests.app.recorded_path import PLANNED_JOB, bad_report, path_client, planned
@@ -60,6 +81,27 @@ async def found(app: Any, pilot: Pilot[None], client: RecordedClient) -> None:
     await until(pilot, lambda: "oregon" in text_of(app))
     await pilot.press("down", "enter")
     await until(pilot, lambda: text_of(app).count("does not work") > 1)
+
+
+async def presets(app: Any, pilot: Pilot[None], client: RecordedClient) -> None:
+    nightly = JobSpec(
+        kind=JobKind.SYNC,
+        pairs=tuple(Pair(source=s3("prod", name), target=s3("dr", name)) for name in ("logs-app", "logs-edge")),
+        options=JobOptions(delete=True, exclude=("*.tmp",), workers=12),
+    )
+    home = JobSpec(
+        kind=JobKind.COPY,
+        pairs=(Pair(source=s3("prod", "models"), target=Place(kind="local", path="/data/models/")),),
+        options=JobOptions(include=("*.safetensors", "*.json"), timetable="08:00,10MiB 19:00,off"),
+    )
+    client.answers[ListPresets] = lambda _: PresetList(
+        presets=(
+            Preset(name="mirror-nightly", spec=nightly, description="each night, from cron", made=NOW),
+            Preset(name="models-here", spec=home, made=NOW),
+        )
+    )
+    app.show_presets()
+    await until(pilot, lambda: "models-here" in text_of(app))
 
 
 async def connection_edit(app: Any, pilot: Pilot[None], client: RecordedClient) -> None:
@@ -188,8 +230,8 @@ async def yes(app: Any, pilot: Pilot[None], client: RecordedClient) -> None:
 
 STEPS: dict[str, Step] = {
     step.__name__: step
-    for step in (connections, no_connections, found, connection_edit, places, buckets, buckets_refused, browse,
-                 pair, details, folder, target, target_in_one, options, planning, plan, deletions, yes)
+    for step in (connections, no_connections, found, presets, connection_edit, places, buckets, buckets_refused,
+                 browse, pair, details, folder, target, target_in_one, options, planning, plan, deletions, yes)
 }  # fmt: skip
 
 

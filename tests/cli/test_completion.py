@@ -74,6 +74,18 @@ def test_each_command_and_option_can_be_completed() -> None:
         assert "--help" in offered(f"{command} --")
 
 
+def test_presets_are_offered_where_one_is_named(isolated_home: Path) -> None:
+    """By their names, where there is one to be named; a new name is nobody's to offer."""
+    file = isolated_home / ".config/haulier/presets.json"
+    file.parent.mkdir(parents=True)
+    file.write_text('{"version": 1, "presets": [{"name": "nightly", "description": "each night"}]}')
+    for line in ("presets run ", "presets show n", "presets rename ", "presets remove ", "presets remove a n"):
+        assert offered(line) == ["nightly"], line
+    assert offered("presets save ") == []
+    file.write_text("{damaged")
+    assert offered("presets run ") == []
+
+
 def test_paths_are_left_to_the_shell() -> None:
     """Places, files, folders, and values that are no paths."""
     parser = build_parser()

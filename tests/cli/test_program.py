@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from argparse import _SubParsersAction
 from pathlib import Path
 
 import pytest
 
 import core
 from tests.cli.program import ROOT, Program, on_terminal
+from tests.cli.test_reference import all_commands
 from tui.cli.parser import build_parser
 
 HEAVY = {"boto3", "botocore", "awscrt", "pyreqwest", "sqlite3", "textual", "httpx", "keyring"}
@@ -42,18 +44,19 @@ def test_commands_load_no_data_plane_and_no_screen(words: list[str]) -> None:
 
 
 def test_every_command_has_help_and_a_function(haulier: Program) -> None:
-    """Each command's help names it, and the function it is carried out by is there."""
+    """Each command's help names it, and the function it is carried out by is there; one without stands for the
+    commands below it, of which one has to follow."""
     from importlib import import_module
 
-    commands = build_parser()._subparsers
-    assert commands is not None
-    choices = commands._group_actions[0].choices
-    assert choices is not None
-    for name, parser in dict(choices).items():
-        module, _, function = parser.get_default("command").partition(":")
-        assert callable(getattr(import_module(module), function)), name
-        assert f"haulier {name}" in parser.format_help()
+    for name, parser in all_commands(build_parser()):
+        assert name in parser.format_help()
         assert parser.description
+        carried_out_by = parser.get_default("command")
+        if carried_out_by is None:
+            assert any(isinstance(each, _SubParsersAction) and each.required for each in parser._actions), name
+            continue
+        module, _, function = carried_out_by.partition(":")
+        assert callable(getattr(import_module(module), function)), name
 
 
 def test_config_tells_origins(haulier: Program, tmp_path: Path) -> None:

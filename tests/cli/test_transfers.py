@@ -283,3 +283,19 @@ def test_reader_that_goes_away(haulier: Program, tmp_path: Path) -> None:
     os.close(writing)
     assert done.returncode == 141
     assert done.stderr == b""
+
+
+def test_a_plan_names_what_clashes_and_what_is_replaced_first(haulier: Program, tmp_path: Path) -> None:
+    """Among a hundred new files: the one that would be replaced, the one that cannot be, the one that goes."""
+    fill(tmp_path / "from", {f"new{n:03}": 10 for n in range(100)} | {"zz-changed": 20})
+    fill(tmp_path / "to", {"zz-changed": 5, "zz-extra": 7})
+    (tmp_path / "to" / "new050").mkdir()
+    (tmp_path / "to" / "new050" / "inside").write_text("x")
+    said = haulier.ok("plan", "from/", "to/", "--delete", "--exclude", "new050/**").out
+    told = said[said.index("for example") :]
+    lines = [line.strip() for line in told.splitlines()[1:]]
+    signs = [line[0] for line in lines]
+    assert signs == sorted(signs, key="!~-+".index), told
+    for name in ("zz-changed", "zz-extra"):
+        assert any(name in line for line in lines), told
+    assert len([sign for sign in signs if sign == "+"]) == 3

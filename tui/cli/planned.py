@@ -5,11 +5,10 @@ from __future__ import annotations
 import asyncio
 import uuid
 from argparse import Namespace
-from collections.abc import Sequence
 
 from core.errors import HaulierError
 from core.messages import CancelJob, ForgetJob, GetJob, ListItems, PlanJob, StartJob
-from core.model import ItemView, JobSpec, JobState, JobView, PlanSummary
+from core.model import Action, ItemView, JobKind, JobSpec, JobState, JobView, PlanSummary
 from tui.cli import confirm
 from tui.cli.ending import finish
 from tui.cli.follow import follow
@@ -19,7 +18,7 @@ from tui.cli.plan_text import deletion_fields, plan_fields, plan_lines
 from tui.cli.session import Session
 from tui.cli.showing import showing_for
 
-EXAMPLES = 5  # items shown of a plan
+EXAMPLES = 3  # items shown of each kind in a plan
 
 
 async def planned(
@@ -74,14 +73,29 @@ async def print_plan(session: Session, output: Output, job: JobView, chosen: Nam
     """To stdout when the plan is what was asked for, else to people on stderr."""
     if output.json:
         return
-    page = await session.call(ListItems(job=job.id, limit=EXAMPLES))
-    examples: Sequence[ItemView] = page.items
+    examples = await _examples(session, job)
     asked_for = getattr(chosen, "dry_run", True)  # `plan` has no such option: the plan is its result
-    for line in plan_lines(job, list(examples)):
+    for line in plan_lines(job, examples):
         if asked_for:
             output.line(line)
         else:
             output.say(line)
+
+
+async def _examples(session: Session, job: JobView) -> list[ItemView]:
+    """The first ones of each kind: what clashes and what is replaced or deleted before what is only new."""
+    plan = job.plan or PlanSummary()
+    moved = Action.VERIFY if job.spec.kind is JobKind.VERIFY else Action.COPY
+    found: list[ItemView] = []
+    for action, tally in (
+        (Action.CANNOT, plan.cannot),
+        (Action.OVERWRITE, plan.overwrite),
+        (Action.DELETE, plan.delete),
+        (moved, plan.copy),
+    ):
+        if tally.count:
+            found += (await session.call(ListItems(job=job.id, action=action, limit=EXAMPLES))).items
+    return found
 
 
 def record_plan(output: Output, job: JobView) -> None:

@@ -41,7 +41,6 @@ from tui.cli.sources import described
 from tui.cli.tune import read_limit
 
 N = TypeVar("N", int, float)
-EXAMPLES = 5  # items shown of a plan
 
 
 def copy(chosen: Namespace, output: Output) -> int:

@@ -91,8 +91,7 @@ class ConnectionsScreen(HaulierScreen):
         answer = await self.haulier.ask(ListConnections())
         if answer is None:
             return
-        if not answer.connections:
-            self.table.around = await self.haulier.look_around()
+        self.table.around = await self.haulier.look_around()
         self._show(answer)
 
     def _show(self, answer: ConnectionList) -> None:

@@ -9,7 +9,7 @@ from textual.app import ComposeResult
 
 from core.errors import Code, HaulierError
 from core.messages import CancelJob, ForgetJob, GetJob, ListItems, StartJob
-from core.model import Action, Counts, ItemView, JobState, JobView, PlanSummary
+from core.model import Action, Counts, ItemView, JobKind, JobState, JobView, PlanSummary
 from core.safe_text import safe_text
 from core.units import format_bytes, format_count
 from tui import plan_words
@@ -174,23 +174,24 @@ class PlanScreen(HaulierScreen):
             return
         if self._examples_of != (job.id, plan.hash):
             self._examples_of, self._examples = (job.id, plan.hash), {}
-            work = partial(self._fetch_examples, job.id, plan)
+            work = partial(self._fetch_examples, job.id, plan, job.spec.kind is JobKind.VERIFY)
             instead(self, work, "examples")
         each = EXAMPLES if self.size.height >= TALL else 0 if several else 1
         shown = {action: items[:each] for action, items in self._examples.items()}
         lines = plan_words.example_lines(shown, self.size.width)
         words.say(*([(("  for example", "quiet"),)] if lines else []), *lines)
 
-    async def _fetch_examples(self, job_id: int, plan: PlanSummary) -> None:
+    async def _fetch_examples(self, job_id: int, plan: PlanSummary, is_verify: bool) -> None:
         client = self.haulier.client
         if client is None:
             return
         found: dict[Action, tuple[ItemView, ...]] = {}
+        moved = Action.VERIFY if is_verify else Action.COPY
         for action, tally in (
             (Action.CANNOT, plan.cannot),
             (Action.OVERWRITE, plan.overwrite),
             (Action.DELETE, plan.delete),
-            (Action.COPY, plan.copy),
+            (moved, plan.copy),
         ):
             if tally.count:
                 try:

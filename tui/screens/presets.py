@@ -193,7 +193,9 @@ class PresetsScreen(HaulierScreen):
         if new is None:
             return
         known = await self.haulier.ask(RenamePreset(name=preset.name, new=new))
-        if known is not None:
+        if known is None:
+            self.action_reload()  # another screen may have changed the list
+        else:
             self._take(known)
             self.table.cursor = next((at for at, row in enumerate(self.table.rows) if row.name == new), 0)
 
@@ -210,7 +212,12 @@ class PresetsScreen(HaulierScreen):
                 "keep it",
             )
         )
-        if sure and (known := await self.haulier.ask(DropPreset(name=preset.name))) is not None:
+        if not sure:
+            return
+        known = await self.haulier.ask(DropPreset(name=preset.name))
+        if known is None:
+            self.action_reload()
+        else:
             self._take(known)
 
 
