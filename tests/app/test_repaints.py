@@ -11,10 +11,11 @@ from textual.screen import Screen
 from core.messages import ConnectionList, ListConnections, ListPresets, PresetList
 from core.model import Connection, ProfileCredentials
 from tests.app.driving import running, tell_progress, text_of, until
-from tests.app.recorded import RecordedClient
+from tests.app.recorded import RecordedClient, s3
 from tests.app.recorded_hub import hub_client
 from tests.app.recorded_path import path_client
 from tui.app import HaulierApp
+from tui.screens.browse import BrowseScreen
 from tui.screens.buckets import BucketPicker
 from tui.screens.found import FoundScreen
 from tui.screens.presets import PresetsScreen
@@ -41,7 +42,7 @@ async def paints_of(
 
 
 @pytest.mark.usefixtures("fixed_clock")
-@pytest.mark.parametrize("screen", ["buckets", "repos", "presets", "found"])
+@pytest.mark.parametrize("screen", ["buckets", "browse", "repos", "presets", "found"])
 async def test_a_list_of_which_all_is_known_repaints_nothing(
     screen: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -51,12 +52,16 @@ async def test_a_list_of_which_all_is_known_repaints_nothing(
     async with running(client, size=(100, 30)) as (app, pilot):
         opened = {
             "buckets": lambda: BucketPicker("prod", lambda _: None),
+            "browse": lambda: BrowseScreen(s3("prod", "logs"), lambda _: None),
             "repos": lambda: RepoPicker("hf", lambda _: None),
             "presets": PresetsScreen,
             "found": FoundScreen,
         }[screen]()
         app.push_screen(opened)
-        shown = {"buckets": "exports", "repos": "missing", "presets": "No preset", "found": "beijing"}[screen]
+        shown = {
+            "buckets": "exports", "browse": "3 013 so far", "repos": "missing", "presets": "No preset",
+            "found": "beijing",
+        }[screen]  # fmt: skip
         if screen == "found":
             client.answers[ListConnections] = lambda _: ConnectionList(
                 offered=(Connection(name="beijing", credentials=ProfileCredentials(profile="beijing")),)
