@@ -21,6 +21,7 @@ import psutil
 from core import __version__
 from tests.face.items import ItemKeys, write_job
 from tests.face.load import Load, load
+from tests.face.looking import LookingKeys, make_files
 from tests.face.measures import Face, Row, answers, looking_on, shows, starts
 
 TIMES = ("median", "95 %", "max", "goal", "CPU")
@@ -70,6 +71,35 @@ async def measure_items(home: Path, chosen: argparse.Namespace) -> None:
         busy = Busy(work)
         await busy.begin()
         await through("the same beside fifty workers", 1)
+        print(f"\nmeanwhile: {await busy.words()}; load average {os.getloadavg()[0]:.1f}")
+
+
+async def measure_looking(home: Path, chosen: argparse.Namespace) -> None:
+    """A folder of many files, looked into with nothing else to do and beside fifty workers."""
+    face = Face(home, chosen.size)
+    folder = home / "lake"
+    await asyncio.to_thread(make_files, folder, chosen.look)
+    async with load(home) as work:
+        engine = psutil.Process(work.haulier.client.hello.pid)
+
+        async def through(title: str) -> None:
+            before = engine.memory_info().rss
+            keys = await asyncio.to_thread(LookingKeys, face, folder, chosen.look)
+            memory = f"face {keys.memory() >> 20} MiB, engine {before >> 20} MiB"
+            try:
+                await show(title, TIMES, keys.opened())
+                for rows in (keys.moves, keys.sorts, keys.filters):
+                    await show("", (), rows())
+                now = f"face {keys.memory() >> 20} MiB, engine {engine.memory_info().rss >> 20} MiB"
+                print(f"memory before: {memory}; after: {now}")
+            finally:
+                keys.close()
+
+        await through(f"ms from key to paint, a folder of {chosen.look} files")
+        await work.start()
+        busy = Busy(work)
+        await busy.begin()
+        await through("the same beside fifty workers")
         print(f"\nmeanwhile: {await busy.words()}; load average {os.getloadavg()[0]:.1f}")
 
 
@@ -129,6 +159,9 @@ def main() -> None:
     parser.add_argument(
         "--items", type=int, default=0, help="measure instead the item table of a job of so many files"
     )
+    parser.add_argument(
+        "--look", type=int, default=0, help="measure instead looking into a folder of so many files"
+    )
     parser.add_argument("--seconds", type=float, default=10, help="of looking on")
     chosen = parser.parse_args()
     for name in [name for name in os.environ if name.startswith("AWS_") or name.lower().endswith("_proxy")]:
@@ -137,7 +170,8 @@ def main() -> None:
     print(machine())
     with tempfile.TemporaryDirectory(prefix="face-") as folder:
         os.environ["HOME"] = folder
-        asyncio.run((measure_items if chosen.items else measure)(Path(folder), chosen))
+        work = measure_items if chosen.items else measure_looking if chosen.look else measure
+        asyncio.run(work(Path(folder), chosen))
 
 
 if __name__ == "__main__":
