@@ -22,6 +22,7 @@ from core.safe_text import safe_text
 from core.units import format_count
 from tui import themes
 from tui.actions import EVERYWHERE, bindings
+from tui.ascii_signs import ascii_only
 from tui.goodbye import goodbye
 from tui.keys import key_of, use_keys
 from tui.line import Connector, EngineLine
@@ -74,6 +75,7 @@ class HaulierApp(PacedApp):
         super().__init__()
         self.preferences = preferences or Preferences()
         use_keys(self.preferences.keys)
+        self.ascii_only = ascii_only(self.preferences.signs, os.environ if environ is None else environ)
         self.ends = EndTeller(lambda: self.preferences.notify, os.environ if environ is None else environ)
         self.own_hub = OwnHub(os.environ if environ is None else environ)
         self.launcher = Launcher.of(os.environ if environ is None else environ)
