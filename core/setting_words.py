@@ -84,4 +84,9 @@ SETTING_WORDS: dict[str, SettingWords] = {
     "theme": SettingWords(
         "Colours of the screen.", "auto, dark, light, or ansi: the terminal's own 16", Holds.AT_ONCE
     ),
+    "signs": SettingWords(
+        "What lines, bars and marks of the screen are drawn with.",
+        "auto, unicode, or ascii: plain letters and dashes",
+        Holds.SCREEN,
+    ),
 }

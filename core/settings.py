@@ -28,6 +28,7 @@ _RETRY_WRITTEN = re.compile(f"{_DELAY}(,{_DELAY})*", re.ASCII)
 _UNFINISHED = ("resume", "clean")
 _LEVELS = ("DEBUG", "INFO", "WARNING")
 _DRIFT_CHECKS = ("auto", "always", "never")
+_SIGNS = ("auto", "unicode", "ascii")
 _THEMES = ("auto", "dark", "light", "ansi")
 _NOTIFY = ("app", "bell", "osc", "osc9", "osc777")
 _LONGEST_COMMAND = 4096  # characters of `on_end`
@@ -55,6 +56,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     on_end: str = ""  # a command the engine runs when a job has ended or stopped; words as a shell splits them
     notify: str = "app,bell"  # what a screen does then; read by tui/notifying.py
     theme: str = "auto"
+    signs: str = "auto"  # what a screen is drawn with; read by tui/ascii_signs.py
     origins: Mapping[str, str] = {}
 
     def rows(self) -> list[tuple[str, str, str]]:
@@ -320,5 +322,6 @@ _SPECS: dict[str, _Spec] = {
     "on_end": _Spec(_read_on_end, lambda command: command or "nothing", _own("on_end")),
     "notify": _Spec(_read_notify, str, _own("notify")),
     "theme": _Spec(_one_of(_THEMES), str, _own("theme")),
+    "signs": _Spec(_one_of(_SIGNS), str, _own("signs")),
 }
 SETTING_NAMES: tuple[str, ...] = tuple(name for name in _SPECS if name != "config_dir")

@@ -23,6 +23,7 @@ from core.safe_text import safe_text
 from core.units import format_count
 from tui import themes
 from tui.actions import EVERYWHERE, bindings
+from tui.ascii_signs import ascii_only
 from tui.goodbye import goodbye
 from tui.keys import key_of, use_keys
 from tui.line import Connector, EngineLine
@@ -76,6 +77,7 @@ class HaulierApp(PacedApp):
         self.preferences = preferences or Preferences()
         use_keys(self.preferences.keys)
         self.environ: Mapping[str, str] = os.environ if environ is None else environ
+        self.ascii_only = ascii_only(self.preferences.signs, self.environ)
         self.ends = EndTeller(lambda: self.preferences.notify, self.environ)
         self.own_hub = OwnHub(self.environ)
         self.launcher = Launcher.of(self.environ)

@@ -28,6 +28,7 @@ from textual.message import Message
 from textual.screen import Screen
 
 from tui import clock
+from tui.ascii_signs import in_ascii
 
 LATE = 0.3  # seconds; a quick line's answers come sooner, also from the other side of the world
 MUCH = 4096  # bytes
@@ -80,6 +81,7 @@ class PacedApp(App[None]):
     """An app that holds back its paints while the terminal is behind."""
 
     _lost_a_paint = False
+    ascii_only = False  # nothing but ASCII reaches the terminal
 
     def get_driver_class(self) -> type[Driver]:
         found = super().get_driver_class()
@@ -118,6 +120,8 @@ class PacedDriver(LinuxDriver):
         super().start_application_mode()  # type: ignore[no-untyped-call]
 
     def write(self, data: str) -> None:
+        if self._paints.ascii_only:
+            data = in_ascii(data)
         loop = self._painted_by
         if loop is None or len(data) < LEAST_FRAME:
             super().write(data)

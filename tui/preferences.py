@@ -40,5 +40,9 @@ class Preferences:
         return self.desk.settings.theme if self.desk is not None else "auto"
 
     @property
+    def signs(self) -> str:
+        return self.desk.settings.signs if self.desk is not None else "unicode"
+
+    @property
     def notify(self) -> str:
         return self.desk.settings.notify if self.desk is not None else _USUAL_WAYS

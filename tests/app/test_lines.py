@@ -28,8 +28,8 @@ class Home:
         self.folder = folder
         self._terminals: list[PtyTerminal] = []
 
-    def open(self, term: str = "xterm-256color", **options: Any) -> PtyTerminal:
-        words = environment(self.folder) | {"TERM": term}
+    def open(self, term: str = "xterm-256color", lang: str = "C.UTF-8", **options: Any) -> PtyTerminal:
+        words = environment(self.folder) | {"TERM": term, "LANG": lang}
         self._terminals.append(PtyTerminal([sys.executable, "-m", "tui"], words, self.folder, **options))
         return self._terminals[-1]
 
@@ -148,3 +148,24 @@ def test_odd_terminals(home: Home, term: str) -> None:
     terminal.press(b"q")
     terminal.process.wait(20)
     assert terminal.process.returncode == 0
+
+
+@pytest.mark.parametrize(("term", "lang"), [("xterm", "de_DE.ISO-8859-1"), ("vt220", "C.UTF-8")])
+def test_terminals_that_show_ascii_alone(home: Home, term: str, lang: str) -> None:
+    """Lines, bars, marks and borders of the list, the board, the files and a dialog reach the terminal in
+    ASCII, as many cells wide as ever."""
+    home.start_a_job("64KiB")
+    terminal = home.open(term, lang)
+    terminal.until(shows("|>"))
+    terminal.press(b"\r")
+    terminal.until(shows("w object"))
+    assert "--------" in terminal.text()
+    terminal.press(b"i")
+    terminal.until(shows("as planned"))
+    terminal.press(b"x")
+    terminal.until(shows("Cancel job 1,"))
+    lines = terminal.text().split("\n")
+    assert "".join(lines).isascii()
+    assert any("+----" in line for line in lines)
+    terminal.press(b"\x1b")
+    terminal.until(lambda text: "Cancel job 1," not in text)

@@ -17,6 +17,7 @@ from core.messages import (
     ImportProfiles,
     ItemWindow,
     JobChanged,
+    JobForgotten,
     JobList,
     ListAttempts,
     ListJobs,
@@ -208,6 +209,44 @@ async def test_keys_on_the_board_tune_the_job() -> None:
         await until(pilot, lambda: len(asked(client, TuneJob)) == 4)
         assert [command.workers for command in asked(client, TuneJob)] == [25, 26, 25, -1]
         assert asked(client, TuneJob)[-1].connections == 5
+
+
+async def test_workers_before_their_number_is_told() -> None:
+    """Right after a pause no sample has come: one fewer than wanted is counted from the job's own number, and
+    where it has none nothing is changed, least of all to one worker."""
+    client = RecordedClient()
+    job = recorded_jobs()[0]
+    fixed = msgspec.structs.replace(
+        job,
+        spec=msgspec.structs.replace(job.spec, options=msgspec.structs.replace(job.spec.options, workers=30)),
+    )
+    async with running(client) as (app, pilot):
+        await pilot.press("enter")
+        await until(pilot, lambda: isinstance(app.screen, BoardScreen))
+        await pilot.press("minus", "greater_than_sign")
+        await until(pilot, lambda: bool(app._notifications))
+        assert not asked(client, TuneJob)
+        client.say(JobChanged(seq=11, job=fixed))
+        await until(pilot, lambda: app.view.job(7) == fixed)
+        await pilot.press("minus")
+        await until(pilot, lambda: [command.workers for command in asked(client, TuneJob)] == [29])
+
+
+async def test_a_job_forgotten_elsewhere_leaves_nothing_behind() -> None:
+    """Forgotten in another face while its board and its files are open: they say so and are empty, and Esc
+    leads back to the list."""
+    client = RecordedClient()
+    async with running(client) as (app, pilot):
+        await pilot.press("enter")
+        tell_progress(client)
+        await until(pilot, lambda: "app-0401.json.zst" in text_of(app))
+        await pilot.press("i")
+        await until(pilot, lambda: "as planned" in text_of(app))
+        client.say(JobForgotten(seq=11, job=7))
+        await until(pilot, lambda: "is not in the journal" in text_of(app))
+        assert "app-04" not in text_of(app)
+        await pilot.press("t", "f", "r", "R", "p", "l", "escape", "escape")
+        await until(pilot, lambda: isinstance(app.screen, JobsScreen))
 
 
 async def test_failed_files_are_tried_again() -> None:

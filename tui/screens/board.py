@@ -71,6 +71,7 @@ class BoardScreen(JobActions):
         self.query_one(JobHead).show(view)
         job = self.job
         if job is None:
+            self._show_nothing()
             return
         ended = job.state.is_final
         self.set_class(ended, "-ended")
@@ -95,6 +96,13 @@ class BoardScreen(JobActions):
             self._looked_at = clock.monotonic()
             instead(self, partial(self._look_at_failures, failed), "failures")
         self.query_one("#failures", Saying).say(failure_line(self._errors, failed, width))
+
+    def _show_nothing(self) -> None:
+        """The job was forgotten, perhaps in another face: what stood here is no more."""
+        self.query_one(WorkerTable).show(())
+        self.query_one("#results").display = False
+        for saying in ("#why", "#hosts", "#failures", "#settings"):
+            self.query_one(saying, Saying).say(())
 
     async def _look_at_failures(self, failed: int) -> None:
         if not failed:
@@ -121,7 +129,11 @@ class BoardScreen(JobActions):
 
     def _tune(self, what: str, by: int, most: int) -> None:
         """One more or fewer than wanted now, counting presses that the engine has not told of yet."""
-        wanted = max(1, min(most, self._tuned.get(what, self._wanted(what)) + by))
+        before = self._tuned.get(what, self._wanted(what))
+        if not before:
+            self.haulier.tell("How many there are is not known yet: wait a moment.")
+            return
+        wanted = max(1, min(most, before + by))
         self._tuned[what] = wanted
         if what == "workers":
             self.send(TuneJob(job=self.job_id, workers=wanted), "")
@@ -129,11 +141,16 @@ class BoardScreen(JobActions):
             self.send(TuneJob(job=self.job_id, connections=wanted), "")
 
     def _wanted(self, what: str) -> int:
-        progress = self.view.progress.get(self.job_id)
-        if progress is None:
-            return 1
-        at_work = sum(worker.phase != "idle" for worker in self.view.workers)
-        return (progress.workers_wanted or at_work) if what == "workers" else (progress.connections_wanted or 1)
+        """How many are wanted now; 0 while nobody knows, as of a job that has not found its number yet."""
+        job, progress = self.job, self.view.progress.get(self.job_id)
+        if job is None:
+            return 0
+        if what == "connections":
+            told = progress.connections_wanted if progress is not None else 0
+            return told or job.spec.options.connections or (1 if progress is not None else 0)
+        told = progress.workers_wanted if progress is not None else 0
+        at_work = sum(worker.phase != "idle" and worker.job == job.id for worker in self.view.workers)
+        return told or job.spec.options.workers or at_work
 
     def _forget_tuned(self, view: ViewState) -> None:
         for what, wanted in tuple(self._tuned.items()):

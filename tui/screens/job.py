@@ -69,6 +69,7 @@ class JobScreen(JobActions):
         self.query_one(JobSummary).show(view)
         job = self.job
         if job is None:
+            self._show_nothing()
             return
         self._say_tabs(job)
         if self._tab == "items":
@@ -77,6 +78,14 @@ class JobScreen(JobActions):
             self._look.look_again()
         if self._tab == "errors" and job.state in MOVING and clock.monotonic() - self._tries_at > LOOK_AGAIN:
             self._look_at_tries()
+
+    def _show_nothing(self) -> None:
+        """The job was forgotten, perhaps in another face: what stood here is no more."""
+        self.query_one("#summary").display = False
+        for table in (self._table, self.query_one(AttemptTable)):
+            table.say_instead(())
+            table.attach(())
+        self._say_about()
 
     def engine_is_back(self) -> None:
         if self._tab == "items":

@@ -81,10 +81,23 @@ _PRIORITY_WORDS = {
 class JobActions(HaulierScreen):
     """A screen with a job in its middle."""
 
+    _had_a_job = False
+
     @property
     def job(self) -> JobView | None:
         """The job that the keys are about."""
         raise NotImplementedError
+
+    def on_screen_resume(self) -> None:
+        """Back on a screen whose job was forgotten meanwhile: there is nothing here any more."""
+        if self.job is not None:
+            self._had_a_job = True
+        elif (
+            self._had_a_job
+            and self.view.link is Link.UP
+            and not isinstance(self.app.screen_stack[0], type(self))
+        ):
+            self.dismiss()
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         if action in _ASKS_ENGINE and self.view.link is not Link.UP:
