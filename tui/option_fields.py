@@ -26,7 +26,7 @@ STORAGE_CLASSES = (
     "REDUCED_REDUNDANCY", "EXPRESS_ONEZONE", "OUTPOSTS", "SNOW",
 )  # fmt: skip
 
-COPY_MEANS = "new and changed files; never deletes"
+COPY_MEANS = "new and changed; never deletes"
 SYNC_MEANS = "makes the target like the source"
 VERIFY_MEANS = "compares content; moves nothing"
 
@@ -239,7 +239,7 @@ _TOOL_MEANS: dict[str, str] = {
     "xet": "the Hub's own protocol, by hf_xet",
 }
 _RETRY_MEANS = {
-    "patient": "5 s … 5 min, for up to 48 h a file",
+    "patient": "5 s … 5 min, up to 48 h a file",
     "quick": "5 tries: 2, 4, 8, 16, 32 s",
     "steady": "30 tries, 5 s longer each time",
 }
@@ -267,7 +267,7 @@ def meaning(name: str, value: str) -> str:
         case "server_side", "no":
             return "streamed through this machine"
         case "retry", _:
-            return _RETRY_MEANS.get(value, "delays in seconds, as they were written")
+            return _RETRY_MEANS.get(value, "delays in seconds, as written")
         case _:
             return ""
 

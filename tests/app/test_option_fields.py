@@ -5,7 +5,10 @@ from __future__ import annotations
 import pytest
 
 from core.model import Compare, JobKind, JobOptions
-from tui.option_fields import asks, fields_for, read
+from core.safe_text import cell_width
+from tui import batch_fields
+from tui.option_fields import asks, fields_for, meaning, read
+from tui.widgets.heading import wrapped
 
 
 def typed(options: JobOptions, kind: JobKind = JobKind.SYNC) -> dict[str, str]:
@@ -41,6 +44,16 @@ def test_a_wrong_value_is_named_at_its_field(name: str, text: str) -> None:
     """The words stand beside the field that they are about, and nowhere else."""
     _, _, wrong = read({**typed(JobOptions()), name: text})
     assert list(wrong) == [name]
+
+
+@pytest.mark.parametrize("options", [JobOptions(), JobOptions(delete=True, extract=True, retry="1,2x3")])
+def test_what_is_said_fits_beside_and_below_the_field(options: JobOptions) -> None:
+    """At 80 columns nothing of the meanings is cut: 33 cells beside a field, two lines below the form."""
+    for ask in [*asks(JobKind.COPY, options), *batch_fields.asks(None)]:
+        for value in [ask.value, *(value for value, _ in ask.choices)]:
+            told = meaning(ask.name, value) or batch_fields.meaning(ask.name, value) or ask.meaning
+            assert cell_width(told) <= 33, (ask.name, told)
+        assert len(wrapped(ask.more, 80, indent=" ")) <= 2, ask.more
 
 
 def test_deleting_is_off_and_belongs_to_sync_alone() -> None:

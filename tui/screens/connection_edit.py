@@ -18,7 +18,7 @@ from tui.screens.frame import HaulierScreen
 from tui.screens.passphrase import open_secrets
 from tui.widgets.card_lines import missing_lines
 from tui.widgets.form import Field, Form, FormInput
-from tui.widgets.heading import Heading, Words
+from tui.widgets.heading import Heading, Words, two_lines
 from tui.widgets.rule import Rule
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ class ConnectionEditScreen(HaulierScreen):
         yield Heading((title, "lead"))
         yield Form(connection_form.asks(self._old, self._known))
         yield Rule()
-        yield Words((("", ""),), id="more")
+        yield Words((), (), id="more")
         yield Words(id="report")
 
     @property
@@ -112,8 +112,8 @@ class ConnectionEditScreen(HaulierScreen):
     def _say_more(self, field: Field) -> None:
         """Below the form, what the field with the focus means, or in full what is wrong with it."""
         more = hub_form.more(field.ask.name, field.ask.more) if self._is_hub else field.ask.more
-        words = (f" {field.error}", "bad") if field.error else (f" {more}", "quiet")
-        self.query_one("#more", Words).say((words,))
+        words, look = (field.error, "bad") if field.error else (more, "quiet")
+        self.query_one("#more", Words).say(*two_lines(words, self.size.width, look))
 
     def on_form_submitted(self) -> None:
         self.form.action_step(1)

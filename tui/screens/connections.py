@@ -27,7 +27,7 @@ from tui.screens.passphrase import open_secrets
 from tui.state import ViewState
 from tui.widgets.card_lines import card_lines
 from tui.widgets.connection_table import ConnectionRow, ConnectionTable, check_line
-from tui.widgets.filter_bar import FilterBar
+from tui.widgets.filter_bar import FilterBar, nothing_fits
 from tui.widgets.first_steps import without_connections
 from tui.widgets.heading import Heading, Words
 from tui.widgets.spans import Line
@@ -43,7 +43,7 @@ class _Table(ConnectionTable):
 
     def nothing(self) -> Sequence[Line]:
         if self.known is None or self.known.connections:
-            return ()
+            return nothing_fits() if self.known is not None else ()
         lines = without_connections(self.known, self.around, key_of("show_demo"))
         return ((), *((("  ", ""), *line) for line in lines))
 

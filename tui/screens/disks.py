@@ -19,11 +19,19 @@ from tui.actions import bindings
 from tui.screens.ask import QuestionScreen
 from tui.screens.frame import HaulierScreen
 from tui.soon import soon
-from tui.widgets.filter_bar import FilterBar
+from tui.widgets.filter_bar import FilterBar, nothing_fits
 from tui.widgets.heading import Heading, Words, wrapped
 from tui.widgets.rule import Rule
 from tui.widgets.spans import Line
 from tui.widgets.table import Column, LineTable
+
+NO_DISK: Sequence[Line] = (
+    (),
+    (("  No disk carries anything yet.", "lead"),),
+    (),
+    (("  A new job with “several disks” among its options packs data into batches,", "quiet"),),
+    (("  and each disk then carries a list of what it holds.", "quiet"),),
+)
 
 
 @dataclass(frozen=True)
@@ -127,17 +135,11 @@ class DisksScreen(HaulierScreen):
             )
             self.table.refresh()
             return
-        self.table.message = (
-            (),
-            (("  No disk carries anything yet.", "lead"),),
-            (),
-            (("  A new job with “several disks” among its options packs data into batches,", "quiet"),),
-            (("  and each disk then carries a list of what it holds.", "quiet"),),
-        )
         self._show()
 
     def _show(self) -> None:
         wanted = self.query_one(FilterBar).text.casefold()
+        self.table.message = nothing_fits() if wanted and self._disks else NO_DISK
         rows: list[_Row] = []
         for disk in self._disks:
             if wanted in f"{disk.id} {disk.label} {disk.last_path}".casefold():

@@ -15,7 +15,7 @@ from tui.job_words import why
 from tui.screens.job_actions import JobActions
 from tui.soon import instead
 from tui.state import Link, ViewState
-from tui.widgets.filter_bar import FilterBar
+from tui.widgets.filter_bar import FilterBar, nothing_fits
 from tui.widgets.first_steps import FirstSteps
 from tui.widgets.job_table import JobTable, rows_of
 from tui.widgets.notices import Notices
@@ -56,9 +56,9 @@ class JobsScreen(JobActions):
             if not self._looked:
                 self._looked = True
                 instead(self, self._look_around, "look")
-        table.show(
-            rows_of(view, clock.now(), self.query_one(FilterBar).text, roomy=self.size.width >= ROOMY + 3)
-        )
+        wanted = self.query_one(FilterBar).text
+        table.say_instead(nothing_fits() if wanted else ())
+        table.show(rows_of(view, clock.now(), wanted, roomy=self.size.width >= ROOMY + 3))
         self.query_one(Totals).show(view)
         self.query_one(Notices).show(view.notices)
         self._say_why()

@@ -14,7 +14,7 @@ from tui.actions import bindings
 from tui.draft import Draft, pairs_of, place_words, summary
 from tui.screens.frame import HaulierScreen
 from tui.widgets.form import Field, Form
-from tui.widgets.heading import Heading, Words
+from tui.widgets.heading import Heading, Words, two_lines
 from tui.widgets.rule import Rule
 
 
@@ -46,7 +46,7 @@ class OptionsScreen(HaulierScreen):
         draft = self._draft
         yield Form([*option_fields.asks(draft.kind, draft.options), *batch_fields.asks(draft.batches)])
         yield Rule()
-        yield Words((("", ""),), id="more")
+        yield Words((), (), id="more")
 
     @property
     def form(self) -> Form:
@@ -112,8 +112,8 @@ class OptionsScreen(HaulierScreen):
 
     def _say_more(self, field: Field) -> None:
         """Below the form, what the field with the focus means, or in full what is wrong with it."""
-        words = (f" {field.error}", "bad") if field.error else (f" {field.ask.more}", "quiet")
-        self.query_one("#more", Words).say((words,))
+        words, look = (field.error, "bad") if field.error else (field.ask.more, "quiet")
+        self.query_one("#more", Words).say(*two_lines(words, self.size.width, look))
 
     def _values(self) -> dict[str, str]:
         return {field.ask.name: field.value for field in self.form.fields if field.display}

@@ -22,7 +22,7 @@ from tui.screens.frame import HaulierScreen
 from tui.screens.name import NameScreen
 from tui.state import Link, ViewState
 from tui.widgets.dates import date_words
-from tui.widgets.filter_bar import FilterBar
+from tui.widgets.filter_bar import FilterBar, nothing_fits
 from tui.widgets.heading import Heading, Words, wrapped
 from tui.widgets.rule import Rule
 from tui.widgets.spans import Line
@@ -79,6 +79,7 @@ class PresetsScreen(HaulierScreen):
         super().__init__()
         self._presets: tuple[Preset, ...] = ()
         self._loaded = False
+        self._empty: Sequence[Line] = ()  # what the empty list says
 
     def body(self) -> ComposeResult:
         yield Heading(("Presets", "lead"), ("  jobs to be made again", "quiet"))
@@ -118,7 +119,7 @@ class PresetsScreen(HaulierScreen):
 
     def _take(self, known: PresetList) -> None:
         self._presets = known.presets
-        self.table.message = (
+        self._empty = (
             (),
             (("  No preset is kept yet.", "lead"),),
             (),
@@ -132,7 +133,7 @@ class PresetsScreen(HaulierScreen):
 
     def _say_nothing(self, error: HaulierError) -> None:
         self._presets = ()
-        self.table.message = (
+        self._empty = (
             (),
             (("  The presets cannot be read.", "bad"),),
             *wrapped(safe_text(error.message), self.size.width),
@@ -142,6 +143,7 @@ class PresetsScreen(HaulierScreen):
 
     def _show(self) -> None:
         wanted = self.query_one(FilterBar).text.casefold()
+        self.table.message = nothing_fits() if wanted and self._presets else self._empty
         self.table.show(
             tuple(one for one in self._presets if wanted in f"{one.name} {one.description}".casefold())
         )

@@ -24,7 +24,7 @@ from tui.screens.ask import QuestionScreen
 from tui.screens.marking import MARKING, MarkingScreen, passing
 from tui.state import Link, ViewState
 from tui.widgets import repo_tables
-from tui.widgets.filter_bar import FilterBar
+from tui.widgets.filter_bar import FilterBar, nothing_fits
 from tui.widgets.heading import Heading, Words, wrapped
 from tui.widgets.rule import Rule
 from tui.widgets.spans import Line, Span
@@ -144,7 +144,6 @@ class RepoPicker(MarkingScreen):
         self._repos = of_hub(known, self._hub)
         self._elsewhere = len(known.repos) - len(self._repos)
         self._asked &= {name_of(repo) for repo in self._repos}
-        self.table.message = self._nothing()
         self.show_rows()
         self.marks.rename([name_of(repo) for repo in self._repos])
         self._say_about()
@@ -167,6 +166,8 @@ class RepoPicker(MarkingScreen):
         return lines
 
     def show_rows(self) -> None:
+        if self._loaded:
+            self.table.message = nothing_fits() if self.wanted and self._repos else self._nothing()
         names = [f"{name_of(repo)} {repo.description}" for repo in self._repos]
         self.table.show_repos(self._repos, passing(names, self.wanted))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import ClassVar
 
 from textual.app import ComposeResult
@@ -10,7 +11,19 @@ from textual.containers import Horizontal
 from textual.message import Message
 from textual.widgets import Input, Static
 
+from tui.keys import key_of
+from tui.widgets.spans import Line
 from tui.widgets.text_field import TextField
+
+
+def nothing_fits() -> Sequence[Line]:
+    """What stands where the rows would be while a filter lets none of them through."""
+    return (
+        (),
+        (("  Nothing here fits the filter.", "lead"),),
+        (),
+        ((f"  {key_of('filter')}", "key"), ("  change it; Esc there clears it", "")),
+    )
 
 
 class FilterBar(Horizontal):

@@ -15,6 +15,12 @@ def wrapped(text: str, width: int, look: str = "", indent: str = "  ") -> list[L
     return [((indent + line, look),) for line in textwrap.wrap(text, max(20, width - len(indent) - 1))]
 
 
+def two_lines(text: str, width: int, look: str = "") -> list[Line]:
+    """`text` over two lines, always two, so that nothing below moves. Text is safe to show."""
+    lines = wrapped(text, width, look, " ")[:2]
+    return [*lines, *([()] * (2 - len(lines)))]
+
+
 class Heading(LineWidget):
     """Title on the left, what holds now on the right."""
 
