@@ -193,7 +193,9 @@ async def test_a_timetable_holds_now(
     ).id
     await haulier.reaches(job, lambda view: view.counts.bytes_done > 0, "first bytes")
     await comes(wire, lambda rate: rate < 1.8 * MIB, "by the clock")
-    assert 0.4 * MIB < await moves(haulier, job, 4.0) < 1.8 * MIB  # the wire alone tells of the system's buffers too
+    assert (
+        0.4 * MIB < await moves(haulier, job, 4.0) < 1.8 * MIB
+    )  # the wire alone tells of the system's buffers too
     with pytest.raises(HaulierError, match="25:00") as refused:
         await haulier.call(TuneJob(job=job, timetable="25:00,1MiB"))
     assert refused.value.code is Code.USAGE
