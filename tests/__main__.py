@@ -1,10 +1,10 @@
 """Every check with one command: `python -m tests`. Arguments go to pytest.
 
 The tests come last, so that their closing line ends the output. The exit code is that of the first failure.
-Without arguments the tests run in three parts side by side, because most of their time they wait, for servers,
-engines and screens. Two of them are printed when all are done. A few tests that failed so, beside others that
-took the machine's time, are run once more by themselves: those that pass then are named as unsteady, and fail
-nothing.
+Without arguments small objects are raced against s5cmd before them, while nothing else runs, and the tests run
+in three parts side by side, because most of their time they wait, for servers, engines and screens. Two of them
+are printed when all are done. A few tests that failed so, beside others that took the machine's time, are run
+once more by themselves: those that pass then are named as unsteady, and fail nothing.
 """
 
 from __future__ import annotations
@@ -41,14 +41,16 @@ def main() -> int:
     for check in CHECKS:
         _run(failed, " ".join(check), program=[sys.executable, "-m", *check])
     _run(failed, "lint-imports", program=[str(Path(sys.executable).with_name("lint-imports"))])
-    static = list(failed)
-    if static:
-        print(f"--- failed so far: {', '.join(static)}", flush=True)
+    if not sys.argv[1:]:
+        _run(failed, "benchmarks --quick", program=[sys.executable, "-m", "tests.benchmarks", "--quick"])
+    early = list(failed)
+    if early:
+        print(f"--- failed so far: {', '.join(early)}", flush=True)
     if sys.argv[1:]:
         _run(failed, "pytest", program=[*PYTEST, *sys.argv[1:]])
     else:
         _run_parts(failed)
-    if static:
+    if early:
         print(f"--- failed: {', '.join(failed)}", flush=True)
     return next(iter(failed.values()), 0)
 

@@ -111,14 +111,17 @@ def versitygw_binary() -> str:
 
 
 @contextmanager
-def versitygw(folder: Path) -> Iterator[S3Server]:
-    """versitygw with its posix backend over `folder`; metadata in a sidecar, so no xattrs are needed."""
+def versitygw(folder: Path, *, sidecar: bool = True) -> Iterator[S3Server]:
+    """versitygw with its posix backend over `folder`; metadata in a sidecar, so no xattrs are needed, or in
+    xattrs, which costs the server less."""
     port = free_port()
     with tempfile.TemporaryDirectory(prefix="versitygw-") as home:
-        sidecar = Path(home, "sidecar")
-        sidecar.mkdir()
-        command = [versitygw_binary(), "--port", f"127.0.0.1:{port}", "--keep-alive", "--quiet"]
-        command += ["posix", "--sidecar", str(sidecar), str(folder)]
+        command = [versitygw_binary(), "--port", f"127.0.0.1:{port}", "--keep-alive", "--quiet", "posix"]
+        if sidecar:
+            beside = Path(home, "sidecar")
+            beside.mkdir()
+            command += ["--sidecar", str(beside)]
+        command.append(str(folder))
         secret = {"ROOT_ACCESS_KEY_ID": "VERSITYKEY", "ROOT_SECRET_ACCESS_KEY": "versity-secret"}
         with running(command, port, Path(home), secret):
             yield S3Server("versitygw", f"http://127.0.0.1:{port}", "VERSITYKEY", "versity-secret")

@@ -1,9 +1,20 @@
-"""`python -m tests.benchmarks [s3] [list] [hub]`: time, CPU and memory next to other programs.
+"""`python -m tests.benchmarks [ROOM …]`: time, CPU and memory next to other programs, and the goals.
+
+| room | rows |
+|---|---|
+| s3 | many small objects, one large one, a mix; down and up |
+| between | from one S3 server to another through this machine, and on one server by itself |
+| keys | listing very many keys, planning a sync of them in which nothing changed |
+| list | HTTP lists: many small files, one large one |
+| hub | a repository of a Hub: many small files, two large ones |
+| start | the version, the first paint, one small object while the engine runs |
+| far | S3 over a line with latency |
+| sweep | measuring against every fixed setting, near and far; only when named |
 
 All movers of a row talk to the same server on this machine, one after the other within each round; medians
 and ratios are printed. Only the ratios carry over to other machines. Every time is that of a whole process,
-from its start to its end; haulier's engine, which runs already, is counted with its face. haulier makes what
-it moved durable before it ends, the others leave that to the system.
+from its start to its end; haulier's engine, which runs already, is counted with its face. haulier checks every
+byte and makes what it moved durable before it ends, the others leave that to the system.
 """
 
 from __future__ import annotations
@@ -11,88 +22,136 @@ from __future__ import annotations
 import argparse
 import os
 import platform
+import shutil
 import subprocess
+import sys
 import tempfile
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
-from typing import TextIO
 
 from core import __version__
-from tests.benchmarks import hub, s3, web
-from tests.benchmarks.contest import HEAD, Row, compete, find, lines_of
+from tests.benchmarks import far, hub, listing, quick, s3, starting, web
+from tests.benchmarks.contest import HEAD, VERDICT_HEAD, Row, compete, find, lines_of, verdicts_of
 from tests.benchmarks.ours import Bench, bench
 
+RESULTS = Path(__file__).with_name("RESULTS.md")
 ROOMS: dict[str, tuple[Callable[[Bench, argparse.Namespace], Iterator[Row]], tuple[str, ...]]] = {
     "s3": (s3.rows, s3.PEERS),
+    "between": (s3.between, s3.PEERS),
+    "keys": (listing.rows, listing.PEERS),
     "list": (web.rows, web.PEERS),
     "hub": (hub.rows, hub.PEERS),
+    "start": (starting.rows, starting.PEERS),
+    "far": (far.rows, far.PEERS),
+    "sweep": (far.sweep, ()),
 }
 VERSION = {"s5cmd": "version", "rclone": "version"}  # what they are asked with, where that is not --version
 
 
-def main() -> None:
+def main() -> int:
+    options = _options()
+    if options.quick:
+        return quick.main()
+    rooms = options.rooms or [room for room in ROOMS if room != "sweep"]
+    lines: list[str] = []
+    verdicts: list[str] = []
+    with tempfile.TemporaryDirectory(prefix="haulier-bench-", dir=options.folder) as name:
+        print(f"{_machine(rooms)}\n\n{HEAD}", flush=True)
+        with bench(Path(name)) as place:
+            for room in rooms:
+                _measure(room, place, options, lines, verdicts)
+    print("\n".join(("", VERDICT_HEAD, *verdicts)))
+    if options.write is not None:
+        options.write.write_text(_document(rooms, options, lines, verdicts))
+    return 0
+
+
+def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="python -m tests.benchmarks", description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
-    parser.add_argument("rooms", nargs="*", help=f"of {', '.join(ROOMS)} (default: all)")
+    parser.add_argument("rooms", nargs="*", metavar="ROOM", help=f"of {', '.join(ROOMS)}")
+    parser.add_argument("--quick", action="store_true", help=quick.ABOUT)
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--small", type=int, default=5000, help="files of 16 KiB (default 5000)")
+    parser.add_argument("--small", type=int, default=10_000, help="files of 16 KiB (default 10000)")
     parser.add_argument("--big", type=int, default=1024, help="size of the large file in MiB (default 1024)")
+    parser.add_argument(
+        "--mixed", type=int, default=40, help="files of 20 MiB mixed with 5000 of 4 KiB (default 40)"
+    )
+    parser.add_argument("--keys", type=int, default=1_000_000, help="keys that are listed (default 1000000)")
     parser.add_argument("--hub-files", type=int, default=1000, help="small files on the Hub (default 1000)")
     parser.add_argument("--lfs", type=int, default=256, help="size of each of two files in LFS in MiB")
-    parser.add_argument("--server", choices=("rclone", "versitygw"), default="rclone", help="for s3")
+    parser.add_argument("--far-small", type=int, default=1000, help="files of 16 KiB on the long line")
+    parser.add_argument("--far-big", type=int, default=256, help="size of the large file there in MiB")
+    parser.add_argument("--latency", type=int, default=100, help="of the long line in ms (default 100)")
+    parser.add_argument("--server", choices=("auto", "rclone", "versitygw"), default="auto", help="for S3")
+    parser.add_argument("--aws", action="store_true", help="the AWS CLI, too: it takes minutes for small files")
     parser.add_argument("--folder", type=Path, help="where to work (default: the system's temporary folder)")
-    parser.add_argument("--write", type=Path, metavar="FILE", help="append the table to this file, too")
+    parser.add_argument(
+        "--write",
+        nargs="?",
+        type=Path,
+        const=RESULTS,
+        metavar="FILE",
+        help="write the tables to this file (default: RESULTS.md beside this program)",
+    )
     options = parser.parse_args()
     if unknown := set(options.rooms) - set(ROOMS):
         parser.error(f"no such rows: {', '.join(sorted(unknown))}")
-    with (
-        tempfile.TemporaryDirectory(prefix="haulier-bench-", dir=options.folder) as name,
-        _table(options) as say,
-    ):
-        rooms = options.rooms or list(ROOMS)
-        say(_machine(rooms))
-        say(HEAD)
-        with bench(Path(name)) as place:
-            for room in rooms:
-                for row in ROOMS[room][0](place, options):
-                    for line in lines_of(row, compete(row, options.rounds)):
-                        say(line)
+    return options
 
 
-class _table:
-    """Lines go to the screen and, where it is wanted, into a file."""
+def _measure(
+    room: str, place: Bench, options: argparse.Namespace, lines: list[str], verdicts: list[str]
+) -> None:
+    """The rows of a room, in a folder that goes with it."""
+    folder = place.folder / room
+    folder.mkdir()
+    for row in ROOMS[room][0](replace(place, folder=folder), options):
+        result = compete(row, options.rounds)
+        for line in lines_of(row, result):
+            print(line, flush=True)
+            lines.append(line)
+        verdicts += verdicts_of(row, result)
+    shutil.rmtree(folder)
 
-    def __init__(self, options: argparse.Namespace) -> None:
-        self._path: Path | None = options.write
-        self._file: TextIO | None = None
 
-    def __enter__(self) -> Callable[[str], None]:
-        if self._path is not None:
-            self._file = self._path.open("a")
-        return self._say
-
-    def __exit__(self, *_: object) -> None:
-        if self._file is not None:
-            self._file.close()
-
-    def _say(self, line: str) -> None:
-        print(line, flush=True)
-        if self._file is not None:
-            self._file.write(f"{line}\n")
-            self._file.flush()
+def _document(rooms: list[str], options: argparse.Namespace, lines: list[str], verdicts: list[str]) -> str:
+    return "\n".join(
+        (
+            "# Measured next to other programs",
+            "",
+            f"By `python -m tests.benchmarks {' '.join(rooms)}`, {options.rounds} rounds. {_machine(rooms)}.",
+            "",
+            (__doc__ or "").rpartition("|\n\n")[2].strip(),
+            "",
+            "## Against the goals",
+            "",
+            VERDICT_HEAD,
+            *verdicts,
+            "",
+            "## All that was measured",
+            "",
+            "Medians; in brackets the quickest and the slowest.",
+            "",
+            HEAD,
+            *lines,
+            "",
+        )
+    )
 
 
 def _machine(rooms: list[str]) -> str:
     """The machine, the day, and every program's version."""
-    peers = [peer for room in rooms for peer in ROOMS[room][1] if find(peer)]
+    peers = dict.fromkeys(peer for room in rooms for peer in ROOMS[room][1] if find(peer))
     versions = [f"haulier {__version__}", *(_version(peer) for peer in peers)]
     cores = (
         f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}"
     )
-    return f"\n{datetime.now(UTC):%Y-%m-%d %H:%M}Z, {cores}; {'; '.join(versions)}\n"
+    return f"{datetime.now(UTC):%Y-%m-%d %H:%M}Z, {cores}; {'; '.join(versions)}"
 
 
 def _version(peer: str) -> str:
@@ -101,8 +160,9 @@ def _version(peer: str) -> str:
     said = subprocess.run(
         [find(peer), VERSION.get(peer, "--version")], capture_output=True, text=True, check=True
     )
-    return said.stdout.splitlines()[0].partition(" (")[0].partition(" built")[0].strip()
+    words = said.stdout.splitlines()[0].partition(" (")[0].partition(" built")[0].strip()
+    return words if peer in words.lower() else f"{peer} {words}"
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

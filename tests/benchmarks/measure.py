@@ -16,11 +16,12 @@ import psutil
 
 @dataclass(frozen=True)
 class Cost:
-    """Wall clock and processor seconds, and the peak of resident memory in bytes."""
+    """Wall clock and processor seconds, and peaks of resident memory in bytes: of all, and of the engine."""
 
     wall: float
     cpu: float
     memory: int
+    engine_memory: int = 0
 
 
 def cost_of(command: Sequence[str], environ: Mapping[str, str], engine: psutil.Process | None = None) -> Cost:
@@ -47,9 +48,9 @@ def cost_of(command: Sequence[str], environ: Mapping[str, str], engine: psutil.P
             f"{command[0]} failed ({process.returncode}): {output[-2000:].decode(errors='replace')}"
         )
     memory = peak.stop()
-    if engine is not None:
-        memory += _peak(engine.pid)
-    return Cost(wall, usage.ru_utime + usage.ru_stime + cpu_of(engine) - before, memory)
+    of_engine = _peak(engine.pid) if engine is not None else 0
+    cpu = usage.ru_utime + usage.ru_stime + cpu_of(engine) - before
+    return Cost(wall, cpu, memory + of_engine, of_engine)
 
 
 class _Peak:

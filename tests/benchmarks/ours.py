@@ -13,6 +13,7 @@ from pathlib import Path
 import psutil
 
 from tests.benchmarks.contest import OURS, Mover
+from tests.servers import S3Server
 
 ROOT = Path(__file__).parents[2]
 PROGRAM = (sys.executable, "-m", "tui")
@@ -33,6 +34,18 @@ class Bench:
             lambda target: [*PROGRAM, "copy", "--quiet", source[0], target, *source[1:]],
             {**self.environ, "PYTHONPATH": str(ROOT), **(environ or {})},
             self.engine,
+        )
+
+    def add_connection(self, name: str, server: S3Server) -> None:
+        """A connection to a server, its keys in the engine's memory."""
+        words = ["--endpoint", server.endpoint, "--access-key-id", server.access_key, "--region", "us-east-1"]
+        subprocess.run(
+            [*PROGRAM, "connections", "add", name, *words, "--path-style", "--secret-stdin", "--memory"],
+            env={**self.environ, "PYTHONPATH": str(ROOT)},
+            input=server.secret_key,
+            text=True,
+            check=True,
+            capture_output=True,
         )
 
     def new_folder(self, name: str) -> str:

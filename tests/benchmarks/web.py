@@ -4,37 +4,27 @@ from __future__ import annotations
 
 import os
 from argparse import Namespace
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 
-import psutil
-
-from tests.benchmarks.contest import KIB, MIB, Mover, Row, find, label
+from tests.benchmarks.contest import KIB, MIB, Goals, Mover, Row, find, label, serving
 from tests.benchmarks.ours import Bench
 from tests.nginx import nginx
 
 PEERS = ("aria2c", "wget", "curl")
+ARIA2C = "aria2c -x16 -s16 -j16"
 
 
 def rows(bench: Bench, options: Namespace) -> Iterator[Row]:
     served = bench.folder / "web"
     served.mkdir()
     with nginx(served, bench.folder / "nginx-web") as base:
-        server = serving_below(bench.folder / "nginx-web")
-        for count, size in ((options.small, 16 * KIB), (1, options.big * MIB)):
+        server = serving(bench.folder / "nginx-web")
+        for count, size, goal in ((options.small, 16 * KIB, 0.4), (1, options.big * MIB, 0.6)):
             urls = [f"{base}/{name}" for name in _filled(served, count, size)]
             name = f"HTTP list (nginx), {count} × {label(size)}"
             movers = _movers(bench, bench.folder / f"urls-{size}.txt", urls)
-            yield Row(name, movers, bench.new_folder, count, count * size, server)
-
-
-def serving_below(folder: Path) -> Sequence[psutil.Process]:
-    """The nginx whose own files are in this folder."""
-    return [
-        process
-        for process in psutil.process_iter(["cmdline"])
-        if str(folder) in " ".join(process.info["cmdline"] or ()) and "nginx" in process.name()
-    ]
+            yield Row(name, movers, bench.new_folder, count, count * size, server, Goals(of={ARIA2C: goal}))
 
 
 def _filled(served: Path, count: int, size: int) -> list[str]:
@@ -52,7 +42,7 @@ def _movers(bench: Bench, file: Path, urls: list[str]) -> list[Mover]:
     movers = [bench.mover(f"list:{file}")]
     if aria2c := find("aria2c"):
         words = [aria2c, "--no-conf", "-q", "-x16", "-s16", "-j16", "-i", str(file), "-d"]
-        movers.append(Mover("aria2c -x16 -s16 -j16", lambda target: [*words, target], bench.environ))
+        movers.append(Mover(ARIA2C, lambda target: [*words, target], bench.environ))
     if wget := find("wget"):
         plain = [wget, "--no-config", "-q", "-i", str(file), "-P"]
         movers.append(Mover("wget", lambda target: [*plain, target], bench.environ))

@@ -396,3 +396,28 @@ def test_a_bound_socket_that_does_not_listen_refuses(tmp_path: Path) -> None:
         client.connect(str(tmp_path / "s"))
     client.close()
     bound.close()
+
+
+def test_garbage_is_seldom_looked_for_but_found() -> None:
+    """In a process of its own, whose collector may be changed."""
+    said = subprocess.run(
+        [sys.executable, "-c", SELDOM],
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=Path(__file__).parents[2],
+    )
+    assert said.stdout.split() == ["True", "True"]
+
+
+SELDOM = """
+import gc, weakref
+from core.daemon import GARBAGE, collect_seldom
+class Ring: pass
+collect_seldom()
+ring = Ring(); ring.me = ring
+gone = weakref.ref(ring)
+del ring
+kept = [[] for _ in range(2 * GARBAGE[0])]
+print(gc.get_freeze_count() > 10_000, gone() is None)
+"""

@@ -75,6 +75,7 @@ class Control:
         self._clients: dict[str, Any] = {}
         self._endpoint: Endpoint | None = None
         self._regions: dict[str, str] = {}
+        self._hosts: dict[str, str] = {}  # by region
 
     # ------------------------------------------------------------ who and where
 
@@ -116,7 +117,11 @@ class Control:
         if self._endpoint is None:
             return ""
         known = self._regions.get(bucket) or self._regions.get("") or self.connection.region
-        return self._endpoint.locate("", known if is_region(known) else DEFAULT_REGION).host
+        host = self._hosts.get(known)
+        if host is None:
+            host = self._endpoint.locate("", known if is_region(known) else DEFAULT_REGION).host
+            self._hosts[known] = host
+        return host
 
     @property
     def endpoint(self) -> Endpoint:
