@@ -56,10 +56,9 @@ async def measure_items(home: Path, chosen: argparse.Namespace) -> None:
             keys = await asyncio.to_thread(ItemKeys, face, chosen.items, down)
             memory = f"face {keys.memory() >> 20} MiB, engine {engine.memory_info().rss >> 20} MiB"
             try:
-                await show(title, TIMES, (keys.opened() for _ in range(1)))
-                await show("", (), keys.turns(" at once", 1))
+                await show(title, TIMES, keys.opened())
                 await show("", (), keys.moves())
-                await show("", (), keys.turns("", chosen.pairs // 5))
+                await show("", (), keys.filters_and_orders("", chosen.pairs // 5))
                 await show("", (), keys.searches())
                 now = f"face {keys.memory() >> 20} MiB, engine {engine.memory_info().rss >> 20} MiB"
                 print(f"memory before: {memory}; after: {now}")
@@ -88,7 +87,7 @@ async def measure_looking(home: Path, chosen: argparse.Namespace) -> None:
             memory = f"face {keys.memory() >> 20} MiB, engine {before >> 20} MiB"
             try:
                 await show(title, TIMES, keys.opened())
-                for rows in (keys.moves, keys.sorts, keys.filters):
+                for rows in (keys.moves, keys.marks, keys.searches):
                     await show("", (), rows())
                 now = f"face {keys.memory() >> 20} MiB, engine {engine.memory_info().rss >> 20} MiB"
                 print(f"memory before: {memory}; after: {now}")
