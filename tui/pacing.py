@@ -29,6 +29,7 @@ from textual.screen import Screen
 
 from tui import clock
 from tui.ascii_signs import in_ascii
+from tui.key_order import OrderedKeysApp
 
 LATE = 0.3  # seconds; a quick line's answers come sooner, also from the other side of the world
 MUCH = 4096  # bytes
@@ -77,7 +78,7 @@ class Pace:
         return False
 
 
-class PacedApp(App[None]):
+class PacedApp(OrderedKeysApp):
     """An app that holds back its paints while the terminal is behind."""
 
     _lost_a_paint = False

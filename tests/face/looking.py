@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from tests.face.measures import GOAL_KEY_MS, Face, Row, shows, spread
+from tests.face.measures import GOAL_KEY_MS, Face, Row, cursor_line, shows, spread
 from tests.face.table_keys import TableKeys
 
 SORTS = ("largest first", "newest first", " here")
@@ -29,8 +29,10 @@ class LookingKeys(TableKeys):
         self._every = f"{count:,}".replace(",", " ")
         self.terminal.until(lambda text: "▌" in text or "n  start" in text)
         self.press(b"n", shows("From where?"))
-        while "▌this machine" not in (before := self.terminal.text()):
-            self.press(b"j", lambda text, before=before: text != before)  # type: ignore[misc]
+        self.terminal.until(lambda text: cursor_line(text) > 0)
+        while "▌this machine" not in (text := self.terminal.text()):
+            line = cursor_line(text)
+            self.press(b"j", lambda now, line=line: cursor_line(now) == line + 1)  # type: ignore[misc]
         self.press(b"\r", shows("Which folder"))
         self.press(b"\x15" + str(folder).encode(), shows("takes"))
 
