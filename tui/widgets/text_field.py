@@ -26,7 +26,8 @@ class TextField(Input):
     def _value(self) -> Text:
         if self.password:
             return super()._value
-        return Text(shown(self.value), no_wrap=True, overflow="ignore", end="")
+        text = Text(shown(self.value), no_wrap=True, overflow="ignore", end="")
+        return self.highlighter(text) if self.highlighter is not None else text
 
     def _position_to_cell(self, position: int) -> int:
         return cell_len(shown(self.value[:position]))
