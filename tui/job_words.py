@@ -126,7 +126,13 @@ def eta_of(progress: JobProgress | None, counts: Counts, *, roomy: bool) -> str:
         return f"≥ {_eta(max(low, 0))}"
     if low < 0 or high < 0 or _eta(low) == _eta(high):
         return _eta(max(low, high))
-    return f"{_eta(low)} – {_eta(high)}" if roomy else f"~ {_eta((low + high) / 2)}"
+    least, most = _about(low), _about(high)
+    return f"{least} – {most}" if roomy and least != most else f"~ {_about((low + high) / 2)}"
+
+
+def _about(seconds: float) -> str:
+    """As `_eta` without the seconds beside minutes: an end of a range is not known to the second."""
+    return _eta(round(seconds / 60) * 60 if seconds >= 60 else seconds)
 
 
 def _eta(seconds: float) -> str:

@@ -140,7 +140,7 @@ def test_a_storm_of_resizes(home: Home) -> None:
     terminal.until(lambda text: "q leave" in text.split("\n")[-1])
 
 
-@pytest.mark.parametrize("term", ["vt100", "linux", "no-such-terminal"])
+@pytest.mark.parametrize("term", ["vt100", "linux", "screen", "no-such-terminal"])
 def test_odd_terminals(home: Home, term: str) -> None:
     """A name that no database knows and one from 1978 get 16 colours and the same words."""
     terminal = home.open(term)

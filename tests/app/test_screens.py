@@ -12,6 +12,7 @@ from textual.widgets import Input
 
 from core.errors import Code, HaulierError
 from core.messages import (
+    AttemptPage,
     CancelJob,
     Command,
     ForgetJob,
@@ -43,6 +44,7 @@ from tests.app.recorded import (
     RecordedClient,
     a_job,
     a_snapshot,
+    recorded_attempts,
     recorded_items,
     recorded_jobs,
     recorded_progress,
@@ -381,10 +383,10 @@ async def test_first_rows_while_the_order_is_made() -> None:
         await until(pilot, lambda: f"{len(items)} files" in text_of(app))
         await pilot.press("slash", "a")
         await until(pilot, lambda: "looking" in text_of(app) and len(app.screen.query_one(ItemTable).rows) == 3)
-        before = len(made)
         await pilot.press("p", "p")
         await until(pilot, lambda: "looking" not in text_of(app))
-        assert [ask.contains for ask in made[before:]] == ["app"]
+        assert made[-1].contains == "app"
+        assert "app-0401" in text_of(app)
 
 
 async def test_the_cursor_stays_on_its_file_when_the_order_changes() -> None:
@@ -441,6 +443,15 @@ async def test_failed_tries_are_listed() -> None:
         assert "403 AccessDenied for GET logs-app/2026/11/20/app-0406.json.zst" in " ".join(
             text_of(app).split()
         )
+
+
+async def test_more_tries_than_are_shown() -> None:
+    """That the list has an end where the tries have none is said."""
+    client = RecordedClient()
+    client.answers[ListAttempts] = lambda ask: AttemptPage(attempts=recorded_attempts()[:1] * ask.limit)
+    async with running(client) as (app, pilot):
+        await pilot.press("e")
+        await until(pilot, lambda: "the newest 500" in text_of(app))
 
 
 async def test_a_job_that_ends_shows_its_summary_on_the_board() -> None:

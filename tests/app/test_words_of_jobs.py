@@ -55,12 +55,27 @@ def test_bytes_share_a_unit_where_room_is_short() -> None:
         (4800, 4800, False, "1 h 20"),
         (4800, 6600, False, "1 h 20 – 1 h 50"),
         (40, 40, False, "40 s"),
+        (70, 200, False, "1 min – 3 min"),
+        (100, 130, False, "~ 2 min"),
     ],
 )
 def test_an_eta_is_a_range_while_it_is_one(low: float, high: float, listing: bool, words: str) -> None:
     """Known, still listing, a range: three states that read differently."""
     progress = JobProgress(job=1, state=JobState.RUNNING, counts=Counts(), eta_low=low, eta_high=high)
     assert eta_of(progress, Counts(listing=listing), roomy=True) == words
+
+
+def test_a_range_short_of_room_fits_its_column() -> None:
+    """About the middle, never to the second, in ten cells."""
+    for low, high, words in (
+        (70, 200, "~ 2 min"),
+        (4800, 6600, "~ 1 h 35"),
+        (3, 50, "~ 26 s"),
+        (9e4, 2e5, "~ 1 d 16 h"),
+    ):
+        progress = JobProgress(job=1, state=JobState.RUNNING, counts=Counts(), eta_low=low, eta_high=high)
+        assert eta_of(progress, Counts(), roomy=False) == words
+        assert len(words) <= 10
 
 
 def test_verified_is_said_only_of_what_was() -> None:

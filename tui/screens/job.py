@@ -29,6 +29,7 @@ from tui.widgets.spans import Span
 from tui.widgets.tabs import TabLine
 
 TABS = {"summary": "s summary", "items": "i items", "errors": "e errors"}
+MOST_TRIES = 500  # that are shown, the newest ones
 _OF_ITEMS = ("filter", "next_status", "next_order", "reverse_order")
 
 
@@ -103,6 +104,8 @@ class JobScreen(JobActions):
                 (f"  {key_of('show_errors')}", "key"),
                 (" of all files ", "quiet"),
             ]
+        elif self._tab == "errors" and len(self.query_one(AttemptTable).rows) == MOST_TRIES:
+            notes = [(f"the newest {MOST_TRIES} ", "quiet")]
         self.query_one(TabLine).show(self._tab, {"errors": self.view.counts(job).files_failed}, notes)
 
     def _item_notes(self) -> list[Span]:
@@ -158,10 +161,12 @@ class JobScreen(JobActions):
 
     async def _fetch_attempts(self) -> None:
         of = self._tries_of.id if self._tries_of is not None else 0
-        page = await self.haulier.ask(ListAttempts(job=self.job_id, item=of, limit=500))
+        page = await self.haulier.ask(ListAttempts(job=self.job_id, item=of, limit=MOST_TRIES))
         if page is not None and self.is_mounted:
             table = self.query_one(AttemptTable)
             table.show(page.attempts)
+            if (job := self.job) is not None:
+                self._say_tabs(job)
             table.say_instead(((), (("  No failed tries.", "quiet"),)))
             self._say_about()
 

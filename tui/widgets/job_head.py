@@ -14,6 +14,7 @@ from tui.widgets.curve import bar, curve
 from tui.widgets.spans import LineWidget, Span, ends, width_of
 
 SECONDS_A_SAMPLE = 0.5
+ROOMY = 100  # cells from which an ETA is told as the range that it is
 
 
 class JobHead(LineWidget):
@@ -47,7 +48,7 @@ def headline(view: ViewState, job: JobView, width: int) -> list[Span]:
         right += [
             (format_rate(progress.rate), "lead"),
             ("  ETA ", "quiet"),
-            (eta_of(progress, counts, roomy=True), ""),
+            (eta_of(progress, counts, roomy=width >= ROOMY), ""),
         ]
     at_work = format_duration(view.running_seconds(job, clock.monotonic()))
     state = [("   ", ""), *state_words(view, job), (f" {at_work}", "quiet")]
