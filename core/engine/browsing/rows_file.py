@@ -1,4 +1,7 @@
-"""The rows of a listing in a file, by number. Nothing is synced: what a machine loses is listed again."""
+"""The rows of a listing in a file, by number. Nothing is synced: what a machine loses is listed again.
+
+URLs, which may hold signatures, are not kept.
+"""
 
 from __future__ import annotations
 
@@ -21,11 +24,9 @@ from core.positions import Positions
 
 MOST_FOLDERS = 500  # names of folders that a sum tells
 AT_ONCE = 500  # names that are looked for in one query
-_SIDE = "{0}_size INTEGER, {0}_modified REAL, {0}_etag TEXT, {0}_class TEXT, {0}_url TEXT, {0}_kind INTEGER"
+_SIDE = "{0}_size INTEGER, {0}_modified REAL, {0}_etag TEXT, {0}_class TEXT, {0}_kind INTEGER"
 _COLUMNS = ", ".join(
-    f"{side}_{name}"
-    for side in ("my", "their")
-    for name in ("size", "modified", "etag", "class", "url", "kind")
+    f"{side}_{name}" for side in ("my", "their") for name in ("size", "modified", "etag", "class", "kind")
 )
 FILE, FOLDER = 1, 2  # kinds; 0: not at this side
 _SORTED = {"size": "my_size", "modified": "my_modified"}
@@ -59,7 +60,7 @@ class RowsFile:
         with self._connection() as db, db:
             db.execute("BEGIN")
             db.executemany(
-                f"INSERT INTO rows VALUES (?, ?, ?, {', '.join('?' * 12)})",
+                f"INSERT INTO rows VALUES (?, ?, ?, {', '.join('?' * 10)})",
                 (
                     (first + at, row.name, row.difference, *_cells(row.mine), *_cells(row.theirs))
                     for at, row in enumerate(rows)
@@ -231,24 +232,24 @@ def _filter(order: RowOrder) -> tuple[str, tuple[Any, ...], bool]:
 
 def _cells(entry: Entry | None) -> tuple[Any, ...]:
     if entry is None:
-        return (None, None, None, None, None, 0)
+        return (None, None, None, None, 0)
     kind = FOLDER if entry.is_folder else FILE
-    return (entry.size, entry.modified, entry.etag, entry.storage_class, entry.url, kind)
+    return (entry.size, entry.modified, entry.etag, entry.storage_class, kind)
 
 
 def _row(cells: tuple[Any, ...]) -> ListingRow:
     number, name, difference, *rest = cells
     return ListingRow(
         number=number, name=name, difference=difference,
-        entry=_entry(name, rest[:6]), other=_entry(name, rest[6:]),
+        entry=_entry(name, rest[:5]), other=_entry(name, rest[5:]),
     )  # fmt: skip
 
 
 def _entry(name: str, cells: list[Any]) -> Entry | None:
-    size, modified, etag, storage_class, url, kind = cells
+    size, modified, etag, storage_class, kind = cells
     if not kind:
         return None
     return Entry(
-        key=name, size=size, modified=modified, etag=etag, storage_class=storage_class, url=url,
+        key=name, size=size, modified=modified, etag=etag, storage_class=storage_class,
         is_folder=kind == FOLDER,
     )  # fmt: skip
