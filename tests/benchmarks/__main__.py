@@ -120,12 +120,14 @@ def _measure(
 
 
 def _document(rooms: list[str], options: argparse.Namespace, lines: list[str], verdicts: list[str]) -> str:
-    command = f"python -m tests.benchmarks {' '.join(rooms)}"
+    words = [word for word in sys.argv[1:] if word not in ("--write", str(options.write))]
+    command = f"python -m tests.benchmarks {' '.join(words)}".strip()
+    load = f"load of the machine in the last quarter of an hour: {os.getloadavg()[2]:.1f}"
     return "\n".join(
         (
             "# Measured next to other programs",
             "",
-            f"By `{command}`, {options.rounds} rounds. {_machine(rooms, options.aws)}.",
+            f"By `{command}`, {options.rounds} rounds. {_machine(rooms, options.aws)}; {load}.",
             "",
             (__doc__ or "").rpartition("|\n\n")[2].strip(),
             "",
