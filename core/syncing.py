@@ -9,6 +9,7 @@ import ctypes
 import os
 import platform
 from pathlib import Path
+from typing import Any
 
 
 def _kernel_reports_errors() -> bool:
@@ -18,6 +19,8 @@ def _kernel_reports_errors() -> bool:
     except (ValueError, IndexError):
         return False
 
+
+SYNC_FILE_RANGE_WRITE = 2  # linux/fs.h
 
 _LIBC = ctypes.CDLL(None, use_errno=True) if _kernel_reports_errors() else None
 CAN_SYNC_FILE_SYSTEMS = _LIBC is not None
@@ -38,3 +41,24 @@ def sync_file_system(of: int | Path) -> bool:
         code = ctypes.get_errno()
         raise OSError(code, os.strerror(code))
     return True
+
+
+def begin_writing(fd: int, offset: int, length: int) -> None:
+    """Have the system begin to write these bytes of an open file to the disk, so that a sync that comes later
+    waits less. Errors are left for that sync: with this flag alone sync_file_range(2) takes none away."""
+    if _sync_file_range is not None:
+        _sync_file_range(fd, offset, length, SYNC_FILE_RANGE_WRITE)
+
+
+def _find_sync_file_range() -> Any:
+    if platform.system() != "Linux":
+        return None
+    try:
+        function = ctypes.CDLL(None, use_errno=True).sync_file_range
+    except AttributeError:
+        return None
+    function.argtypes = (ctypes.c_int, ctypes.c_int64, ctypes.c_int64, ctypes.c_uint)
+    return function
+
+
+_sync_file_range: Any = _find_sync_file_range()

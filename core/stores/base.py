@@ -268,6 +268,11 @@ class StageFile(Protocol):
         """Bytes as they stand in the staged file, for digests out of order."""
         ...
 
+    def begin_sync(self, offset: int, length: int) -> None:
+        """These bytes are complete: they may go to the disk while others arrive. A hint, which promises nothing
+        and fails at nothing."""
+        ...
+
     def sync(self) -> None:
         """Everything written so far is durable."""
         ...

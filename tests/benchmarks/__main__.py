@@ -59,7 +59,7 @@ def main() -> int:
     lines: list[str] = []
     verdicts: list[str] = []
     with tempfile.TemporaryDirectory(prefix="haulier-bench-", dir=options.folder) as name:
-        print(f"{_machine(rooms)}\n\n{HEAD}", flush=True)
+        print(f"{_machine(rooms, options.aws)}\n\n{HEAD}", flush=True)
         with bench(Path(name)) as place:
             for room in rooms:
                 _measure(room, place, options, lines, verdicts)
@@ -120,11 +120,14 @@ def _measure(
 
 
 def _document(rooms: list[str], options: argparse.Namespace, lines: list[str], verdicts: list[str]) -> str:
+    words = [word for word in sys.argv[1:] if word not in ("--write", str(options.write))]
+    command = f"python -m tests.benchmarks {' '.join(words)}".strip()
+    load = f"load of the machine in the last quarter of an hour: {os.getloadavg()[2]:.1f}"
     return "\n".join(
         (
             "# Measured next to other programs",
             "",
-            f"By `python -m tests.benchmarks {' '.join(rooms)}`, {options.rounds} rounds. {_machine(rooms)}.",
+            f"By `{command}`, {options.rounds} rounds. {_machine(rooms, options.aws)}; {load}.",
             "",
             (__doc__ or "").rpartition("|\n\n")[2].strip(),
             "",
@@ -144,9 +147,10 @@ def _document(rooms: list[str], options: argparse.Namespace, lines: list[str], v
     )
 
 
-def _machine(rooms: list[str]) -> str:
+def _machine(rooms: list[str], with_aws: bool) -> str:
     """The machine, the day, and every program's version."""
-    peers = dict.fromkeys(peer for room in rooms for peer in ROOMS[room][1] if find(peer))
+    named = (peer for room in rooms for peer in ROOMS[room][1])
+    peers = dict.fromkeys(peer for peer in named if find(peer) and (peer != "aws" or with_aws))
     versions = [f"haulier {__version__}", *(_version(peer) for peer in peers)]
     cores = (
         f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}"
@@ -161,7 +165,7 @@ def _version(peer: str) -> str:
         [find(peer), VERSION.get(peer, "--version")], capture_output=True, text=True, check=True
     )
     words = said.stdout.splitlines()[0].partition(" (")[0].partition(" built")[0].strip()
-    return words if peer in words.lower() else f"{peer} {words}"
+    return words if peer.rstrip("c") in words.lower() else f"{peer} {words}"
 
 
 if __name__ == "__main__":

@@ -31,6 +31,7 @@ def rows(bench: Bench, options: Namespace) -> Iterator[Row]:
             "RCLONE_CONFIG_X_PROVIDER": "Other",
             "RCLONE_CONFIG_X_ENV_AUTH": "true",
             "RCLONE_CONFIG_X_ENDPOINT": endpoint,
+            "RCLONE_CONFIG_X_LIST_VERSION": "2",
         }
         s5cmd = ["--log", "error", "--endpoint-url", endpoint]
         for name, ours, of_s5cmd, of_rclone in (

@@ -361,6 +361,8 @@ def _download_part(large: LargeDownload, span: PartSpan, means: Means) -> PartRe
         raise
     if inline is not None:
         inline.finish()
+    watch.enter(DISK)
+    stage.begin_sync(span.offset, span.length)
     watch.enter(HASH)
     slot.phase = "hashing"
     proof.part_done(span.offset, span.length, other)

@@ -20,6 +20,7 @@ from core.stores.local.allocating import allocate
 from core.stores.local.folders import Folders
 from core.stores.local.names import LOCKS, NOTES, STAGING, refuse_name
 from core.stores.local.os_errors import map_os_error, map_write_error
+from core.syncing import begin_writing
 
 TREE = ".tree"  # ends the name of a folder that is being filled, as ".part" does of a file
 STALE = 48 * 3600.0  # seconds without a change after which a partial file that no job knows is nobody's
@@ -74,6 +75,9 @@ class LocalStage:
             return os.pread(self._fd, length, offset)
         except OSError as error:
             raise map_os_error(error, self._key) from error
+
+    def begin_sync(self, offset: int, length: int) -> None:
+        begin_writing(self._fd, offset, length)
 
     def sync(self) -> None:
         try:
