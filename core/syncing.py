@@ -45,7 +45,7 @@ def sync_file_system(of: int | Path) -> bool:
 
 def begin_writing(fd: int, offset: int, length: int) -> None:
     """Have the system begin to write these bytes of an open file to the disk, so that a sync that comes later
-    waits less. Errors are left for that sync: with this flag alone sync_file_range(2) does not take them away."""
+    waits less. Errors are left for that sync: with this flag alone sync_file_range(2) takes none away."""
     if _sync_file_range is not None:
         _sync_file_range(fd, offset, length, SYNC_FILE_RANGE_WRITE)
 
