@@ -62,10 +62,10 @@ def main() -> int:
         print(f"{_machine(rooms, options.aws)}\n\n{HEAD}", flush=True)
         with bench(Path(name)) as place:
             for room in rooms:
-                _measure(room, place, options, lines, verdicts)
+                for _ in _measured(room, place, options, lines, verdicts):
+                    if options.write is not None:  # at once: a run that is ended leaves what it has
+                        options.write.write_text(_document(rooms, options, lines, verdicts))
     print("\n".join(("", VERDICT_HEAD, *verdicts)))
-    if options.write is not None:
-        options.write.write_text(_document(rooms, options, lines, verdicts))
     return 0
 
 
@@ -104,10 +104,10 @@ def _options() -> argparse.Namespace:
     return options
 
 
-def _measure(
+def _measured(
     room: str, place: Bench, options: argparse.Namespace, lines: list[str], verdicts: list[str]
-) -> None:
-    """The rows of a room, in a folder that goes with it."""
+) -> Iterator[Row]:
+    """The rows of a room, measured in a folder that goes with it."""
     folder = place.folder / room
     folder.mkdir()
     for row in ROOMS[room][0](replace(place, folder=folder), options):
@@ -116,6 +116,7 @@ def _measure(
             print(line, flush=True)
             lines.append(line)
         verdicts += verdicts_of(row, result)
+        yield row
     shutil.rmtree(folder)
 
 

@@ -144,3 +144,14 @@ def test_what_a_tool_notes_shares_the_fate_of_its_partial_file(root: Path) -> No
     assert sorted(path.name for path in (root / STAGING).iterdir()) == [name, f"{name}.aria2"]
     folder.abort("kept", kept)
     assert list((root / STAGING).iterdir()) == []
+
+
+def test_a_hint_to_begin_writing_changes_nothing_and_never_fails(tmp_path: Path) -> None:
+    folder = LocalFolder(tmp_path)
+    stage = folder.open_stage("a", folder.stage("a", 10, Metadata()))
+    stage.write(0, b"0123456789")
+    stage.begin_sync(0, 10)
+    stage.begin_sync(5, 1000)  # beyond the end
+    assert stage.read(0, 10) == b"0123456789"
+    stage.close()
+    stage.begin_sync(0, 10)
