@@ -54,7 +54,7 @@ DRAIN_SECONDS = 30.0  # at most, for parts in flight; they are redone otherwise
 DROP_SECONDS = 10.0  # at most, for recording and stopping threads
 WATCH_SECONDS = 2.0  # between two looks at lock and socket
 
-GARBAGE = (50_000, 10, 10)  # thresholds of the three generations (gc.set_threshold)
+GARBAGE = (10_000, 10, 10)  # thresholds of the three generations (gc.set_threshold)
 
 PR_SET_DUMPABLE = 4  # prctl(2)
 
@@ -277,7 +277,7 @@ async def _serve(paths: Paths, lock: EngineLock, settings: Settings, make: MakeE
 
 
 def collect_seldom() -> None:
-    """Look for garbage in circles after 50 000 new objects instead of 700, and never in what is imported: items
+    """Look for garbage in circles after 10 000 new objects instead of 700, and never in what is imported: items
     on their way are many and in no circle, and looking through them took an eighth of the engine's time."""
     gc.freeze()
     gc.set_threshold(*GARBAGE)
