@@ -6,11 +6,11 @@ from collections.abc import Callable
 
 import pytest
 
-from core.engine.moving.climbing import REST, AtOnce, Climb
+from core.engine.moving.climbing import FILE, REST, AtOnce, Climb
 
 MIB = 1 << 20
 START = AtOnce(16, 4)
-MOST = 64
+MOST = AtOnce(160, 64)
 
 
 def simulated(
@@ -52,7 +52,20 @@ def test_nothing_is_tried_without_need() -> None:
 def test_never_more_than_allowed() -> None:
     """Whatever it brings."""
     climb, _ = simulated(lambda level: level.parts * MIB, 300)
-    assert climb.level == AtOnce(MOST, MOST)
+    assert climb.level == MOST
+
+
+def test_far_away_servers_get_very_many_requests_soon() -> None:
+    """Small files, each a tenth of a second away: more than a hundred are under way in four seconds."""
+    _, levels = simulated(lambda level: level.files * 10 * FILE, 4)
+    assert levels[-1].files > 100
+
+
+def test_a_noisy_short_interval_decides_nothing() -> None:
+    """Every other half second brings nothing; what twice as many bring is found all the same."""
+    ticks = iter(range(10_000))
+    climb, _ = simulated(lambda level: 2 * level.files * FILE * (next(ticks) % 2), 120)
+    assert climb.level.files > START.files
 
 
 def test_a_trial_is_taken_back_when_somebody_asks_for_less() -> None:

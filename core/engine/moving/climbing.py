@@ -7,6 +7,10 @@ connection, gets many connections within seconds, and a machine whose processors
 price of a short trial now and then. Nothing is tried while somebody asks for less: a limit of the bandwidth, a
 server, a person.
 
+At first, and as long as each step brings nearly as much as it allows, the steps are doubles and the intervals
+short: a server far away that wants a hundred requests under way has them within three seconds. A short interval
+never speaks against a step: it is measured once more, a long one then.
+
 Work is counted in bytes, each finished file as `FILE` bytes more: what a request costs besides its content.
 """
 
@@ -19,6 +23,8 @@ INTERVAL = 1.5  # seconds that are measured
 SETTLE = 0.5  # seconds after a change that are not
 GAIN = 1.08  # of the work done before
 STEP = 1.5
+QUICK_INTERVAL, QUICK_STEP = 0.5, 2.0
+PROPORTIONAL = 0.6  # of what a step allows: what brings so much is followed by a quick one
 REST, LONGEST_REST = 15.0, 240.0  # seconds
 
 
@@ -32,9 +38,10 @@ class AtOnce(NamedTuple):
 class Climb:
     """Of one job. `step` is told twice a second how far it is; times in monotonic seconds."""
 
-    def __init__(self, start: AtOnce, most: int) -> None:
+    def __init__(self, start: AtOnce, most: AtOnce) -> None:
         self.level = start
         self._most = most
+        self._quick = True
         self._before: tuple[AtOnce, float] | None = None  # the level a trial began at, and its work a second
         self._rest = REST
         self._not_before = 0.0  # when the next trial may begin
@@ -57,7 +64,7 @@ class Climb:
         if now < self._since:  # settling
             self._work = work
             return self.level
-        if now - self._since < INTERVAL:
+        if now - self._since < (QUICK_INTERVAL if self._quick else INTERVAL):
             return self.level
         rate = (work - self._work) / (now - self._since)
         self._since, self._work = now, work
@@ -70,8 +77,14 @@ class Climb:
     def _judge(self, now: float, rate: float) -> None:
         assert self._before is not None
         level, before = self._before
+        gained = rate >= before * GAIN
+        if self._quick and not gained:
+            self._quick = False
+            return
         self._before = None
-        if rate >= before * GAIN:
+        if gained:
+            allowed = max(high / low for high, low in zip(self.level, level, strict=True))
+            self._quick = rate / before - 1 >= PROPORTIONAL * (allowed - 1)
             self._rest = REST
             self._try(now, rate)
             return
@@ -81,7 +94,13 @@ class Climb:
         self._since = now + SETTLE
 
     def _try(self, now: float, rate: float) -> None:
-        higher = AtOnce(*(min(self._most, max(count + 1, int(count * STEP))) for count in self.level))
+        step = QUICK_STEP if self._quick else STEP
+        higher = AtOnce(
+            *(
+                min(most, max(count + 1, int(count * step)))
+                for count, most in zip(self.level, self._most, strict=True)
+            )
+        )
         if higher == self.level or rate <= 0:
             return
         self._before = (self.level, rate)

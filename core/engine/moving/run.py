@@ -28,7 +28,7 @@ from core.engine.moving.destinations import Claims
 from core.engine.moving.ending import Reports, RunEnd, Stop, blocked_end, failure_words, not_allowed_end
 from core.engine.moving.limits import Bandwidth, Pace, Shared
 from core.engine.moving.remedies import Remedies
-from core.engine.moving.tuning import MOST_THREADS, START, Tuning
+from core.engine.moving.tuning import MOST_FOUND, START, Tuning
 from core.engine.network.network import Gate
 from core.engine.network.patience import Patience
 from core.engine.network.probe import Server
@@ -94,7 +94,7 @@ class JobRun:
         self._moved_on = ""  # of branches: what is said of them at the end
         self._drift_check, self._drift = shared.drift_check, row.counts.drift
         self.tuning = tuning
-        self._climb = Climb(START, MOST_THREADS)
+        self._climb = Climb(START, MOST_FOUND)
         places = [place for pair in self._spec.pairs for place in (pair.source, pair.target)]
         self._crosses_network = any(place.kind not in ("local", "disk") for place in places)
         self.bandwidth = Bandwidth(tuning.bandwidth, shared.bandwidth)
