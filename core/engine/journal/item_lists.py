@@ -157,7 +157,12 @@ class ItemLists:
             if window is not None:
                 return window
             self._drop(list_)  # items were forgotten: a plan was made anew
-        return ItemWindow()
+        own = self._make(which, now_active)  # others come and go too quickly: one that nobody else gets
+        try:
+            with self._db.reading():
+                return self._cut(own, job, asked, limit, now_active) or ItemWindow()
+        finally:
+            own.close()
 
     def forget(self, job: int) -> None:
         """Drop the lists of a job."""
