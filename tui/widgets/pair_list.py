@@ -32,10 +32,10 @@ class PairList(EntryList):
         Column("number", "#", 6, right=True),
         Column("name", "name", 18, grow=1),
         Column("size", "source", BYTES_WIDTH, right=True),
-        Column("modified", "modified", 16, from_width=100),
+        Column("modified", "modified", 16, from_width=120),
         Column("sign", "", 1),
         Column("there", "target", BYTES_WIDTH, right=True),
-        Column("since", "modified", 16, from_width=100),
+        Column("since", "modified", 16, from_width=120),
         Column("how", "difference", 21, from_width=76),
     )
 
