@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from core.engine.moving.climbing import FILE, REST, AtOnce, Climb
+from core.engine.moving.climbing import FILE, INTERVAL, REST, AtOnce, Climb
 
 MIB = 1 << 20
 START = AtOnce(16, 4)
@@ -59,6 +59,17 @@ def test_far_away_servers_get_very_many_requests_soon() -> None:
     """Small files, each a tenth of a second away: more than a hundred are under way in four seconds."""
     _, levels = simulated(lambda level: level.files * 10 * FILE, 4)
     assert levels[-1].files > 100
+
+
+def test_a_process_that_is_busy_takes_small_steps() -> None:
+    """Work that keeps the processors busy begins with no double step: the first trial comes after a whole
+    interval."""
+    climb, moved, now = Climb(START, MOST), 0, 100.0
+    while climb.level == START:
+        moved, now = moved + climb.level.files * FILE, now + 0.5
+        climb.step(now, moved, 0, is_full=True, may_grow=True, waits=False)
+    assert now - 100.0 >= INTERVAL
+    assert climb.level == AtOnce(24, 6)
 
 
 def test_a_noisy_short_interval_decides_nothing() -> None:

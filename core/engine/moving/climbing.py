@@ -7,9 +7,9 @@ connection, gets many connections within seconds, and a machine whose processors
 price of a short trial now and then. Nothing is tried while somebody asks for less: a limit of the bandwidth, a
 server, a person.
 
-At first, and as long as each step brings nearly as much as it allows, the steps are doubles and the intervals
-short: a server far away that wants a hundred requests under way has them within three seconds. A short interval
-never speaks against a step: it is measured once more, a long one then.
+At first, as long as each step brings nearly as much as it allows and the process mostly waits, the steps are
+doubles and the intervals short: a server far away that wants a hundred requests under way has them within three
+seconds. A short interval never speaks against a step: it is measured once more, a long one then.
 
 Work is counted in bytes, each finished file as `FILE` bytes more: what a request costs besides its content.
 """
@@ -48,10 +48,14 @@ class Climb:
         self._since = 0.0  # the interval that is being measured began then; 0: none is
         self._work = 0.0
 
-    def step(self, now: float, moved: int, files: int, *, is_full: bool, may_grow: bool) -> AtOnce:
+    def step(
+        self, now: float, moved: int, files: int, *, is_full: bool, may_grow: bool, waits: bool = True
+    ) -> AtOnce:
         """The level from now on. `moved` bytes and `files` done never go back. `is_full`: every place is taken
-        and more could begin. `may_grow`: nobody asks for less."""
+        and more could begin. `may_grow`: nobody asks for less. `waits`: the process waits more than it
+        works."""
         work = moved + files * FILE
+        self._quick = self._quick and waits
         if not may_grow:
             self._abandon(now)
             return self.level

@@ -30,6 +30,7 @@ class Pacing:
     ) -> None:
         self._runs, self._everything, self._localtime = runs, everything, localtime
         self._busy: dict[int, float] = {}
+        self._looked = (time.monotonic(), time.process_time())
 
     async def run(self) -> None:
         """Until cancelled."""
@@ -37,15 +38,22 @@ class Pacing:
             await asyncio.sleep(STEP)
             self.step(time.monotonic())
 
+    def _waits(self, now: float) -> bool:
+        """Whether this process used less than half a processor since it was looked at last."""
+        before, used_before = self._looked
+        self._looked = (now, time.process_time())
+        return self._looked[1] - used_before < 0.5 * (now - before)
+
     def step(self, now: float) -> None:
         """Bring every limit and every rank up to date; `now` in monotonic seconds."""
         moment = self._localtime()
+        waits = self._waits(now)
         self._everything.step(moment)
         self._busy = {job: at for job, at in self._busy.items() if job in self._runs}
         for job, run in self._runs.items():
             run.pace.step(moment)
             run.look_for_trouble(now)
-            run.climb(now)
+            run.climb(now, waits=waits)
             if run.active_items:
                 self._busy[job] = now
         for job, run in list(self._runs.items()):

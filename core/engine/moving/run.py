@@ -191,13 +191,16 @@ class JobRun:
         self._supervisor.join(seconds)
         return not self._supervisor.is_alive()
 
-    def climb(self, now: float) -> None:
-        """Allow more or less at once, as measured; called twice a second. `now` is monotonic."""
+    def climb(self, now: float, *, waits: bool) -> None:
+        """Allow more or less at once, as measured; called twice a second. `now` is monotonic. `waits`: the
+        process waits more than it works."""
         if not self.tuning.is_automatic or not self._crosses_network:
             return
         queue = self._crew.queue
         may_grow = not queue.is_throttled and not self.bandwidth.limits and not self._gate.words()
-        level = self._climb.step(now, self.moved, self.totals.done, is_full=queue.is_full, may_grow=may_grow)
+        level = self._climb.step(
+            now, self.moved, self.totals.done, is_full=queue.is_full, may_grow=may_grow, waits=waits
+        )
         if level != AtOnce(self.tuning.found_files or START.files, self.tuning.found_parts or START.parts):
             self.tuning = self.tuning.found(level)
             self._crew.tune(self.tuning)
