@@ -10,6 +10,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Iterable
+from functools import partial
 from hashlib import sha256
 
 from core.engine.journal.journal import Journal
@@ -129,11 +130,8 @@ class JobRecords:
         return backup
 
     def _replace(self, kind: str, pieces: Iterable[bytes]) -> str:
-        first = self._ledger.is_new(self.job, kind)
-        backup = replace_file(self._paths[kind], pieces, self._mark, keep_old=first)
-        if first:
-            self._ledger.opened(self.job, kind)
-        return backup
+        first = partial(self._ledger.opened, self.job, kind) if self._ledger.is_new(self.job, kind) else None
+        return replace_file(self._paths[kind], pieces, self._mark, first=first)
 
     def _failed_to_write(self, kind: str, path: str, why: str) -> None:
         self._due[kind] = time.monotonic() + TRY_AGAIN
