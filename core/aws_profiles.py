@@ -114,7 +114,10 @@ def _without_waiting(path: str, flags: int) -> int:
 def _text_of(path: Path) -> str:
     """Raises OSError, UnicodeDecodeError, and HaulierError for what is no such file: a pipe would never end."""
     with open(path, encoding="utf-8", opener=_without_waiting) as file:
-        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+        status = os.fstat(file.fileno())
+        if os.path.samestat(status, Path(os.devnull).stat()):
+            return ""  # the usual way to say that there is none
+        if not stat.S_ISREG(status.st_mode):
             raise HaulierError(Code.USAGE, f"{path} is no plain file.", "Name another one, or none.")
         text = file.read(LONGEST + 1)
     if len(text) > LONGEST:

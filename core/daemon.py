@@ -54,6 +54,8 @@ DRAIN_SECONDS = 30.0  # at most, for parts in flight; they are redone otherwise
 DROP_SECONDS = 10.0  # at most, for recording and stopping threads
 WATCH_SECONDS = 2.0  # between two looks at lock and socket
 
+MANY_FILES = 65_536  # descriptors
+
 GARBAGE = (10_000, 10, 10)  # thresholds of the three generations (gc.set_threshold)
 
 PR_SET_DUMPABLE = 4  # prctl(2)
@@ -273,6 +275,7 @@ def _in_words(error: Exception, paths: Paths) -> HaulierError:
 async def _serve(paths: Paths, lock: EngineLock, settings: Settings, make: MakeEngine, file: LogFile) -> None:
     daemon = Daemon(paths, lock, make(paths, settings))
     collect_seldom()
+    allow_many_files()
     await daemon.serve(file.take_stdio)
 
 
@@ -281,6 +284,16 @@ def collect_seldom() -> None:
     on their way are many and in no circle, and looking through them took an eighth of the engine's time."""
     gc.freeze()
     gc.set_threshold(*GARBAGE)
+
+
+def allow_many_files() -> None:
+    """As many descriptors as this user may have: a job may take some for each of its files at once, and the
+    soft limit of a login is often 1024 (getrlimit(2); macOS: 256)."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = MANY_FILES if hard == resource.RLIM_INFINITY else min(hard, MANY_FILES)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        with suppress(OSError, ValueError):  # what there is has to do, and the system check tells it
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 def protect_memory() -> None:

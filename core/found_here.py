@@ -63,7 +63,7 @@ def old_file(environ: Mapping[str, str]) -> Path | None:
     """A launcher's file of connections, the likeliest that is there."""
     home = environ.get("HOME", "")
     likely = Launcher.of(environ).old_connections(Path(home) if home else None)
-    return next((path for path in likely if path.is_file()), None)
+    return next((path for path in likely if _is_file(path)), None)
 
 
 def _old_connections(environ: Mapping[str, str]) -> OldConnections | None:
@@ -84,8 +84,12 @@ def _old_connections(environ: Mapping[str, str]) -> OldConnections | None:
     )
 
 
-def _holds_something(path: Path) -> bool:
+def _is_file(path: Path) -> bool:
     try:
-        return path.is_file() and path.stat().st_size > 0 and os.access(path, os.R_OK)
-    except OSError:
+        return path.is_file()
+    except OSError:  # in a folder that may not be looked into
         return False
+
+
+def _holds_something(path: Path) -> bool:
+    return _is_file(path) and path.stat().st_size > 0 and os.access(path, os.R_OK)

@@ -293,6 +293,10 @@ Tool = Literal["native", "aria2c", "wget", "xet", "auto"]
 with as many connections no other tool was quicker in anything that was measured."""
 
 
+MOST_WORKERS = 160  # files at once of a job: given, or found by measuring
+MOST_CONNECTIONS = 64  # per file
+
+
 class JobOptions(Value, frozen=True, kw_only=True):
     """Every choice of copy, sync and plan. Zero means "found by measuring" or "no limit"."""
 

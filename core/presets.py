@@ -34,10 +34,6 @@ class PresetRegistry:
         """Raises HaulierError (usage) when the file is damaged or cannot be read."""
         return self._records.list()
 
-    def get(self, name: str) -> Preset:
-        """Raises HaulierError: not_found."""
-        return _named(self.list(), name)
-
     def keep(self, preset: Preset, *, replace: bool = False) -> Presets:
         """Add one. Keeping the same once more changes nothing.
 
@@ -58,7 +54,8 @@ class PresetRegistry:
                     f"There is a preset {preset.name} already.",
                     "Choose another name, or replace it.",
                 )
-            made = before.made if before is not None else preset.made or time.time()
+            same = before is not None and _alike(before, preset)
+            made = before.made if before is not None and same else preset.made or time.time()
             return (
                 *(each for each in old if each.name != preset.name),
                 msgspec.structs.replace(preset, made=made),

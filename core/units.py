@@ -70,6 +70,12 @@ def format_eta(s: float) -> str:
     return f"{hours // 24} d {hours % 24} h" if hours % 24 else f"{hours // 24} d"
 
 
+def size_text(n: int) -> str:
+    """The size as a person would type it, "5MiB"; in plain bytes where that would round it."""
+    short = format_bytes(n).replace(" ", "")
+    return short if parse_size(short) == n else str(n)
+
+
 def format_count(n: int) -> str:
     """Groups of three with plain spaces: "1 204 331"."""
     return f"{n:,}".replace(",", " ")

@@ -337,14 +337,16 @@ class HaulierApp(PacedApp):
     # -- inside
 
     async def on_event(self, event: events.Event) -> None:
-        if isinstance(event, events.Paste) and not event.is_forwarded:
-            if len(event.text) > MOST_PASTED:
-                event.stop()
-                self._refuse_paste(len(event.text))
-                return
-            if not isinstance(self.focused, TextField):  # Textual's own fields draw raw what they hold
-                event.text = safe_text(event.text)
+        if isinstance(event, events.Paste) and not event.is_forwarded and len(event.text) > MOST_PASTED:
+            event.stop()
+            self._refuse_paste(len(event.text))
+            return
         await super().on_event(event)
+
+    async def deliver(self, event: events.Key | events.Paste) -> None:
+        if isinstance(event, events.Paste) and not isinstance(self.focused, TextField):
+            event.text = safe_text(event.text)  # Textual's own fields draw raw what they hold
+        await super().deliver(event)
 
     def _refuse_paste(self, length: int) -> None:
         """Nothing that a field takes is as long as what is pasted by mistake."""

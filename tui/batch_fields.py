@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from msgspec import structs
+
 from core.model import Analysis, BatchAsk
-from core.units import format_bytes, format_count, parse_size
+from core.units import format_count, parse_size, size_text
 from tui.widgets.form import Ask
 
 ONE, SEVERAL = "one", "several"
@@ -28,7 +30,7 @@ def asks(now: BatchAsk | None) -> list[Ask]:
             "space",
             "space of a disk",
             "free on each, like 1TB or 900GiB",
-            format_bytes(now.space).replace(" ", "") if now else "",
+            size_text(now.space) if now else "",
             placeholder="1TB",
             more="What is free on each of the disks before anything is written there.",
         ),
@@ -65,8 +67,9 @@ def meaning(name: str, value: str) -> str:
     return _DISKS_MEAN[value] if name == "disks" else ""
 
 
-def read(values: Mapping[str, str]) -> tuple[BatchAsk | None, dict[str, str]]:
-    """The wish typed, None for one disk; and by field name what is wrong, in words."""
+def read(values: Mapping[str, str], before: BatchAsk | None = None) -> tuple[BatchAsk | None, dict[str, str]]:
+    """The wish typed, None for one disk; and by field name what is wrong, in words. What has no field is as it
+    was `before`."""
     if values.get("disks") != SEVERAL:
         return None, {}
     wrong: dict[str, str] = {}
@@ -88,7 +91,9 @@ def read(values: Mapping[str, str]) -> tuple[BatchAsk | None, dict[str, str]]:
         inodes = int(text)
     elif text:
         wrong["inodes"] = "a number, or empty"
-    return (None if wrong else BatchAsk(space=space, margin=margin, inodes=inodes)), wrong
+    if wrong:
+        return None, wrong
+    return structs.replace(before or BatchAsk(space=space), space=space, margin=margin, inodes=inodes), wrong
 
 
 def guess(found: Analysis, ask: BatchAsk) -> str:

@@ -177,6 +177,12 @@ def summary(places: Iterable[Place]) -> str:
     return ", ".join(words)
 
 
+def targets(places: Iterable[Place]) -> str:
+    """The first of them and how many others: "dr:copies and 2 more". Not yet safe to show."""
+    first, *others = dict.fromkeys(places)
+    return f"{place_words(first)} and {len(others)} more" if others else place_words(first)
+
+
 def place_words(place: Place) -> str:
     """The place as a person would write it: a whole bucket without the slash. Not yet safe to show."""
     text = str(place)

@@ -68,8 +68,8 @@ class ItemLook:
         self._looked_at = 0.0
         self._ahead = _likely()
         self._note: Timer | None = None  # runs while a question is not said yet
-        self._rows = ItemRows(self._want)
         self.question = Question()
+        self._rows, self._shown = ItemRows(self._want), self.question  # and the question that they answer
         self.is_looking = False  # an answer is being waited for
 
     @property
@@ -138,10 +138,13 @@ class ItemLook:
         window = await self._fetch(question, hurry=True)
         if window is not None and window.total < 0:
             if window.items:
-                self._begin(rows, window)
+                self._begin(rows, question, window)
             if question.text:
                 await asyncio.sleep(TYPING)
             window = await self._fetch(question)
+            while window is not None and window.total < 0:  # a plan is being made anew
+                await asyncio.sleep(LOOK_AGAIN)
+                window = await self._fetch(question)
         self.is_looking = False
         if window is not None:
             self.look_soon()
@@ -149,12 +152,12 @@ class ItemLook:
                 rows.put([window])
                 self._table.rows_grew()
             else:
-                self._begin(rows, window)
+                self._begin(rows, question, window)
         self._changed()
         await self._prepare()
 
-    def _begin(self, rows: ItemRows, window: ItemWindow) -> None:
-        self._rows = rows
+    def _begin(self, rows: ItemRows, question: Question, window: ItemWindow) -> None:
+        self._rows, self._shown = rows, question
         self._wanted.clear()
         rows.put([window])
         self._table.attach(rows)
@@ -170,10 +173,10 @@ class ItemLook:
     def _want(self, page: int) -> None:
         if page not in self._wanted and self._screen.haulier.client is not None:
             self._wanted.add(page)
-            soon(self._screen, partial(self._turn_to, self._rows, page), "item pages")
+            soon(self._screen, partial(self._turn_to, self._rows, self._shown, page), "item pages")
 
-    async def _turn_to(self, rows: ItemRows, page: int) -> None:
-        window = await self._fetch(self.question, page)
+    async def _turn_to(self, rows: ItemRows, question: Question, page: int) -> None:
+        window = await self._fetch(question, page)
         if rows is not self._rows:
             return  # another question was asked meanwhile
         self._wanted.discard(page)
@@ -181,13 +184,13 @@ class ItemLook:
             self._take(rows, [window])
 
     async def _refresh(self, rows: ItemRows) -> None:
-        table = self._table
+        table, question = self._table, self._shown
         cursor, sight = table.cursor, table.in_sight
         item = table.current if cursor else None  # at the top, one wants to see what comes to the top
         windows: list[ItemWindow] = []
         for page in rows.pages_between(sight.start, sight.stop):
             wish = item.id if item is not None and not windows else 0
-            window = await self._fetch(self.question, page, fresh=not windows, locate=wish)
+            window = await self._fetch(question, page, fresh=not windows, locate=wish)
             if window is None or rows is not self._rows:
                 return
             windows.append(window)

@@ -15,7 +15,10 @@ from collections import deque
 
 from textual import events
 from textual.app import App
+from textual.dom import NoScreen
 from textual.message import Message
+from textual.widget import Widget
+from textual.widgets import Input
 
 ROUNDS = 3
 PATIENCE = 0.5  # seconds; a widget that went away meanwhile lets nothing through
@@ -46,21 +49,36 @@ class OrderedKeysApp(App[None]):
         else:
             await super().on_event(event)
 
+    async def deliver(self, event: events.Key | events.Paste) -> None:
+        """Give a key or a paste, whose turn it is, to what has the focus now."""
+        await super().on_event(event)
+
     async def _next_key(self) -> None:
         while self._keys and not self._is_under_way:
             event = self._keys.popleft()
             target = self.focused or self.screen
+            if isinstance(event, events.Key) and event.is_printable and isinstance(target, Input):
+                await self.deliver(event)  # a letter stays in its field: the next one is behind it anyhow
+                continue
             self._number += 1
             self._is_under_way = True
-            await super().on_event(event)
+            await self.deliver(event)
+            if not self._is_in_sight(target):  # the key closed its dialog
+                target = self.focused or self.screen
             if not target.post_message(_Passed(self._number)):
                 self._is_under_way = False
                 continue
             loop = asyncio.get_running_loop()
             self._giving_up = loop.call_later(PATIENCE, self._passed, self._number)
 
+    def _is_in_sight(self, target: Widget) -> bool:
+        try:
+            return target.screen in self.screen_stack
+        except NoScreen:
+            return False
+
     def on__passed(self, passed: _Passed) -> None:
-        if passed.round < ROUNDS and self._keys and passed.number == self._number:
+        if passed.round < ROUNDS and passed.number == self._number:
             target = self.focused or self.screen
             if target.post_message(_Passed(passed.number, passed.round + 1)):
                 return

@@ -8,15 +8,13 @@ from typing import Literal, cast
 
 from msgspec import structs
 
-from core.model import Compare, JobKind, JobOptions, Links, Tool
+from core.model import MOST_CONNECTIONS, MOST_WORKERS, Compare, JobKind, JobOptions, Links, Tool
 from core.settings import RETRY_PRESETS
 from core.timetable import parse_limit
-from core.units import duration_text, format_bytes, parse_duration, parse_size
+from core.units import duration_text, format_bytes, parse_duration, parse_size, size_text
 from tui.keys import key_of
 from tui.widgets.form import Ask
 
-MOST_WORKERS = 256
-MOST_CONNECTIONS = 64
 SMALLEST_PART = 5 * 1024**2
 LARGEST_PART = 5 * 1024**3
 
@@ -78,7 +76,7 @@ def asks(kind: JobKind, options: JobOptions) -> list[Ask]:
             "skip_smaller_than",
             "skip below",
             "size; empty: nothing is too small",
-            _size(options.skip_smaller_than),
+            (size_text(options.skip_smaller_than) if options.skip_smaller_than else ""),
             placeholder="1MiB",
             more="Files smaller than this are not moved.",
         ),
@@ -119,7 +117,7 @@ def asks(kind: JobKind, options: JobOptions) -> list[Ask]:
             "part_size",
             "part size",
             "empty: fits the size of the file",
-            _size(options.part_size),
+            (size_text(options.part_size) if options.part_size else ""),
             placeholder="auto",
             more="5 MiB to 5 GiB; raised by itself so that no object needs more than 10 000 parts.",
         ),
@@ -127,7 +125,7 @@ def asks(kind: JobKind, options: JobOptions) -> list[Ask]:
             "bandwidth",
             "limit",
             "of this job; empty: none",
-            options.timetable or _size(options.bandwidth),
+            options.timetable or (size_text(options.bandwidth) if options.bandwidth else ""),
             placeholder="50MiB/s",
             more='Or by the clock: "08:00,10MiB 19:00,off". Can be changed while the job runs, with '
             f"{key_of('tune_bandwidth')}.",
@@ -200,7 +198,7 @@ def asks(kind: JobKind, options: JobOptions) -> list[Ask]:
             "reserve",
             "keep free",
             "on the disk; empty: the setting",
-            _size(options.reserve, none=-1),
+            (size_text(options.reserve) if options.reserve != -1 else ""),
             placeholder="10GiB",
             more="The job stops and waits before the target disk has less than this left.",
         ),
@@ -388,14 +386,6 @@ def with_the_rest(options: JobOptions, before: JobOptions) -> JobOptions:
 def written_globs(patterns: tuple[str, ...]) -> str:
     """Globs as a person writes them: quoted only where there is a space, a quote or a backslash."""
     return " ".join(shlex.quote(one) if any(char in " \t'\"\\" for char in one) else one for one in patterns)
-
-
-def _size(n: int, none: int = 0) -> str:
-    """The size as a person would type it; in plain bytes where that would round it."""
-    if n == none:
-        return ""
-    short = format_bytes(n).replace(" ", "")
-    return short if parse_size(short) == n else str(n)
 
 
 def _number(n: int) -> str:

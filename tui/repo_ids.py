@@ -32,8 +32,12 @@ def read_repo(text: str) -> TypedRepo:
         raise HaulierError(Code.USAGE, "Type the repository's id.", "Like gpt2 or org/name.")
     if typed.lower().startswith(("http://", "https://")):
         typed = _from_page(typed)
+    elif typed.lower().startswith("hf://"):
+        typed = typed[len("hf://") :]
     elif "://" in typed:
-        typed = typed.partition("://")[2]
+        raise HaulierError(
+            Code.USAGE, f"{safe_text(text, 60)} is no repository of a Hub.", "An id is NAME or ORG/NAME."
+        )
     said: RepoKind | None = None
     for kind, _ in KINDS:
         if typed.startswith(f"{kind}/"):

@@ -19,11 +19,11 @@ from core.engine.moving.limit_desk import check_timetable
 from core.engine.moving.limits import Shared
 from core.engine.moving.run import JobRun
 from core.engine.moving.through_xet import check_xet
-from core.engine.moving.tuning import MOST_THREADS, Tuning
+from core.engine.moving.tuning import Tuning
 from core.engine.network.mending import is_waiting
 from core.engine.planning.title import make_title
 from core.engine.records.book import RecordBook
-from core.engine.spec_rules import check_job, check_start
+from core.engine.spec_rules import check_at_once, check_job, check_start
 from core.engine.storebook import StoreBook
 from core.engine.upkeep.disk_waits import DiskWaits
 from core.errors import Code, DiskTrouble, HaulierError
@@ -337,8 +337,7 @@ class Jobs:
     async def tune(self, command: TuneJob) -> JobView:
         async with self._lock(command.job):
             row = await self._row(command.job)
-            if command.workers > MOST_THREADS or command.connections > MOST_THREADS:
-                raise HaulierError(Code.USAGE, f"at most {MOST_THREADS} workers or connections", "")
+            check_at_once(command.workers, command.connections)
             options = row.spec.options
             changed: dict[str, Any] = {
                 name: value
@@ -494,6 +493,7 @@ class Jobs:
             finally:
                 self.runs.pop(job, None)
                 self._ended[job].set()
+            await asyncio.to_thread(self._journal.item_lists.forget, job)  # nobody remakes them from now on
             view = self._views[job]
             if not self._closing:
                 self._tell_end(view)

@@ -4,13 +4,22 @@ from __future__ import annotations
 
 from core.engine.moving.by_tool import check_tool
 from core.engine.moving.limit_desk import check_timetable
-from core.engine.moving.tuning import MOST_THREADS
 from core.engine.network.retry import parse_policy
 from core.engine.planning.extract_rules import check_extract
 from core.engine.records.options import check_records
 from core.errors import Code, HaulierError
 from core.messages import StartJob
-from core.model import ADHOC_HUB, ADHOC_S3, JobKind, JobOptions, JobSpec, Pair, PlanSummary
+from core.model import (
+    ADHOC_HUB,
+    ADHOC_S3,
+    MOST_CONNECTIONS,
+    MOST_WORKERS,
+    JobKind,
+    JobOptions,
+    JobSpec,
+    Pair,
+    PlanSummary,
+)
 from core.storage_classes import check_storage_class
 from core.units import format_count
 
@@ -49,6 +58,14 @@ def check_start(plan: PlanSummary, command: StartJob) -> None:
         )
 
 
+def check_at_once(workers: int, connections: int) -> None:
+    """Raises HaulierError (usage). Negative ones are not asked for."""
+    if workers > MOST_WORKERS:
+        raise HaulierError(Code.USAGE, f"workers are 1 to {MOST_WORKERS}, or 0 for automatic")
+    if connections > MOST_CONNECTIONS:
+        raise HaulierError(Code.USAGE, f"connections are 1 to {MOST_CONNECTIONS}, or 0 for automatic")
+
+
 def _check_options(options: JobOptions) -> None:
     parse_policy(options.retry)
     check_storage_class(options.storage_class)
@@ -58,8 +75,7 @@ def _check_options(options: JobOptions) -> None:
         raise HaulierError(Code.USAGE, "parts must have at least 5 MiB", chosen)
     if options.part_size > LARGEST_PART:
         raise HaulierError(Code.USAGE, "parts can have at most 5 GiB", chosen)
-    if not (0 <= options.workers <= MOST_THREADS and 0 <= options.connections <= MOST_THREADS):
-        raise HaulierError(Code.USAGE, f"workers and connections are 1 to {MOST_THREADS}, or 0 for automatic")
+    check_at_once(options.workers, options.connections)
     if not 0 <= options.file_seconds < float("inf"):
         raise HaulierError(Code.USAGE, "the time for one file is a number of seconds, or 0 for no limit")
 

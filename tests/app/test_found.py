@@ -94,6 +94,28 @@ async def test_all_are_tested_and_those_that_work_are_kept() -> None:
     assert not asked(client, ImportProfiles)
 
 
+async def test_what_could_not_be_kept_stays_as_it_was() -> None:
+    """The second of two that work is refused: it keeps its mark and its test, and the one that failed stays
+    unmarked."""
+    known = structs.replace(KNOWN, offered=(*OFFERED, profile("tokyo")))
+    client = a_client(known)
+    client.answers[TryConnection] = fails
+
+    def refuse_tokyo(ask: SaveConnection) -> Connection:
+        if ask.connection.name == "tokyo":
+            raise HaulierError(Code.REFUSED, "not now")
+        return ask.connection
+
+    client.answers[SaveConnection] = refuse_tokyo
+    async with found(client) as (app, pilot):
+        await pilot.press("enter")
+        await until(pilot, lambda: sum(row.works for row in screen_of(app).table.rows) == 2)
+        await pilot.press("s")
+        await until(pilot, lambda: len(screen_of(app).table.rows) == 2)
+        told = [(row.name, row.marked, row.works) for row in screen_of(app).table.rows]
+        assert told == [("oregon", False, False), ("tokyo", True, True)]
+
+
 async def test_untested_ones_need_a_second_word() -> None:
     """Without a test the question comes first, and only `y` keeps them."""
     client = a_client()

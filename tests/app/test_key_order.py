@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import pytest
 from textual import events
 from textual.widgets import Input
 
 from tests.app.driving import running, text_of, until
 from tests.app.recorded import s3
 from tests.app.recorded_path import path_client
+from tui import key_order
 from tui.app import HaulierApp
 from tui.screens.browse import BrowseScreen
 from tui.screens.buckets import BucketPicker
 from tui.screens.folder import FolderScreen
+from tui.screens.name import NameScreen
 from tui.widgets.filter_bar import FilterBar
 
 
@@ -55,3 +58,29 @@ async def test_a_key_is_not_lost_with_the_widget_that_got_the_one_before() -> No
         await until(pilot, lambda: app.screen is not browse)
         at_once(app, "escape", "down", "space", "down", "space")
         await until(pilot, lambda: app.screen is browse and len(browse.marks.chosen) >= 1)
+
+
+async def test_a_key_behind_a_closed_dialog_waits_for_nobody(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Esc of a dialog is carried out before any widget sees it: nothing is held up for the one gone."""
+    monkeypatch.setattr(key_order, "PATIENCE", 60.0)
+    async with running(path_client()) as (app, pilot):
+        picker = BucketPicker("prod", lambda _: None)
+        app.push_screen(picker)
+        await until(pilot, lambda: "exports" in text_of(app))
+        await pilot.press("b")
+        await until(pilot, lambda: isinstance(app.screen, NameScreen))
+        at_once(app, "x", "escape", "down", "space")
+        await until(pilot, lambda: app.screen is picker and len(picker.marks.chosen) == 1)
+
+
+async def test_a_paste_goes_where_the_key_before_it_led() -> None:
+    """`/` and a paste in one packet: one line of it, as if pasted alone."""
+    async with running(path_client()) as (app, pilot):
+        picker = BucketPicker("prod", lambda _: None)
+        app.push_screen(picker)
+        await until(pilot, lambda: "exports" in text_of(app))
+        at_once(app, "slash")
+        app.post_message(events.Paste("lo\u00adgs\nsecond"))
+        await until(pilot, lambda: picker.query_one(FilterBar).text == "lo\u00adgs")

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.program import Program
+from tests.servers import S3Server
 
 
 @pytest.fixture
@@ -81,3 +82,16 @@ def test_a_sync_of_a_preset_asks_again(haulier: Program, source: Path, tmp_path:
     assert haulier("presets", "run", "mirror", "--confirm", "yes").code == 3
     haulier.ok("presets", "run", "mirror", "--confirm", "YES")
     assert not (tmp_path / "to" / "extra").exists()
+
+
+def test_keys_of_the_environment_go_along(haulier: Program, with_s3: S3Server, tmp_path: Path) -> None:
+    """A new engine knows no keys: a job that is made again, or a preset, of `s3://` brings them."""
+    bucket = with_s3.new_bucket()
+    with_s3.boto3().put_object(Bucket=bucket, Key="a", Body=b"1")
+    job = str(haulier.ok("copy", f"s3://{bucket}/", "to/", "--json").last["job"])
+    haulier.ok("presets", "save", "nightly", job)
+    for words in (("repeat", job), ("presets", "run", "nightly")):
+        haulier.ok("engine", "stop")
+        with_s3.boto3().put_object(Bucket=bucket, Key=f"by {words[0]}", Body=b"2")
+        assert haulier.ok(*words, "--json").last["success"] == 1
+        assert (tmp_path / "to" / f"by {words[0]}").read_bytes() == b"2"

@@ -107,3 +107,11 @@ def test_what_is_no_config_file_is_named_and_not_waited_for(tmp_path: Path, kind
     with pytest.raises(HaulierError) as refused:
         profiles({"AWS_CONFIG_FILE": str(path)}, tmp_path)
     assert str(path) in refused.value.message
+
+
+def test_no_file_is_said_by_the_null_device(home: Path) -> None:
+    """The usual way to have none of one kind: the other is read as ever."""
+    (home / ".aws").mkdir(exist_ok=True)
+    (home / ".aws" / "config").write_text("[profile beijing]\nregion = cn-north-1\n")
+    nothing = {"AWS_SHARED_CREDENTIALS_FILE": os.devnull}
+    assert [profile.name for profile in profiles(nothing, home)] == ["beijing"]

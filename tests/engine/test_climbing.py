@@ -62,14 +62,16 @@ def test_far_away_servers_get_very_many_requests_soon() -> None:
 
 
 def test_a_process_that_is_busy_takes_small_steps() -> None:
-    """Work that keeps the processors busy begins with no double step: the first trial comes after a whole
-    interval."""
+    """Work that keeps the processors busy makes no double step, whatever it brings, and measures whole
+    intervals."""
     climb, moved, now = Climb(START, MOST), 0, 100.0
-    while climb.level == START:
+    levels = [START]
+    while len(levels) < 4:
         moved, now = moved + climb.level.files * FILE, now + 0.5
-        climb.step(now, moved, 0, is_full=True, may_grow=True, waits=False)
-    assert now - 100.0 >= INTERVAL
-    assert climb.level == AtOnce(24, 6)
+        level = climb.step(now, moved, 0, is_full=True, may_grow=True, waits=False)
+        levels += [level] if level != levels[-1] else []
+    assert now - 100.0 >= 3 * INTERVAL
+    assert levels == [AtOnce(16, 4), AtOnce(24, 6), AtOnce(36, 9), AtOnce(54, 13)]
 
 
 def test_a_noisy_short_interval_decides_nothing() -> None:

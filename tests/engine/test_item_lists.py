@@ -154,6 +154,29 @@ def test_a_longer_text_is_looked_for_among_the_matches(journal: Journal) -> None
         assert found.total == sum(text in name for name in names)
 
 
+def test_what_comes_to_match_is_found_however_a_text_was_typed(
+    journal: Journal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Items that fail after the first letter was typed are among what the second letter finds."""
+    monkeypatch.setattr(item_lists, "FRESH", 0.0)
+    monkeypatch.setattr(item_lists, "TIMES", 0)
+    job = filled(journal)
+    assert ids(look(journal, job, status=Status.FAILED, contains="a")) == [6]
+    journal.complete(job.id, [Completion(n, Status.FAILED, 5, 0, "", "403", 70.0) for n in (2, 8)])
+    assert ids(look(journal, job, status=Status.FAILED, contains="a/", fresh=True)) == [2, 8]
+
+
+def test_a_list_that_grew_is_another_one_from_its_end(journal: Journal) -> None:
+    """Positions from the end move with every new item, and the version tells; from the start they stay."""
+    job = filled(journal)
+    first = {reverse: look(journal, job, reverse=reverse, limit=3) for reverse in (False, True)}
+    journal.add_items(job.id, [(0, Action.COPY, Entry(key="z", size=1), "")], 9)
+    for reverse, before in first.items():
+        now = look(journal, job, reverse=reverse, limit=3, fresh=True)
+        assert now.total == 9
+        assert (now.version == before.version) is not reverse
+
+
 def test_a_hurried_look_never_waits_for_an_order(journal: Journal, monkeypatch: pytest.MonkeyPatch) -> None:
     """Without an order yet, the first rows come alone, or nothing where they are not found soon; with one, its
     rows come."""

@@ -40,6 +40,7 @@ from core.model import (
 from core.safe_text import safe_text
 from core.units import format_when
 from tui.cli.connection_keys import ca_file_of, credentials_of, read_keys
+from tui.cli.each import for_each
 from tui.cli.output import Output, iso
 from tui.cli.secret_stores import choose_store
 from tui.cli.session import Session, open_session
@@ -256,20 +257,16 @@ def remove(chosen: Namespace, output: Output) -> int:
 
 
 async def _remove(chosen: Namespace, output: Output) -> int:
-    worst = 0
     async with open_session(chosen) as session:
-        for name in chosen.names:
-            try:
-                await session.call(RemoveConnection(name=name))
-            except HaulierError as error:
-                output.error(error)
-                worst = max(worst, error.exit_code)
-                continue
+
+        async def remove_one(name: str) -> None:
+            await session.call(RemoveConnection(name=name))
             if output.json:
                 output.record("removed", name=name)
             else:
                 output.say(f"Removed: {safe_text(name)}")
-    return worst
+
+        return await for_each(output, chosen.names, remove_one)
 
 
 def bring(chosen: Namespace, output: Output) -> int:

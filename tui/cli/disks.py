@@ -8,7 +8,6 @@ from argparse import Namespace
 from collections.abc import Sequence
 from pathlib import Path
 
-from core.errors import HaulierError
 from core.messages import DropDisk, FindOnDisks, ListDisks, PlanJob
 from core.model import JobKind, JobOptions, JobSpec, KnownDisk, Pair, Place
 from core.places import local_place
@@ -16,6 +15,7 @@ from core.safe_text import safe_text
 from core.units import format_count
 from tui.cli import confirm
 from tui.cli.batch_text import print_disks, print_files
+from tui.cli.each import for_each
 from tui.cli.ending import follow_to_the_end
 from tui.cli.interrupts import Interrupts
 from tui.cli.output import Output
@@ -52,23 +52,19 @@ async def _list(chosen: Namespace, output: Output) -> int:
 
 
 async def _drop(chosen: Namespace, output: Output) -> int:
-    worst = 0
     async with open_session(chosen) as session:
         known = {disk.id: disk for disk in (await session.call(ListDisks())).disks}
         if found := [known[name] for name in chosen.ids if name in known]:
             await _have_confirmed(chosen, output, found)
-        for name in chosen.ids:
-            try:
-                await session.call(DropDisk(disk=name))
-            except HaulierError as error:
-                output.error(error)
-                worst = max(worst, error.exit_code)
-                continue
+
+        async def drop(name: str) -> None:
+            await session.call(DropDisk(disk=name))
             if output.json:
                 output.record("dropped", disk=name)
             else:
                 output.say(f"No longer in the catalogue: {safe_text(name)}. What is on the disk stays.")
-    return worst
+
+        return await for_each(output, chosen.ids, drop)
 
 
 async def _have_confirmed(chosen: Namespace, output: Output, disks: Sequence[KnownDisk]) -> None:

@@ -7,7 +7,6 @@ import time
 from argparse import Namespace
 from collections.abc import Callable
 
-from core.errors import HaulierError
 from core.messages import (
     CancelJob,
     Command,
@@ -23,6 +22,7 @@ from core.model import ItemView, JobState, JobView, Status
 from core.safe_text import safe_text
 from core.units import format_bytes, format_count, format_duration, format_size, format_when
 from tui.cli import job_lines
+from tui.cli.each import for_each
 from tui.cli.ending import finish, is_over, item_fields
 from tui.cli.follow import follow
 from tui.cli.interrupts import Interrupts, exit_code
@@ -181,38 +181,30 @@ def change_each(chosen: Namespace, output: Output, command: Callable[[int], Comm
 
 async def _change(chosen: Namespace, output: Output, command: Callable[[int], Command[JobView]]) -> int:
     """The same for each job named; those that refuse are told, the others carried out. The worst exit code."""
-    worst = 0
     async with open_session(chosen) as session:
         session.lend_environment_keys()
-        for number in chosen.jobs:
-            try:
-                job = await session.call(command(number))
-            except HaulierError as error:
-                output.error(error)
-                worst = max(worst, error.exit_code)
-                continue
+
+        async def change(number: int) -> None:
+            job = await session.call(command(number))
             if output.json:
                 output.record("job", **job_fields(job))
             else:
                 output.say(f"Job {job.id}: {job_lines.STATE_WORDS[job.state]}")
-    return worst
+
+        return await for_each(output, chosen.jobs, change)
 
 
 async def _forget(chosen: Namespace, output: Output) -> int:
-    worst = 0
     async with open_session(chosen) as session:
-        for number in chosen.jobs:
-            try:
-                await session.call(ForgetJob(job=number))
-            except HaulierError as error:
-                output.error(error)
-                worst = max(worst, error.exit_code)
-                continue
+
+        async def forget_one(number: int) -> None:
+            await session.call(ForgetJob(job=number))
             if output.json:
                 output.record("forgotten", job=number)
             else:
                 output.say(f"Job {number}: forgotten")
-    return worst
+
+        return await for_each(output, chosen.jobs, forget_one)
 
 
 def job_fields(job: JobView) -> dict[str, object]:

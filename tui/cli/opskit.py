@@ -10,6 +10,7 @@ from pathlib import Path
 import msgspec
 
 from core.errors import Code, HaulierError
+from core.found_here import old_file
 from core.messages import ListConnections, SaveConnection
 from core.model import Connection, FileCredentials, KeyringCredentials, ProfileCredentials, SecretStore
 from core.opskit import Launcher
@@ -44,10 +45,9 @@ def _file(chosen: Namespace) -> Path:
         raise HaulierError(Code.USAGE, "One file at a time", "haulier connections import opskit FILE")
     if chosen.names:
         return Path(chosen.names[0]).expanduser().absolute()
+    if (path := old_file(os.environ)) is not None:
+        return path
     likely = Launcher.of(os.environ).old_connections(Path.home())
-    for path in likely:
-        if path.is_file():
-            return path
     raise HaulierError(
         Code.NOT_FOUND,
         f"There is no {' and no '.join(str(path) for path in likely)}",

@@ -8,7 +8,7 @@ from argparse import Namespace
 
 from core.errors import HaulierError
 from core.messages import CancelJob, ForgetJob, GetJob, ListItems, PlanJob, StartJob
-from core.model import Action, ItemView, JobKind, JobSpec, JobState, JobView, PlanSummary
+from core.model import ItemView, JobSpec, JobState, JobView, PlanSummary
 from tui.cli import confirm
 from tui.cli.ending import finish
 from tui.cli.follow import follow
@@ -17,8 +17,7 @@ from tui.cli.output import Output
 from tui.cli.plan_text import deletion_fields, plan_fields, plan_lines
 from tui.cli.session import Session
 from tui.cli.showing import showing_for
-
-EXAMPLES = 3  # items shown of each kind in a plan
+from tui.plan_examples import EXAMPLES, example_kinds
 
 
 async def planned(
@@ -84,17 +83,9 @@ async def print_plan(session: Session, output: Output, job: JobView, chosen: Nam
 
 async def _examples(session: Session, job: JobView) -> list[ItemView]:
     """The first ones of each kind: what clashes and what is replaced or deleted before what is only new."""
-    plan = job.plan or PlanSummary()
-    moved = Action.VERIFY if job.spec.kind is JobKind.VERIFY else Action.COPY
     found: list[ItemView] = []
-    for action, tally in (
-        (Action.CANNOT, plan.cannot),
-        (Action.OVERWRITE, plan.overwrite),
-        (Action.DELETE, plan.delete),
-        (moved, plan.copy),
-    ):
-        if tally.count:
-            found += (await session.call(ListItems(job=job.id, action=action, limit=EXAMPLES))).items
+    for action in example_kinds(job.plan or PlanSummary(), job.spec.kind):
+        found += (await session.call(ListItems(job=job.id, action=action, limit=EXAMPLES))).items
     return found
 
 

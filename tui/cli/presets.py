@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from argparse import Namespace
-from collections.abc import Sequence
 
 import msgspec
 
@@ -15,9 +14,10 @@ from core.presets import again
 from core.safe_text import safe_text
 from core.units import format_bytes, format_when
 from tui.cli import batch, confirm, transfer
+from tui.cli.each import for_each
 from tui.cli.output import Output, iso
 from tui.cli.session import Session, open_session
-from tui.draft import summary
+from tui.draft import summary, targets
 from tui.option_words import option_words
 
 
@@ -77,7 +77,7 @@ async def _list(chosen: Namespace, output: Output) -> int:
                 safe_text(each.name),
                 each.spec.kind.value,
                 safe_text(summary(pair.source for pair in each.spec.pairs), 60),
-                _targets(each.spec),
+                safe_text(targets(pair.target for pair in each.spec.pairs), 80),
                 format_when(each.made, 0),
                 safe_text(each.description),
             )
@@ -155,20 +155,16 @@ def remove(chosen: Namespace, output: Output) -> int:
 
 
 async def _remove(chosen: Namespace, output: Output) -> int:
-    worst = 0
     async with open_session(chosen) as session:
-        for name in chosen.names:
-            try:
-                await session.call(DropPreset(name=name))
-            except HaulierError as error:
-                output.error(error)
-                worst = max(worst, error.exit_code)
-                continue
+
+        async def drop(name: str) -> None:
+            await session.call(DropPreset(name=name))
             if output.json:
                 output.record("removed", name=name)
             else:
                 output.say(f"Kept no longer: {safe_text(name)}.")
-    return worst
+
+        return await for_each(output, chosen.names, drop)
 
 
 async def _preset(session: Session, name: str) -> Preset:
@@ -183,12 +179,6 @@ async def _preset(session: Session, name: str) -> Preset:
             Code.NOT_FOUND, f"There is no preset called {safe_text(name, 60)!r}", f"Known: {known}."
         )
     return found
-
-
-def _targets(spec: JobSpec) -> str:
-    places: Sequence[str] = list(dict.fromkeys(str(pair.target) for pair in spec.pairs))
-    more = f" and {len(places) - 1} more" if len(places) > 1 else ""
-    return f"{safe_text(places[0], 60)}{more}"
 
 
 def _fields(preset: Preset) -> dict[str, object]:

@@ -10,6 +10,7 @@ from core.messages import DropRepo, KeepRepo, ListConnections, ListRepos, LookAt
 from core.model import ADHOC_HUB, Adhoc, FoundRepo, KeptRepo, Place, RepoInfo, RepoKind
 from core.safe_text import safe_text
 from core.units import format_count, format_when
+from tui.cli.each import for_each
 from tui.cli.output import Output, iso
 from tui.cli.session import Session, open_session
 from tui.repo_ids import KIND_WORDS, TypedRepo, read_repo
@@ -86,21 +87,17 @@ def remove(chosen: Namespace, output: Output) -> int:
 
 
 async def _remove(chosen: Namespace, output: Output) -> int:
-    worst = 0
     async with open_session(chosen) as session:
-        for written in chosen.ids:
-            try:
-                name, kind, _ = _meant(written, chosen.kind)
-                await session.call(DropRepo(id=name, kind=kind or "", connection=chosen.connection or ""))
-            except HaulierError as error:
-                output.error(error)
-                worst = max(worst, error.exit_code)
-                continue
+
+        async def drop(written: str) -> None:
+            name, kind, _ = _meant(written, chosen.kind)
+            await session.call(DropRepo(id=name, kind=kind or "", connection=chosen.connection or ""))
             if output.json:
                 output.record("removed", id=name)
             else:
                 output.say(f"Kept no longer: {safe_text(name)}. What was fetched of it stays.")
-    return worst
+
+        return await for_each(output, chosen.ids, drop)
 
 
 def search(chosen: Namespace, output: Output) -> int:

@@ -63,6 +63,7 @@ class Session:
         self._start = start
         self._client: SocketClient | None = None
         self._keys: dict[str, SecretKeys] = {}
+        self._given: set[str] = set()  # of those, what this line's engine has
 
     async def __aenter__(self) -> Session:
         return self
@@ -76,9 +77,10 @@ class Session:
         if self._client is None:
             from core.launch import connect
 
-            self._client = await connect(self.paths, start=self._start)
-            for ref, keys in self._keys.items():
-                await self._client.call(ProvideKeys(ref=ref, keys=keys))
+            self._client, self._given = await connect(self.paths, start=self._start), set()
+        for ref in self._keys.keys() - self._given:  # also those of places that were named since
+            await self._client.call(ProvideKeys(ref=ref, keys=self._keys[ref]))
+            self._given.add(ref)
         return self._client
 
     async def call(self, command: Command[R]) -> R:

@@ -9,7 +9,7 @@ from textual.app import ComposeResult
 from textual.containers import VerticalScroll
 
 from core.messages import ListItems, TuneJob
-from core.model import JobState, JobView, Status
+from core.model import MOST_CONNECTIONS, MOST_WORKERS, JobState, JobView, Status
 from tui import clock
 from tui.actions import bindings
 from tui.failures import failure_line
@@ -24,8 +24,6 @@ from tui.widgets.rule import Rule
 from tui.widgets.saying import Saying
 from tui.widgets.worker_table import Crew, WorkerTable
 
-MOST_WORKERS = 50
-MOST_CONNECTIONS = 16
 LOOK_EVERY = 2.0  # seconds between looks at why files failed
 
 

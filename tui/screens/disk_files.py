@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping
 from functools import partial
 
 from textual.app import ComposeResult
@@ -42,13 +42,9 @@ class _Files(LineTable["DiskFile | None"]):
         Column("disk", "disk", 10),
         Column("digest", "sha256", 14, from_width=100),
     )
-    message: Sequence[Line] = ()
 
     def key_of(self, row: DiskFile | None) -> Hashable:
         return None if row is None else (row.job, row.batch, row.name)
-
-    def nothing(self) -> Sequence[Line]:
-        return self.message
 
     def cells(self, row: DiskFile | None, widths: Mapping[str, int]) -> Mapping[str, Line]:
         if row is None:

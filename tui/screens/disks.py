@@ -54,13 +54,9 @@ class _Disks(LineTable[_Row]):
         Column("seen", "seen", 11),
         Column("verified", "verified", 11),
     )
-    message: Sequence[Line] = ()
 
     def key_of(self, row: _Row) -> Hashable:
         return (row.disk.id, row.job, row.batch)
-
-    def nothing(self) -> Sequence[Line]:
-        return self.message
 
     def cells(self, row: _Row, widths: Mapping[str, int]) -> Mapping[str, Line]:
         disk = row.disk

@@ -38,16 +38,12 @@ class _PathInput(TextField):
 
 class Folders(LineTable[Entry]):
     COLUMNS = (Column("name", "folders", 20, grow=1),)
-    message: Sequence[Line] = ()
 
     def key_of(self, row: Entry) -> Hashable:
         return row.key
 
     def cells(self, row: Entry, widths: Mapping[str, int]) -> Mapping[str, Line]:
         return {"name": ((safe_text(row.key, widths["name"]), "key" if row.is_folder else "quiet"),)}
-
-    def nothing(self) -> Sequence[Line]:
-        return self.message
 
 
 class FolderScreen(HaulierScreen):

@@ -66,13 +66,9 @@ class FoundTable(LineTable[Row]):
         Column("where", "goes to", 12, grow=3),
         Column("test", "test", 13),
     )
-    message: Sequence[Line] = ()
 
     def key_of(self, row: Row) -> Hashable:
         return row.name
-
-    def nothing(self) -> Sequence[Line]:
-        return self.message
 
     def cells(self, row: Row, widths: Mapping[str, int]) -> Mapping[str, Line]:
         connection = row.candidate.connection
@@ -270,7 +266,7 @@ class FoundScreen(HaulierScreen):
             self.dismiss()
             self.haulier.action_show_connections()
         else:
-            await self._look()
+            self._show([row for row in self._rows if row.name not in kept])
 
     async def _is_sure(self, untested: Sequence[Row]) -> bool:
         if not untested:

@@ -44,6 +44,7 @@ class JobScreen(JobActions):
         self._table = ItemTable(id="items")
         self._look = ItemLook(self, job_id, self._table, self._say_items)
         self._tries_of: ItemView | None = None  # the one file whose tries are shown; None: of all
+        self._moved = False  # whether the job moved when it was shown last
         self._tries_at = 0.0  # when they were looked at, monotonic
 
     def body(self) -> ComposeResult:
@@ -75,8 +76,12 @@ class JobScreen(JobActions):
         self._say_tabs(job)
         if self._tab == "items":
             self._say_table()
-        if self._tab == "items" and job.state in MOVING:
+        moves = job.state in MOVING
+        if self._moved and not moves:
+            self._look.look_soon(at_once=True)
+        if self._tab == "items" and (moves or self._moved):
             self._look.look_again()
+        self._moved = moves
         if self._tab == "errors" and job.state in MOVING and clock.monotonic() - self._tries_at > LOOK_AGAIN:
             self._look_at_tries()
 
@@ -133,6 +138,9 @@ class JobScreen(JobActions):
             self._look_at_tries()
         elif tab == "items" and self._look.total < 0:
             self._look.ask(self._look.question)
+        elif tab == "items":
+            self._look.look_soon(at_once=True)
+            self._look.look_again()
         if (job := self.job) is not None:
             self._say_tabs(job)
         self._say_about()

@@ -67,7 +67,6 @@ class JobsScreen(JobActions):
 
     def on_screen_resume(self) -> None:
         self._looked = False
-        super().on_screen_resume()
 
     async def _look_around(self) -> None:
         steps = self.query_one(FirstSteps)

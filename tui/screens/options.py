@@ -122,7 +122,7 @@ class OptionsScreen(HaulierScreen):
         """Say what is wrong beside the fields; the options when nothing is."""
         values = self._values()
         kind, options, wrong = option_fields.read(values)
-        batches, wrong_too = batch_fields.read(values)
+        batches, wrong_too = batch_fields.read(values, self._draft.batches)
         wrong |= wrong_too
         for field in self.form.fields:
             if field.ask.name in wrong:

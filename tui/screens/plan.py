@@ -15,6 +15,7 @@ from core.units import format_bytes, format_count
 from tui import plan_words
 from tui.actions import bindings
 from tui.keys import key_of
+from tui.plan_examples import EXAMPLES, example_kinds
 from tui.screens.confirm import WORD, YesDialog
 from tui.screens.frame import HaulierScreen
 from tui.screens.plan_items import PlanItemsScreen
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
     from tui.screens.new_job import NewJob
 
 NOTES_SHOWN = 5
-EXAMPLES = 3  # names of each kind, in a terminal of TALL lines or more; else one
 TALL = 34
 VERBS = {"copy": "Copy", "sync": "Sync", "verify": "Verify"}
 
@@ -174,32 +174,21 @@ class PlanScreen(HaulierScreen):
             return
         if self._examples_of != (job.id, plan.hash):
             self._examples_of, self._examples = (job.id, plan.hash), {}
-            work = partial(self._fetch_examples, job.id, plan, job.spec.kind is JobKind.VERIFY)
+            work = partial(self._fetch_examples, job.id, plan, job.spec.kind)
             instead(self, work, "examples")
         each = EXAMPLES if self.size.height >= TALL else 0 if several else 1
         shown = {action: items[:each] for action, items in self._examples.items()}
         lines = plan_words.example_lines(shown, self.size.width)
         words.say(*([(("  for example", "quiet"),)] if lines else []), *lines)
 
-    async def _fetch_examples(self, job_id: int, plan: PlanSummary, is_verify: bool) -> None:
-        client = self.haulier.client
-        if client is None:
-            return
+    async def _fetch_examples(self, job_id: int, plan: PlanSummary, kind: JobKind) -> None:
         found: dict[Action, tuple[ItemView, ...]] = {}
-        moved = Action.VERIFY if is_verify else Action.COPY
-        for action, tally in (
-            (Action.CANNOT, plan.cannot),
-            (Action.OVERWRITE, plan.overwrite),
-            (Action.DELETE, plan.delete),
-            (moved, plan.copy),
-        ):
-            if tally.count:
-                try:
-                    page = await client.call(ListItems(job=job_id, action=action, limit=EXAMPLES))
-                except HaulierError as error:
-                    self.haulier.complain(error)
-                    return
-                found[action] = page.items[:EXAMPLES]
+        for action in example_kinds(plan, kind):
+            page = await self.haulier.ask(ListItems(job=job_id, action=action, limit=EXAMPLES))
+            if page is None:
+                self._examples_of = (0, "")  # asked for again with the next state
+                return
+            found[action] = page.items[:EXAMPLES]
         if self._examples_of == (job_id, plan.hash):
             self._examples, self._shown = found, None
             self.view_changed(self.view)

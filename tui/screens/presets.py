@@ -14,7 +14,7 @@ from core.presets import check_preset_name
 from core.safe_text import safe_text
 from core.units import format_bytes
 from tui.actions import bindings
-from tui.draft import place_words, summary
+from tui.draft import place_words, summary, targets
 from tui.keys import key_of
 from tui.option_words import option_words
 from tui.screens.ask import QuestionScreen
@@ -43,19 +43,13 @@ class PresetTable(LineTable[Preset]):
         Column("to", "to", 14, grow=3),
         Column("made", "made", 10, from_width=70),
     )
-    message: Sequence[Line] = ()
 
     def key_of(self, row: Preset) -> Hashable:
         return row.name
 
-    def nothing(self) -> Sequence[Line]:
-        return self.message
-
     def cells(self, row: Preset, widths: Mapping[str, int]) -> Mapping[str, Line]:
         spec = row.spec
-        target = place_words(spec.pairs[0].target)
-        if len({pair.target for pair in spec.pairs}) > 1:
-            target = f"{target} and {len(spec.pairs) - 1} more"
+        target = targets(pair.target for pair in spec.pairs)
         return {
             "name": ((safe_text(row.name, widths["name"]), "lead"),),
             "kind": ((spec.kind.value, "bad" if spec.options.delete else ""),),

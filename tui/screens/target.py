@@ -48,7 +48,6 @@ class _Row:
 class _Buckets(LineTable[_Row]):
     COLUMNS = (Column("name", "bucket", 20, grow=1), Column("note", "", 24))
     BINDINGS: ClassVar[list[BindingType]] = [Binding("right", "screen.look_inside", "inside", key_display="→")]
-    message: Sequence[Line] = ()
 
     def key_of(self, row: _Row) -> Hashable:
         return row.name
@@ -56,9 +55,6 @@ class _Buckets(LineTable[_Row]):
     def cells(self, row: _Row, widths: Mapping[str, int]) -> Mapping[str, Line]:
         note = ("will be created", "warn") if row.is_new else (safe_text(row.region, 24), "quiet")
         return {"name": ((safe_text(row.name, widths["name"]), ""),), "note": (note,)}
-
-    def nothing(self) -> Sequence[Line]:
-        return self.message
 
     def action_move(self, by: int) -> None:
         """Above the first row lies the form."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping
 from functools import partial
 from pathlib import Path
 
@@ -35,13 +35,9 @@ Chosen = Callable[[Place, JobOptions], None]
 
 class _Preview(LineTable[Entry]):
     COLUMNS = (Column("name", "name", 18, grow=2), Column("url", "comes from", 24, grow=5))
-    message: Sequence[Line] = ()
 
     def key_of(self, row: Entry) -> Hashable:
         return row.url
-
-    def nothing(self) -> Sequence[Line]:
-        return self.message
 
     def cells(self, row: Entry, widths: Mapping[str, int]) -> Mapping[str, Line]:
         return {

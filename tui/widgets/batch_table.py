@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Hashable, Mapping
 from typing import NamedTuple
 
 from core.model import BatchView, CampaignView
@@ -47,13 +47,9 @@ class BatchTable(LineTable[BatchRow]):
 
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
-        self.message: Sequence[Line] = ()
 
     def key_of(self, row: BatchRow) -> Hashable:
         return row.batch.number
-
-    def nothing(self) -> Sequence[Line]:
-        return self.message
 
     def cells(self, row: BatchRow, widths: Mapping[str, int]) -> Mapping[str, Line]:
         batch = row.batch

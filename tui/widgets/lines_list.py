@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 from tui.widgets.spans import Line
 from tui.widgets.table import Column, LineTable
@@ -17,10 +17,6 @@ class LinesList(LineTable[Line]):
 
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
-        self.message: Sequence[Line] = ()
-
-    def nothing(self) -> Sequence[Line]:
-        return self.message
 
     def cells(self, row: Line, widths: Mapping[str, int]) -> Mapping[str, Line]:
         return {"line": row}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import ClassVar, TypeVar
 
 from textual import events
@@ -35,7 +35,6 @@ class MarkedTable(LineTable[Row]):
         self._chosen = NOWHERE
         self._measured: Mapping[str, Measurement] = {}
         self._counting: frozenset[str] = frozenset()
-        self.message: Sequence[Line] = ()
 
     def position_of(self, row: Row) -> int | None:
         """The row's position in the whole list, None while that is not known."""
@@ -77,9 +76,6 @@ class MarkedTable(LineTable[Row]):
             "dot": (("●", "key"),) if position in self._chosen else (),
             "number": ((str(position + 1), "quiet"),),
         }
-
-    def nothing(self) -> Sequence[Line]:
-        return self.message
 
     def on_click(self, event: events.Click) -> None:
         row = int(self.scroll_offset.y) + event.y - 1

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Hashable, Mapping
 
 from core.model import ItemView, PairPlan, Tally
 from core.safe_text import safe_text
@@ -76,13 +76,9 @@ class PlanItemTable(LineTable["ItemView | None"]):
         Column("size", "bytes", 10, right=True),
         Column("where", "at", 20, grow=2),
     )
-    message: Sequence[Line] = ()
 
     def key_of(self, row: ItemView | None) -> Hashable:
         return row.id if row is not None else None
-
-    def nothing(self) -> Sequence[Line]:
-        return self.message
 
     def cells(self, row: ItemView | None, widths: Mapping[str, int]) -> Mapping[str, Line]:
         if row is None:

@@ -87,13 +87,9 @@ class FoundTable(LineTable[FoundRepo]):
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
         self.kept: frozenset[str] = frozenset()  # ids
-        self.message: Sequence[Line] = ()
 
     def key_of(self, row: FoundRepo) -> Hashable:
         return row.id
-
-    def nothing(self) -> Sequence[Line]:
-        return self.message
 
     def action_move(self, by: int) -> None:
         """Above the first row lies what is searched for."""

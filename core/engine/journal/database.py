@@ -152,10 +152,16 @@ class Database:
             raise
 
     def connect_to_look(self) -> sqlite3.Connection:
-        """A connection for somebody who reads much beside all others, with temporary tables of his own."""
-        connection = sqlite3.connect(self.path, timeout=30, isolation_level=None, check_same_thread=False)
-        connection.execute("PRAGMA temp_store=FILE")
-        connection.execute(f"PRAGMA cache_size={-LOOKING_CACHE}")
+        """A connection for somebody who reads much beside all others, with temporary tables of his own. Raises
+        DiskTrouble."""
+        with self.reading():
+            connection = sqlite3.connect(self.path, timeout=30, isolation_level=None, check_same_thread=False)
+            try:
+                connection.execute("PRAGMA temp_store=FILE")
+                connection.execute(f"PRAGMA cache_size={-LOOKING_CACHE}")
+            except BaseException:
+                connection.close()
+                raise
         return connection
 
     def stream(self, sql: str, values: Sequence[Any] = ()) -> Iterator[tuple[Any, ...]]:

@@ -160,7 +160,7 @@ class ItemLists:
         own = self._make(which, now_active)  # others come and go too quickly: one that nobody else gets
         try:
             with self._db.reading():
-                return self._cut(own, job, asked, limit, now_active) or ItemWindow()
+                return self._cut(own, job, asked, limit, now_active) or ItemWindow(total=-1)
         finally:
             own.close()
 
@@ -266,11 +266,13 @@ class ItemLists:
 
     def _among(self, which: _Which) -> _Among | None:
         """The few items that match a shorter text: a text that is typed on is looked for among them alone."""
+        now = time.monotonic()
         with self._lock:
             shorter = [
                 list_
                 for known, list_ in self._lists.items()
                 if known.contains
+                and (which.only_grows or not list_.is_due(now))
                 and known.contains in which.contains
                 and known == which._replace(contains=known.contains)
                 and list_.total <= FEW
@@ -304,7 +306,8 @@ class ItemLists:
             items=tuple(item_view(job, row, active) for row in rows),
             first=first,
             total=total,
-            version=list_.version,
+            # From its end, every position is another one once the list has grown.
+            version=list_.version + (total << 32 if asked.reverse else 0),
             position=position,
         )
 

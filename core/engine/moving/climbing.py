@@ -73,12 +73,12 @@ class Climb:
         rate = (work - self._work) / (now - self._since)
         self._since, self._work = now, work
         if self._before is not None:
-            self._judge(now, rate)
+            self._judge(now, rate, waits)
         elif now >= self._not_before:
             self._try(now, rate)
         return self.level
 
-    def _judge(self, now: float, rate: float) -> None:
+    def _judge(self, now: float, rate: float, waits: bool) -> None:
         assert self._before is not None
         level, before = self._before
         gained = rate >= before * GAIN
@@ -88,7 +88,7 @@ class Climb:
         self._before = None
         if gained:
             allowed = max(high / low for high, low in zip(self.level, level, strict=True))
-            self._quick = rate / before - 1 >= PROPORTIONAL * (allowed - 1)
+            self._quick = waits and rate / before - 1 >= PROPORTIONAL * (allowed - 1)
             self._rest = REST
             self._try(now, rate)
             return

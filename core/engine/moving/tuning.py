@@ -7,12 +7,10 @@ import os
 import msgspec
 
 from core.engine.moving.climbing import AtOnce
-from core.model import JobOptions, Value
+from core.model import MOST_CONNECTIONS, MOST_WORKERS, JobOptions, Value
 
-MOST_THREADS = 64
-MOST_FOUND = AtOnce(
-    160, MOST_THREADS
-)  # by measuring: small files from far away want very many requests at once
+MOST_PARTS = MOST_CONNECTIONS  # of large files at once: each is held in memory
+MOST_FOUND = AtOnce(MOST_WORKERS, MOST_PARTS)  # small files from far away want very many requests
 AUTO_FILES = 16
 AUTO_DELETIONS = 48
 # Measured on loopback with 2 cores: large objects are quickest with about two connections per core, because
@@ -56,10 +54,10 @@ class Tuning(Value, frozen=True, kw_only=True):
     def queue_limits(self) -> dict[str, int]:
         """Keyword arguments for WorkQueue: files, connections, parts, threads."""
         auto_parts = self.found_parts or AUTO_PARTS
-        files = min(self.workers or self.found_files or AUTO_FILES, MOST_FOUND.files)
+        files = min(self.workers or self.found_files or AUTO_FILES, MOST_WORKERS)
         connections = self.connections or auto_parts
         if self.workers or self.connections:
-            parts = min(MOST_THREADS, (self.workers or 4) * connections)
+            parts = min(MOST_PARTS, (self.workers or 4) * connections)
         else:
             parts = auto_parts
         return {

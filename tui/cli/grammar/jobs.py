@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from argparse import ArgumentParser
 
+from core.model import MOST_CONNECTIONS, MOST_WORKERS
 from tui.cli.grammar.pieces import Commands, command, json, talk
 
 
@@ -82,10 +83,18 @@ examples:
     )
     # Names of their own: these are not the settings of the same names.
     tune.add_argument(
-        "-j", "--workers", dest="wanted_workers", metavar="N", help="files at once, 1 to 64, or auto"
+        "-j",
+        "--workers",
+        dest="wanted_workers",
+        metavar="N",
+        help=f"files at once, 1 to {MOST_WORKERS}, or auto",
     )
     tune.add_argument(
-        "-x", "--connections", dest="wanted_connections", metavar="N", help="per file, 1 to 64, or auto"
+        "-x",
+        "--connections",
+        dest="wanted_connections",
+        metavar="N",
+        help=f"per file, 1 to {MOST_CONNECTIONS}, or auto",
     )
     tune.add_argument(
         "--bandwidth", dest="wanted_bandwidth", metavar="RATE", help="bytes a second, off, or a timetable"
