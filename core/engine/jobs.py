@@ -337,7 +337,7 @@ class Jobs:
     async def tune(self, command: TuneJob) -> JobView:
         async with self._lock(command.job):
             row = await self._row(command.job)
-            check_at_once(command.workers, command.connections)
+            check_at_once(max(command.workers, 0), max(command.connections, 0))
             options = row.spec.options
             changed: dict[str, Any] = {
                 name: value

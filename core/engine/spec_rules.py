@@ -59,11 +59,13 @@ def check_start(plan: PlanSummary, command: StartJob) -> None:
 
 
 def check_at_once(workers: int, connections: int) -> None:
-    """Raises HaulierError (usage). Negative ones are not asked for."""
-    if workers > MOST_WORKERS:
-        raise HaulierError(Code.USAGE, f"workers are 1 to {MOST_WORKERS}, or 0 for automatic")
-    if connections > MOST_CONNECTIONS:
-        raise HaulierError(Code.USAGE, f"connections are 1 to {MOST_CONNECTIONS}, or 0 for automatic")
+    """Raises HaulierError (usage); 0 is automatic."""
+    for name, asked, most in (
+        ("workers", workers, MOST_WORKERS),
+        ("connections", connections, MOST_CONNECTIONS),
+    ):
+        if not 0 <= asked <= most:
+            raise HaulierError(Code.USAGE, f"{name} are 1 to {most}, or 0 for automatic")
 
 
 def _check_options(options: JobOptions) -> None:

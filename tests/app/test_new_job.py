@@ -145,7 +145,7 @@ async def test_options_are_checked_at_their_fields_before_the_plan_is_made() -> 
         await pilot.press("right", "down", "right", "down", "right", "right", "down", *"logs", "slash")
         await pilot.press("down", "down", "down", *"99999", "enter")
         assert isinstance(app.screen, OptionsScreen)
-        assert "a number from 1 to 256" in text_of(app)
+        assert "a number from 1 to 160" in text_of(app)
         assert app.screen.form.field("workers").control.has_focus
         await pilot.press("ctrl+u", *"8", "enter")
         await until(pilot, lambda: isinstance(app.screen, PlanScreen))

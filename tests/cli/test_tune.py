@@ -36,7 +36,7 @@ def test_jobs_are_tuned_by_number(haulier: Program, tmp_path: Path) -> None:
     assert tuned.last["job"] == 1
     assert haulier("tune", "1").code == 2
     assert haulier("tune", "1", "--workers", "many").code == 2
-    assert haulier("tune", "1", "--workers", "65").code == 2
+    assert haulier("tune", "1", "--workers", "161").code == 2
     assert haulier("tune", "9", "--workers", "2").code == 2
     haulier.ok("tune", "1", "--bandwidth", "off")
     assert haulier.ok("watch", "1", "--json").last["success"] == 1

@@ -333,7 +333,9 @@ async def test_cancel_at_any_moment(client: InProcessClient, tmp_path: Path, com
     [
         {"part_size": 1},
         {"part_size": 6 << 30},
-        {"workers": 65},
+        {"workers": 161},
+        {"workers": -1},
+        {"connections": 65},
         {"connections": -1},
         {"retry": "never"},
         {"delete": True},

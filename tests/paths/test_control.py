@@ -184,7 +184,7 @@ async def test_a_limit_for_all_jobs_outlives_the_engine(
 
 
 async def test_a_timetable_holds_now(
-    haulier: Haulier, moto_server: S3Server, wire: Wiretap, bucket: str, tmp_path: Path
+    haulier: Haulier, moto_server: S3Server, bucket: str, tmp_path: Path
 ) -> None:
     """A job whose timetable names a rate for the whole day moves at that rate; a plain rate ends the timetable;
     what is no timetable is refused and changes nothing."""
@@ -192,10 +192,8 @@ async def test_a_timetable_holds_now(
         await haulier.submit(at(moto_server, bucket, "large/"), here(tmp_path / "out"), timetable="00:00,1MiB")
     ).id
     await haulier.reaches(job, lambda view: view.counts.bytes_done > 0, "first bytes")
-    await comes(wire, lambda rate: rate < 1.8 * MIB, "by the clock")
-    assert (
-        0.4 * MIB < await moves(haulier, job, 4.0) < 1.8 * MIB
-    )  # the wire alone tells of the system's buffers too
+    # By what the job brings: the wire tells of the system's buffers too, which swallow megabytes at first.
+    assert 0.4 * MIB < await moves(haulier, job, 4.0) < 1.8 * MIB
     with pytest.raises(HaulierError, match="25:00") as refused:
         await haulier.call(TuneJob(job=job, timetable="25:00,1MiB"))
     assert refused.value.code is Code.USAGE

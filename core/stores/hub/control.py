@@ -203,9 +203,9 @@ class Control:
         """The whole answer and its headers (lower-case names)."""
         url = self.origins.url(path)
         for _ in range(MAX_REDIRECTS + 1):
-            self._quotas.take(API, doing, cancelled)
-            status, headers, data, with_token = self._once(doing, method, url, body)
-            self._quotas.told(headers.get("ratelimit", ""), headers.get("ratelimit-policy", ""))
+            with self._quotas.charged(API, doing, cancelled) as charge:
+                status, headers, data, with_token = self._once(doing, method, url, body)
+                charge.told(headers.get("ratelimit", ""), headers.get("ratelimit-policy", ""))
             if status < 300:
                 return data, headers
             if status not in REDIRECTS:

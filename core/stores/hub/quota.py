@@ -11,6 +11,9 @@ from __future__ import annotations
 import re
 import threading
 import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import NamedTuple
 
 from core.errors import Throttled
@@ -39,12 +42,32 @@ ANONYMOUS = Window(3000, 300.0)
 FREE = Window(5000, 300.0)
 
 
+class Charge:
+    """One request that a quota is charged with. The Hub may not have counted it yet until it answers."""
+
+    def __init__(self, quotas: Quotas, name: str) -> None:
+        self._quotas, self._name = quotas, name
+        self._open = True
+
+    def told(self, header: str, policy: str = "") -> None:
+        """The answer's headers RateLimit and RateLimit-Policy, which may be empty or nonsense."""
+        self.end()
+        self._quotas.told(header, policy)
+
+    def end(self) -> None:
+        """Answered, or never to be."""
+        if self._open:
+            self._open = False
+            self._quotas.answered(self._name)
+
+
 class Quotas:
     """What is known of the quotas of one account. Called from many threads."""
 
     def __init__(self) -> None:
         self._windows: dict[str, Window] = {}
         self._left: dict[str, tuple[int, float]] = {}  # requests, and when they are new (monotonic seconds)
+        self._unanswered: Counter[str] = Counter()  # requests
         self._lock = threading.Lock()
 
     def left(self, name: str) -> int:
@@ -52,9 +75,18 @@ class Quotas:
         with self._lock:
             return self._standing(name)
 
-    def take(self, name: str, doing: object, cancelled: CancelFlag | None = None) -> None:
-        """Before a request. Waits a short time for a new quota. Raises Throttled with the time to wait when
-        it is a long one, Cancelled."""
+    @contextmanager
+    def charged(self, name: str, doing: object, cancelled: CancelFlag | None = None) -> Iterator[Charge]:
+        """Around a request. Waits a short time for a new quota. Raises Throttled with the time to wait when it
+        is a long one, Cancelled."""
+        self._take(name, doing, cancelled)
+        charge = Charge(self, name)
+        try:
+            yield charge
+        finally:
+            charge.end()
+
+    def _take(self, name: str, doing: object, cancelled: CancelFlag | None) -> None:
         until = time.monotonic() + WAITED_HERE
         while True:
             if cancelled is not None and cancelled.is_set():
@@ -64,6 +96,7 @@ class Quotas:
                 if left:
                     if left > 0:
                         self._left[name] = (left - 1, self._left[name][1])
+                    self._unanswered[name] += 1
                     return
                 new = self._left[name][1]
             if new > until:
@@ -72,6 +105,11 @@ class Quotas:
                     retry_after=max(new - time.monotonic(), 0.0),
                 )
             time.sleep(min(STEP, max(new - time.monotonic(), 0.001)))
+
+    def answered(self, name: str) -> None:
+        """A request is no longer on its way."""
+        with self._lock:
+            self._unanswered[name] -= 1
 
     def window(self, name: str) -> Window | None:
         """What the Hub told of a quota as a whole; None when it did not yet."""
@@ -86,6 +124,8 @@ class Quotas:
         for name, left, seconds in read_limits(header):
             new = time.monotonic() + min(seconds, LONGEST)
             with self._lock:
+                # Requests on their way may not have been counted in this answer. Some were: a few too few.
+                left = max(left - self._unanswered[name], 0)
                 known = self._left.get(name)
                 # Answers overtake each other: within one window the smaller number is the truer one.
                 if known is not None and abs(known[1] - new) < 2 and known[1] > time.monotonic():

@@ -189,19 +189,11 @@ class Reading:
         if url := self._urls.get(wanted.key):
             return url
         doing = wanted.doing
-        self._quotas.take(RESOLVERS, doing, cancelled)
         url = self.origins.url(wanted.repo.resolve_path(wanted.commit, wanted.entry.key))
         for _ in range(MAX_REDIRECTS + 1):
-            if cancelled.is_set():
-                raise Cancelled
             host, asked, token = host_of(url), time.monotonic(), self._token()
             try:
-                with self._asked(url, wanted, token) as response:
-                    self.heard[host] = time.monotonic()
-                    self._quotas.told(
-                        header_of(response, "ratelimit") or "", header_of(response, "ratelimit-policy") or ""
-                    )
-                    check_told(response, wanted)
+                with self._asked_hub(url, wanted, token, cancelled) as response:
                     if response.status in (200, 206):  # ranges or not: the Hub serves it itself
                         return ""
                     if response.status not in REDIRECTS:
@@ -226,9 +218,7 @@ class Reading:
         """From the known URL or the Hub along all redirects to the bytes."""
         doing = wanted.doing
         url = self._urls.get(wanted.key)
-        known = bool(url)
-        if not known:
-            self._quotas.take(RESOLVERS, doing, cancelled)
+        if not url:
             url = self.origins.url(wanted.repo.resolve_path(wanted.commit, wanted.entry.key))
         for _ in range(MAX_REDIRECTS + 1):
             if cancelled.is_set():
@@ -237,14 +227,11 @@ class Reading:
             token = self._token() if from_hub else None
             host, asked = host_of(url), time.monotonic()
             try:
-                with self._asked(url, wanted, token) as response:
-                    self.heard[host] = time.monotonic()
-                    if from_hub:
-                        self._quotas.told(
-                            header_of(response, "ratelimit") or "",
-                            header_of(response, "ratelimit-policy") or "",
-                        )
-                        check_told(response, wanted)
+                with (
+                    self._asked_hub(url, wanted, token, cancelled)
+                    if from_hub
+                    else self._asked(url, wanted, token)
+                ) as response:
                     if response.status not in REDIRECTS:
                         self._check(response, wanted, url, token)
                         watch = Watch(doing, host, self._stall, self.served, cancelled)
@@ -265,6 +252,19 @@ class Reading:
         raise FileTrouble(f"{doing}: more than {MAX_REDIRECTS} redirects")
 
     @contextmanager
+    def _asked_hub(
+        self, url: str, wanted: Wanted, token: Token | None, cancelled: CancelFlag
+    ) -> Iterator[SyncResponse]:
+        """Every request to the Hub is charged to a quota; one to storage is not."""
+        with (
+            self._quotas.charged(RESOLVERS, wanted.doing, cancelled) as charge,
+            self._asked(url, wanted, token) as response,
+        ):
+            charge.told(header_of(response, "ratelimit") or "", header_of(response, "ratelimit-policy") or "")
+            check_told(response, wanted)
+            yield response
+
+    @contextmanager
     def _asked(self, url: str, wanted: Wanted, token: Token | None) -> Iterator[SyncResponse]:
         headers = [("range", wanted.range), ("accept-encoding", "identity")]
         if token is not None:
@@ -274,6 +274,7 @@ class Reading:
         except ValueError:
             raise FileTrouble(f"{wanted.doing}: the address cannot be written as a request") from None
         with request.streamed_read_buffer_limit(STREAM_BUFFER).build_streamed() as response:
+            self.heard[host_of(url)] = time.monotonic()
             yield response
 
     def _check(self, response: SyncResponse, wanted: Wanted, url: str, token: Token | None) -> None:

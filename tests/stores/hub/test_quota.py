@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from contextlib import ExitStack
 
 import pytest
 
@@ -22,19 +23,40 @@ def test_reading() -> None:
     assert seconds_until_new('"api";r=0;t=999999') == 3600
 
 
+def take(quotas: Quotas, name: str, told: str = "", cancelled: threading.Event | None = None) -> None:
+    """One request and its answer."""
+    with quotas.charged(name, f"{name} x", cancelled) as charge:
+        charge.told(told)
+
+
 def test_used_up() -> None:
     """What the answers allow is taken; then nothing is asked, and the time to wait is told."""
     quotas = Quotas()
-    quotas.take("api", "list x")  # nobody knows yet
-    quotas.told('"api";r=2;t=100')
-    quotas.take("api", "list x")
-    quotas.take("api", "list x")
+    take(quotas, "api", '"api";r=2;t=100')  # nobody knew before
+    take(quotas, "api")
+    take(quotas, "api")
     with pytest.raises(Throttled) as caught:
-        quotas.take("api", "list x")
+        take(quotas, "api")
     assert 98 < caught.value.retry_after <= 100
-    quotas.take("resolvers", "get x")  # another quota
+    take(quotas, "resolvers")  # another quota
     quotas.told('"api";r=9;t=100')  # an answer that was overtaken
     assert quotas.left("api") == 0
+
+
+def test_requests_on_their_way_count() -> None:
+    """An answer that does not know of them leaves fewer than it says; one that failed is on its way no more."""
+    quotas = Quotas()
+    with ExitStack() as others:
+        for _ in range(3):
+            others.enter_context(quotas.charged("api", "list x"))
+        take(quotas, "api", '"api";r=4;t=100')
+        assert quotas.left("api") == 1
+        take(quotas, "api", '"api";r=3;t=100')
+        assert quotas.left("api") == 0
+    with pytest.raises(ZeroDivisionError), quotas.charged("resolvers", "get x"):
+        raise ZeroDivisionError
+    take(quotas, "resolvers", '"resolvers";r=4;t=100')
+    assert quotas.left("resolvers") == 4
 
 
 def test_short_wait() -> None:
@@ -42,10 +64,10 @@ def test_short_wait() -> None:
     quotas = Quotas()
     quotas.told('"api";r=0;t=1')
     began = time.monotonic()
-    quotas.take("api", "list x")
+    take(quotas, "api")
     assert 0.8 < time.monotonic() - began < 4
     quotas.told('"api";r=0;t=3')
     cancelled = threading.Event()
     cancelled.set()
     with pytest.raises(Cancelled):
-        quotas.take("api", "list x", cancelled)
+        take(quotas, "api", cancelled=cancelled)
