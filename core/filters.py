@@ -63,9 +63,9 @@ class HubFilters(Filters):
 
     @staticmethod
     def expression(pattern: str) -> str:
+        pattern = pattern.replace("\\", "/")
         if pattern.startswith("/"):
             return _expression(pattern)
-        pattern = pattern.replace("\\", "/")
         return translate(f"{pattern}*" if pattern.endswith("/") else pattern)
 
 
@@ -81,8 +81,9 @@ def _compile(patterns: Sequence[str], expression: Callable[[str], str]) -> re.Pa
 
 
 def _expression(pattern: str) -> str:
-    anywhere = "/" not in pattern.rstrip("/")
-    text = pattern.removeprefix("/").removeprefix("./") if not anywhere else pattern
+    tied = pattern.startswith("/")  # then what follows is meant as it is, also `/` and `./`
+    anywhere = not tied and "/" not in pattern.rstrip("/")
+    text = pattern[1:] if tied else pattern if anywhere else pattern.removeprefix("./")
     if text.endswith("/"):
         text += "*"
     body = _FOLDERS.join(_glob(piece) for piece in text.split("**/"))

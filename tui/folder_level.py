@@ -41,6 +41,7 @@ class Level:
     sum: RowsSummed | None = None  # of the marks in `summed`
     summed: Positions | None = None
     retry: bool = False  # after trouble: go on where it struck
+    turn: int = 0  # rises when the listing is forgotten: answers of before mean other rows
 
     def __post_init__(self) -> None:
         self.marks = Marks(self.names, self.marks_changed)
@@ -56,8 +57,6 @@ class Level:
 
     def question(self, top: int, height: int, cursor: int) -> ReadListing | None:
         """What to ask next for rows from `top` on in sight, or None when all that is wanted is here."""
-        if not self.id or (self.trouble is not None and not self.retry):
-            return None
         in_sight = range(top // PAGE, (top + height) // PAGE + 1)
         number = next((page for page in in_sight if page in self.rows.missing), None)
         if number is None and self.rows.missing:
@@ -109,12 +108,22 @@ class Level:
         if order != self.rows.order:
             self.rows = ListingRows(order)
 
-    def forget(self) -> None:
-        """The listing is gone, or is to be read anew."""
-        order = self.rows.order
+    @property
+    def is_pending(self) -> bool:
+        """Whether it is not known yet what is marked: names to be marked again, or words to be looked up."""
+        if self.again:
+            return True
+        return self.needs_names and (not self.complete or bool(self.names.missing(self.marks.box)))
+
+    def forget(self) -> str:
+        """The listing is gone, or is to be read anew. Its id, "" for none."""
+        order, old = self.rows.order, self.id
+        self.turn += 1
         self.id, self.begun, self.complete, self.trouble = "", False, False, None
+        self.reading = True
         self.names = FolderNames()
         self.rows = ListingRows(order)
         self.marks = Marks(self.names, self.marks_changed)
         self.sum = self.summed = None
         self.notes = ()
+        return old

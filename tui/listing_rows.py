@@ -46,7 +46,7 @@ class ListingRows(Sequence["ListingRow | None"]):
         """Take page `number`."""
         self.missing.discard(number)
         grew = page.passing != self.passing
-        if grew and not self.order.is_listed and self.order.sort != "name":
+        if grew and (self.order.sort != "name" or self.order.descending):
             self._pages.clear()  # a row may stand elsewhere now
         self.passing, self.settled = page.passing, page.settled
         self._pages[number] = page.rows

@@ -15,6 +15,7 @@ from msgspec.structs import replace
 from core.errors import Code, HaulierError
 from core.filters import filters_for
 from core.model import Place
+from core.safe_text import safe_text
 from core.selection import words_of
 from tui.draft import Taken
 
@@ -61,12 +62,14 @@ def take(
     """What is marked, or the folder `here` when nothing is; `levels` holds none below a marked folder. With
     `as_folder` the place is always a folder. Raises HaulierError (usage)."""
     count = sum(level.count for level in levels.values())
+    folder = _common(levels) if count else here
     if not count:
+        _check_rebased(root, folder, (*patterns.include, *patterns.exclude))
         return Taken((_below(root, here),), patterns.include, patterns.exclude)
-    folder = _common(levels)
     level = levels.get(folder)
     others = level.others if level is not None and len(levels) == 1 else None
     if others is not None and count > 1 and len(others) < min(count, MOST_MARKS + 1):
+        _check_rebased(root, folder, (*patterns.include, *patterns.exclude))
         left_out = tuple(f"/{escape(key)}" for key in others)
         return Taken((_below(root, folder),), patterns.include, (*patterns.exclude, *left_out))
     if count <= MOST_MARKS and all(level.names is not None for level in levels.values()):
@@ -74,9 +77,17 @@ def take(
         if len(marks) == 1 and not as_folder:
             path, name = marks[0]
             place = _below(root, path + name)
-            is_folder = bool(levels[path].folders)
-            return Taken((place,), patterns.include, patterns.exclude) if is_folder else Taken((place,))
-        return Taken((_below(root, folder),), tuple(_included(marks, root, folder, patterns)), patterns.exclude)
+            if not levels[path].folders:
+                return Taken((place,))
+            _check_rebased(root, path + name, (*patterns.include, *patterns.exclude))
+            return Taken((place,), patterns.include, patterns.exclude)
+        included = tuple(_included(marks, root, folder, patterns))
+        if not included:
+            raise HaulierError(
+                Code.USAGE, "The patterns leave out everything that is marked.", "Mark others, or change them."
+            )
+        _check_rebased(root, folder, patterns.exclude)
+        return Taken((_below(root, folder),), included, patterns.exclude)
     by_words = _by_words(level) if level is not None and len(levels) == 1 and not patterns else None
     if by_words is not None:
         return Taken((_below(root, folder),), *by_words)
@@ -115,14 +126,21 @@ def _included(marks: Iterable[tuple[str, str]], root: Place, folder: str, patter
             if filters.wants(path + key):
                 yield name
         else:
+            _check_rebased(root, path + key, patterns.include)
             for pattern in patterns.include:
-                if "/" in pattern.rstrip("/"):
-                    raise HaulierError(
-                        Code.USAGE,
-                        f"The pattern {pattern} names folders, and several folders are marked too.",
-                        "Mark nothing, or write the pattern without a slash.",
-                    )
-                yield f"{name}**/{pattern}"
+                yield f"{name}{pattern}"
+
+
+def _check_rebased(root: Place, folder: str, patterns: Iterable[str]) -> None:
+    """Patterns are read from the top of the root: in a folder of it, only ends of names mean the same. Raises
+    HaulierError (usage)."""
+    for pattern in patterns if folder else ():
+        if not pattern.startswith("*") or any(char in pattern[1:] for char in "*/\\"):
+            raise HaulierError(
+                Code.USAGE,
+                f"The pattern {safe_text(pattern, 40)} is read from the top of {safe_text(str(root), 60)}.",
+                "Take that with nothing marked, or write patterns that are ends of names, like *.json.",
+            )
 
 
 def _below(root: Place, path: str) -> Place:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
+from inspect import isawaitable
 from typing import Any, TypeVar, cast
 
 import msgspec
@@ -398,7 +399,8 @@ class RecordedClient:
         self.asked.append(command)
         answer = self.answers.get(type(command))
         if answer is not None:
-            return cast("R", answer(command))
+            told = answer(command)
+            return cast("R", await told if isawaitable(told) else told)
         job = next((job for job in self.state.jobs if job.id == getattr(command, "job", 0)), None)
         return cast("R", job if job is not None else Done())
 

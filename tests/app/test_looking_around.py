@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
+from functools import partial
 from typing import Any
 
 from core.errors import Code, HaulierError
-from core.listings import CloseListing, LookAtObject, OpenListing, ReadListing
+from core.listings import (
+    CloseListing,
+    FindInListing,
+    LookAtObject,
+    OpenListing,
+    ReadListing,
+    SumOfListing,
+)
 from core.messages import EntryPage, ListEntries
 from core.model import Entry, Place
 from tests.app.driving import running, text_of, until
@@ -134,7 +143,7 @@ async def test_an_engine_that_began_anew_is_no_dead_end() -> None:
 
         client.answers[ReadListing] = forgotten
         await pilot.press("t")
-        await until(pilot, lambda: any("begun anew" in note.message for note in app._notifications))
+        await until(pilot, lambda: any("has closed the list" in note.message for note in app._notifications))
         await until(pilot, lambda: "f000003" in text_of(app) and "100 here" in text_of(app))
         assert not screen.marks.chosen
 
@@ -262,10 +271,185 @@ async def test_the_target_s_folder_is_found_by_looking() -> None:
         await until(pilot, lambda: "archive-2023" in text_of(app))
         await pilot.press("right")
         await until(pilot, lambda: "2026-02/" in text_of(app))
-        await pilot.press("space", "down", "right")
+        await pilot.press("space", "4", "down", "right")
         await until(pilot, lambda: "dr:archive-2023/2026-03/" in text_of(app))
         await pilot.press("enter")
         await until(pilot, lambda: app.screen is target and target.form["prefix"] == "2026-03/")
         await pilot.press("enter")
         await until(pilot, lambda: chosen != [])
         assert chosen[0].place == s3("dr", "archive-2023", "2026-03/")
+
+
+def held_back(client: RecordedClient, kind: type[Any]) -> asyncio.Event:
+    """Answers to this question come only once the event is set."""
+    answer, go_on = client.answers[kind], asyncio.Event()
+
+    async def wait(ask: Any) -> Any:
+        await go_on.wait()
+        return answer(ask)
+
+    client.answers[kind] = wait
+    return go_on
+
+
+async def test_nothing_is_taken_while_it_is_not_known_what_is_marked() -> None:
+    """A glob that the engine has not looked up yet means no row so far: Enter takes nothing then, and never the
+    whole folder; afterwards what it means."""
+    chosen: list[Taken] = []
+    client = client_with(3_000)
+    go_on = held_back(client, FindInListing)
+    async with running(client) as (app, pilot):
+        screen = BrowseScreen(PLACE, chosen.append)
+        app.push_screen(screen)
+        await until(pilot, lambda: "f000003" in text_of(app))
+        await pilot.press("s", "asterisk", *"12", "tab", "enter")
+        await until(pilot, lambda: any("still being read" in note.message for note in app._notifications))
+        assert chosen == []
+        go_on.set()
+        await until(pilot, lambda: len(screen.marks.chosen) == 30)
+        await pilot.press("enter")
+        await until(pilot, lambda: chosen != [])
+        assert len(chosen[0].include) == 30
+
+
+async def test_marks_that_come_back_after_a_reload_are_waited_for() -> None:
+    """From the reload until the marks are found again, Enter takes nothing; what was marked meanwhile stays."""
+    chosen: list[Taken] = []
+    client = client_with(100)
+    async with running(client) as (app, pilot):
+        screen = BrowseScreen(PLACE, chosen.append)
+        app.push_screen(screen)
+        await until(pilot, lambda: "f000003" in text_of(app))
+        await pilot.press("space")
+        await until(pilot, lambda: "1 marked: 1 file" in text_of(app))
+        go_on = held_back(client, FindInListing)
+        await pilot.press("ctrl+r")
+        await until(pilot, lambda: screen._level.again != () and screen._level.complete)
+        await pilot.press("enter")
+        await until(pilot, lambda: any("still being read" in note.message for note in app._notifications))
+        assert chosen == []
+        await pilot.press("down", "down", "space")
+        go_on.set()
+        await until(pilot, lambda: screen.marks.chosen == {0, 2})
+
+
+async def test_a_left_folder_with_a_glob_is_read_to_its_end() -> None:
+    """`all` in a folder that is not read to its end, and back: its marks become known from above."""
+
+    def pages(ask: ListEntries) -> EntryPage:
+        if not ask.place.path.endswith("deep/"):
+            return EntryPage(entries=(Entry(key="deep/", is_folder=True), Entry(key="x", size=1)))
+        start = int(ask.cursor or 0)
+        found = tuple(Entry(key=f"f{n:06}", size=1) for n in range(start, start + 1000))
+        return EntryPage(entries=found, cursor=str(start + 1000) if start < 9_000 else "")
+
+    chosen: list[Taken] = []
+    async with running(client_with(pages=pages)) as (app, pilot):
+        app.push_screen(BrowseScreen(PLACE, chosen.append))
+        await until(pilot, lambda: "deep/" in text_of(app))
+        await pilot.press("right")
+        await until(pilot, lambda: "f000003" in text_of(app))
+        await pilot.press("a", "left")
+        await until(pilot, lambda: "10 000 marked: 10 000 files" in text_of(app))
+        await pilot.press("enter")
+        await until(pilot, lambda: chosen != [])
+        assert chosen == [Taken((s3("prod", "logs", "2026/deep/"),))]
+
+
+async def test_marks_of_a_folder_stay_when_the_one_above_is_read_anew() -> None:
+    """A folder came before it above, and is marked: what is marked below is taken, too."""
+    above = ["b/"]
+
+    def pages(ask: ListEntries) -> EntryPage:
+        if ask.place.path.endswith("b/"):
+            return EntryPage(entries=(Entry(key="x", size=1), Entry(key="y", size=1)))
+        return EntryPage(entries=tuple(Entry(key=name, is_folder=True) for name in sorted(above)))
+
+    chosen: list[Taken] = []
+    async with running(client_with(pages=pages)) as (app, pilot):
+        screen = BrowseScreen(PLACE, chosen.append)
+        app.push_screen(screen)
+        await until(pilot, lambda: "b/" in text_of(app))
+        await pilot.press("right")
+        await until(pilot, lambda: "2 here" in text_of(app))
+        await pilot.press("space", "left")
+        await until(pilot, lambda: "1 marked" in text_of(app))
+        above.append("aa/")
+        await pilot.press("ctrl+r")
+        await until(pilot, lambda: "aa/" in text_of(app))
+        await pilot.press("home", "space", "enter")
+        await until(pilot, lambda: chosen != [])
+        assert set(chosen[0].include) == {"/aa/", "/b/x"}
+
+
+async def test_a_closed_list_of_another_folder_is_not_blamed_on_this_one() -> None:
+    """The listing of a marked folder that one has left is gone: it is read again once, and this one stays."""
+    client = client_with(100)
+    async with running(client) as (app, pilot):
+        screen = BrowseScreen(PLACE, lambda _: None)
+        app.push_screen(screen)
+        await until(pilot, lambda: "f000003" in text_of(app))
+        await pilot.press("space")
+        await until(pilot, lambda: "1 marked: 1 file" in text_of(app))
+        gone = screen._level.id
+        screen._path = "other/"
+        screen._tree.enter("other/")
+        screen._enter()
+        await until(pilot, lambda: "100 here" in text_of(app) and screen._level.id != "")
+        here = screen._level.id
+        summed = client.answers[SumOfListing]
+
+        def forgotten(ask: SumOfListing) -> Any:
+            if ask.id == gone:
+                raise HaulierError(Code.NOT_FOUND, "This list is not open in the engine any more.")
+            return summed(ask)
+
+        client.answers[SumOfListing] = forgotten
+        screen._tree.levels[""].summed = None
+        screen._asking.wake()
+        await until(pilot, lambda: any("has closed the list" in note.message for note in app._notifications))
+        await pilot.pause(0.3)
+        assert screen._level.id == here
+        assert len([ask for ask in client.asked if isinstance(ask, OpenListing)]) == 2
+
+
+async def test_what_is_only_at_the_target_is_no_source() -> None:
+    """Marked alone, it makes no job of everything."""
+    taken: list[Any] = []
+    mine, theirs = [Entry(key="a", size=1)], [Entry(key="a", size=1), Entry(key="b", size=1)]
+
+    def pages(ask: ListEntries) -> EntryPage:
+        return EntryPage(entries=tuple(theirs if ask.place.connection == "dr" else mine))
+
+    async with running(client_with(pages=pages), size=(100, 30)) as (app, pilot):
+        app.push_screen(PairScreen(s3("prod", "logs"), s3("dr", "copy"), lambda *both: taken.append(both)))
+        await until(pilot, lambda: "only at the target" in text_of(app))
+        await pilot.press("end", "space", "enter")
+        await until(pilot, lambda: any("only at the target" in note.message for note in app._notifications))
+        assert taken == []
+
+
+async def test_many_folders_looked_into_are_closed_but_for_the_marked_ones() -> None:
+    """Forty folders walked through: few listings stay open, and the first one's mark is still there."""
+
+    def pages(ask: ListEntries) -> EntryPage:
+        if ask.place.path == "2026/":
+            return EntryPage(entries=tuple(Entry(key=f"d{n:02}/", is_folder=True) for n in range(40)))
+        return EntryPage(entries=(Entry(key="x", size=1),))
+
+    client, chosen = client_with(pages=pages), []  # type: ignore[var-annotated]
+    async with running(client) as (app, pilot):
+        screen = BrowseScreen(PLACE, chosen.append)
+        app.push_screen(screen)
+        await until(pilot, lambda: "d03/" in text_of(app))
+        for number in range(40):
+            await pilot.press("right")
+            inside = f"/d{number:02}/"
+            await until(
+                pilot, partial(lambda words: words in text_of(app) and "1 here" in text_of(app), inside)
+            )
+            await pilot.press(*(["space"] if not number else []), "left", "down")
+        await until(pilot, lambda: len([level for level in screen._tree.levels.values() if level.id]) <= 25)
+        await pilot.press("enter")
+        await until(pilot, lambda: chosen != [])
+        assert chosen[0].places[0].path == "2026/d00/x"

@@ -6,8 +6,7 @@ reads and keeps the folders (`core.listings`); here are only the rows in sight.
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import partial
 from typing import ClassVar
 
@@ -15,19 +14,12 @@ from msgspec.structs import replace
 from textual.app import ComposeResult
 from textual.timer import Timer
 
-from core.client import EngineClient
-from core.errors import Code, HaulierError
+from core.errors import HaulierError
 from core.filters import filters_for
 from core.listings import (
-    CloseListing,
-    FindInListing,
     ListingRow,
-    OpenListing,
-    RangeOfListing,
     RowOrder,
-    RowsSummed,
     Sort,
-    SumOfListing,
 )
 from core.messages import Analyse, Measure, Measured
 from core.model import Analysis, Place
@@ -39,18 +31,19 @@ from tui.counting import Counter, Question
 from tui.draft import Taken
 from tui.folder_level import Level
 from tui.keys import key_of
+from tui.level_asking import LevelAsking, Outdated, Window
+from tui.level_tree import LevelTree
+from tui.marked_amount import amount_words, folders_to_count
 from tui.marks import Marks
 from tui.screens.marking import MarkingScreen
-from tui.soon import instead
+from tui.soon import instead, soon
 from tui.state import Link, ViewState
-from tui.taking import MOST_MARKS, MarkedLevel, Patterns, above_of, take
-from tui.widgets.amounts import bytes_words
+from tui.taking import Patterns, above_of, take
 from tui.widgets.entry_list import EntryList
 from tui.widgets.filter_bar import FilterBar
 from tui.widgets.heading import Heading, Words, wrapped
 from tui.widgets.spans import Line, Span
 
-POLL = 0.15  # seconds between looks at a listing that is still being read
 ORDERS: tuple[tuple[Sort, bool], ...] = (("name", False), ("size", True), ("modified", True))
 ORDER_WORDS: dict[tuple[Sort, bool], str] = {
     ("name", False): "by name",
@@ -73,17 +66,20 @@ class BrowseScreen(MarkingScreen):
     def __init__(self, place: Place, chosen: Callable[[Taken], None], other: Place | None = None) -> None:
         super().__init__()
         self._root = place
-        self._other = other
         self._then = chosen
-        self._levels: dict[str, Level] = {}  # all that were looked at
         self._path = ""
         self._sort, self._descending = ORDERS[0]
         self._patterns = Patterns()
         self._counter = Counter[Question, Measured | Analysis](self._question)
         self._drawn = -1
         self._tick: Timer | None = None
-        self._wake = asyncio.Event()
         self._at_end = False  # the cursor stays at the last row while the list grows
+        self._tree = LevelTree(place, other, self.marks_changed)
+        self._tree.enter("")
+        self._asking = LevelAsking(
+            lambda: self.haulier, self._tree, self._in_sight, self._level_changed, lambda: self._patterns
+        )
+        self._marks_shown: Marks | None = None
 
     def body(self) -> ComposeResult:
         yield Heading()
@@ -101,14 +97,11 @@ class BrowseScreen(MarkingScreen):
 
     @property
     def _level(self) -> Level:
-        return self._levels.get(self._path) or self._new_level(self._path, -1)
+        return self._tree.levels[self._path]
 
-    def _new_level(self, path: str, number: int) -> Level:
-        place = replace(self._root, path=self._root.path + path)
-        other = replace(self._other, path=self._other.path + path) if self._other is not None else None
-        level = Level(path, place, other, number, self.marks_changed)
-        self._levels[path] = level
-        return level
+    def _in_sight(self) -> Window:
+        table = self.table
+        return Window(self._level, int(table.scroll_offset.y), max(1, table.size.height), table.cursor)
 
     @property
     def marks(self) -> Marks:  # type: ignore[override]
@@ -117,7 +110,7 @@ class BrowseScreen(MarkingScreen):
     def on_mount(self) -> None:
         self.table.focus()
         self._enter()
-        self.run_worker(self._follow(), group="follow", exit_on_error=False)
+        soon(self, self._asking.follow, "follow")
         self._tick = self.set_interval(0.4, self._count_more)
 
     def on_screen_suspend(self) -> None:
@@ -126,18 +119,16 @@ class BrowseScreen(MarkingScreen):
             self._tick.pause()
 
     def on_screen_resume(self) -> None:
-        self._wake.set()
+        self._asking.wake()
         if self._tick is not None:
             self._tick.resume()
 
     def on_unmount(self) -> None:
-        if (client := self.haulier.client) is not None:
-            ids = [level.id for level in self._levels.values() if level.id]
-            self.app.run_worker(_close(client, ids), group="close", exit_on_error=False)
+        self._asking.close_all()
 
     def view_changed(self, view: ViewState) -> None:
         if view.link is Link.UP:
-            self._wake.set()
+            self._asking.wake()
 
     # ------------------------------------------------------------ levels
 
@@ -152,7 +143,7 @@ class BrowseScreen(MarkingScreen):
         self.table.cursor = max(0, min(row, len(level.rows) - 1))
         self.show_level()
         self.marks_changed()
-        self._wake.set()
+        self._asking.wake()
 
     def _row_order(self) -> RowOrder:
         return RowOrder(sort=self._sort, descending=self._descending, wanted=self._wanted_name)
@@ -170,7 +161,7 @@ class BrowseScreen(MarkingScreen):
             self._at_end = False
             self.table.attach(level.rows)
         self.show_level()
-        self._wake.set()
+        self._asking.wake()
 
     def show_level(self) -> None:
         """Draw what is known of the level now."""
@@ -212,12 +203,12 @@ class BrowseScreen(MarkingScreen):
         level = self._level
         room = max(16, self.size.width - 46)
         title: list[Span] = [(safe_text(self.where(level), room), "lead")]
-        if any(self._is_marked(above) for above in above_of(level.path)):
+        if any(self._tree.is_marked(above) for above in above_of(level.path)):
             title.append(("  within a marked folder", "warn"))
         state: list[Span] = [*self.count_words(level)]
         if self.in_range:
             state = [("range", "warn"), (" · ", "rule"), *state]
-        if marked := self._marked_words():
+        if marked := amount_words(self._tree, self._counter.measured):
             state = [(marked, "lead"), (" · ", "rule"), *state]
         self.query_one(Heading).say(title, state)
         self.query_one("#patterns", Words).say(*self._lines(level))
@@ -251,49 +242,6 @@ class BrowseScreen(MarkingScreen):
             lines.append(((f" {safe_text(level.notes[0], max(20, self.size.width - 14))}{more}", "warn"),))
         return lines
 
-    def _is_marked(self, folder: str) -> bool:
-        level = self._levels.get(folder)
-        if level is None or level.number < 0:
-            return False
-        head, _, _ = folder.removesuffix("/").rpartition("/")
-        above = self._levels.get(f"{head}/" if head else "")
-        return above is not None and level.number in above.marks.chosen
-
-    def _marked_levels(self) -> Iterator[Level]:
-        """Levels with marks that count: what lies below a marked folder is in it already."""
-        for level in self._levels.values():
-            if level.marks.chosen and not any(self._is_marked(above) for above in above_of(level.path)):
-                yield level
-
-    def _marked_words(self) -> str:
-        """ "3 marked: 1 204 files, 2.1 GiB": files by their size, folders as far as they were counted."""
-        marked = list(self._marked_levels())
-        if not marked:
-            return ""
-        count = format_count(sum(len(level.marks.chosen) for level in marked))
-        sums = [level.sum for level in marked]
-        if any(one is None for one in sums):
-            return f"{count} marked"
-        known_sums = [one for one in sums if one is not None]
-        whole = all(level.fresh_sum is not None for level in marked)
-        names = [
-            level.path + name for level in marked for name in (level.sum.folder_names if level.sum else ())
-        ]
-        whole = whole and len(names) == sum(one.folders for one in known_sums)
-        measured = [self._counter.measured.get(name) for name in names]
-        whole = whole and all(one is not None and one.complete for one in measured)
-        files = sum(one.files for one in known_sums)
-        files += sum(one.total.count for one in measured if one is not None)
-        size = sum(one.bytes for one in known_sums)
-        size += sum(one.total.bytes for one in measured if one is not None)
-        unsized = sum(one.unsized for one in known_sums)
-        at_least = "" if whole else "≥ "
-        files_word = "file" if files == 1 and whole else "files"
-        return (
-            f"{count} marked: {at_least}{format_count(files)} {files_word}, "
-            f"{bytes_words(size, unsized, complete=whole)}"
-        )
-
     def _pattern_lines(self) -> list[Line]:
         line: list[Span] = []
         for word, globs in (("only ", self._patterns.include), ("without ", self._patterns.exclude)):
@@ -301,126 +249,31 @@ class BrowseScreen(MarkingScreen):
                 line += [(f" {word}", "quiet"), (safe_text(" ".join(globs), self.size.width // 2 - 10), "lead")]
         return [(*line, (f"   {key_of('set_patterns')}", "key"), (" changes", "quiet"))] if line else []
 
-    # ------------------------------------------------------------ asking the engine
-
-    async def _follow(self) -> None:
-        """Ask for what is wanted, one question at a time, as long as the screen is there."""
-        while True:
-            self._wake.clear()
-            client = self.haulier.client
-            level = self._level
-            asked = False
-            if client is not None and self.is_attached:
-                try:
-                    asked = await self._ask_one(client, level)
-                except HaulierError as error:
-                    self._refused(level, error)
-            if not asked:
-                await self._wake.wait()
-
-    async def _ask_one(self, client: EngineClient, level: Level) -> bool:
-        """Ask what the level needs next; False when it needs nothing."""
-        if not level.id:
-            if level.trouble is not None and not level.retry:
-                return False
-            level.trouble, level.retry = None, False
-            adhoc = self.haulier.adhoc_for(level.place)
-            opened = await client.call(OpenListing(place=level.place, other=level.other, adhoc=adhoc))
-            level.id = opened.id
-            return True
-        table = self.table
-        top = int(table.scroll_offset.y)
-        ask = level.question(top, max(1, table.size.height), table.cursor)
-        if ask is not None:
-            page = await client.call(ask)
-            if level.take(ask, page):
-                level.marks.read_again()
-                if level is self._level:
-                    self.show_level()
-            if level.complete and level.again:
-                await self._mark_again(client, level)
-            if not level.rows.settled and ask.first // ask.count not in level.rows.missing:
-                await self._nap()
-            return True
-        if await self._look_up_words(client, level):
-            return True
-        for one in list(self._levels.values()):
-            if one.id and one.marks.chosen and one.fresh_sum is None:
-                await self._sum(one)
-                return True
-        return False
-
-    async def _nap(self) -> None:
-        """Until something is wanted, or it is time to look again."""
-        try:
-            await asyncio.wait_for(self._wake.wait(), POLL)
-        except TimeoutError:
-            return
-
-    async def _look_up_words(self, client: EngineClient, level: Level) -> bool:
-        missing = level.names.missing(level.marks.box) if level.marks.is_typed and level.id else []
-        if not missing:
-            return False
-        for (text, is_glob), after in missing:
-            ask = FindInListing(id=level.id, words=(text,), is_glob=is_glob, after=after)
-            found = await client.call(ask)
-            level.names.put((text, is_glob), Positions.from_bytes(found.rows), found.listed)
-        level.marks.read_again()
-        return True
-
-    async def _sum(self, level: Level, names: int = 0) -> RowsSummed:
-        chosen = level.marks.chosen
-        summed = await self.haulier.call(
-            SumOfListing(
-                id=level.id, rows=chosen.to_bytes(), include=self._patterns.include,
-                exclude=self._patterns.exclude, below=level.path, names=names,
-            )
-        )  # fmt: skip
-        level.sum, level.summed = summed, chosen
-        self.say_state()
-        return summed
-
-    async def _mark_again(self, client: EngineClient, level: Level) -> None:
-        """The list was read anew: marks stay with their names."""
-        names, level.again = level.again, ()
-        found = Positions.from_bytes(
-            (await client.call(FindInListing(id=level.id, words=names, is_glob=False))).rows
-        )
-        level.marks.set(found)
-        if (lost := len(names) - len(found)) > 0:
-            self.haulier.tell(f"{format_count(lost)} of the marked entries are not there any more.")
-
-    def _refused(self, level: Level, error: HaulierError) -> None:
-        if error.code is Code.UNAVAILABLE:
-            return  # the line broke: the view says so, and wakes us when it is back
-        if error.code is Code.NOT_FOUND and level.id:
-            if level.marks.chosen:
-                self.haulier.tell("The engine has begun anew: this list is read again, without its marks.")
-            level.forget()
-            self._wake.set()
-            if level is self._level:
-                self.table.attach(level.rows)
-        else:
-            level.trouble = HaulierError(error.code, safe_text(error.message), safe_text(error.hint))
+    def _level_changed(self, level: Level) -> None:
+        """The engine told something else of a level."""
         if level is self._level:
             self.show_level()
-            self.marks_changed()
+            if level.marks is not self._marks_shown:  # it was forgotten, with its marks
+                self.marks_changed()
+        else:
+            self.say_state()
 
     def on_line_table_moved(self) -> None:
         level = self._level
         level.row = self.table.cursor
         if self.table.cursor < len(level.rows) - 1:
             self._at_end = False
-        self._wake.set()
+        self._asking.wake()
 
     def on_entry_list_went_last(self) -> None:
         level = self._level
         if not level.complete:
             level.to_end, self._at_end = True, True
-        self._wake.set()
+        self._asking.wake()
 
     def marks_changed(self) -> None:
-        self._wake.set()
+        self._marks_shown = self.marks
+        self._asking.wake()
         super().marks_changed()
 
     def between(self, first: int, last: int, then: Callable[[Positions], None]) -> None:
@@ -428,6 +281,10 @@ class BrowseScreen(MarkingScreen):
         level = self._level
         if level.rows.order.is_listed:
             then(Positions.span(low, high))
+            return
+        if not level.rows.settled and (level.rows.order.sort != "name" or level.rows.order.descending):
+            self.end_range()  # rows still change their places: what was seen may be elsewhere by now
+            self._when_settled(lambda: None)
             return
         rows = level.rows[low : high + 1] if high - low < 50 else []
         numbers = [row.number for row in rows if row is not None]
@@ -437,9 +294,15 @@ class BrowseScreen(MarkingScreen):
         instead(self, partial(self._find_range, level, low, high, then), "range")
 
     async def _find_range(self, level: Level, low: int, high: int, then: Callable[[Positions], None]) -> None:
-        ask = RangeOfListing(id=level.id, order=level.rows.order, first=low, last=high)
-        if (found := await self.haulier.ask(ask)) is not None and level is self._level:
-            then(Positions.from_bytes(found.rows))
+        try:
+            found = await self._asking.range(level, low, high)
+        except HaulierError as error:
+            self.haulier.complain(error)
+        except Outdated:
+            self.end_range()
+        else:
+            if level is self._level:
+                then(found)
 
     # ------------------------------------------------------------ counting marked folders
 
@@ -455,11 +318,7 @@ class BrowseScreen(MarkingScreen):
         """Count marked folders, two at a time. Called often; costs nothing when all is known."""
         if self.haulier.client is None or not self.is_current:
             return
-        folders = [
-            level.path + name
-            for level in self._marked_levels()
-            for name in (level.sum.folder_names if level.sum is not None else ())
-        ]
+        folders = folders_to_count(self._tree)
         while (name := self._counter.next_up(folders, ())) is not None:
             self.run_worker(self._count(name), group="count", exit_on_error=False)
         self._draw_measured()
@@ -510,10 +369,8 @@ class BrowseScreen(MarkingScreen):
             self.action_show_object()
             return
         self._drop_filter()
-        path = self._path + row.name
-        if path not in self._levels:
-            self._new_level(path, row.number)
-        self._path = path
+        self._path += row.name
+        self._tree.enter(self._path, row.number)
         self._enter()
 
     def on_line_table_opened(self) -> None:
@@ -525,6 +382,7 @@ class BrowseScreen(MarkingScreen):
             return
         head, slash, _ = self._path.removesuffix("/").rpartition("/")
         self._path = head + slash
+        self._tree.enter(self._path)
         self._drop_filter()
         self._enter()
 
@@ -576,7 +434,7 @@ class BrowseScreen(MarkingScreen):
         if level.rows.settled:
             mark()
         else:
-            self._wake.set()
+            self._asking.wake()
             self.haulier.tell(
                 f"Still reading this folder: {format_count(level.listed)} so far. Then once more."
             )
@@ -595,33 +453,16 @@ class BrowseScreen(MarkingScreen):
     async def _take(self, then: Callable[[Taken], None]) -> None:
         """Hand on what is marked."""
         try:
-            levels = await self._gather()
-            if levels is None:
-                self.haulier.tell(f"Still listing this folder: {format_count(self._level.listed)} so far.")
-                return
+            levels = await self._asking.gather()
             taken = take(self._root, self._path, levels, self._patterns, as_folder=self.AS_FOLDER)
         except HaulierError as error:
             self.haulier.complain(error)
             return
         then(taken)
 
-    async def _gather(self) -> dict[str, MarkedLevel] | None:
-        """The marks with their names; None while it is not known what is marked."""
-        marked = list(self._marked_levels())
-        levels: dict[str, MarkedLevel] = {}
-        for level in marked:
-            if level.needs_names and (not level.complete or level.names.missing(level.marks.box)):
-                return None
-            summed = await self._sum(level, MOST_MARKS)
-            box = level.marks.box if level.marks.is_typed else ""
-            count = len(level.marks.chosen) if summed.names is None else len(summed.names)
-            if count:
-                levels[level.path] = MarkedLevel(count, summed.folders, summed.names, summed.others, box)
-        return levels
-
     def label_of(self, action: str) -> str:
         if action == "next_step":
-            marked = sum(len(level.marks.chosen) for level in self._marked_levels())
+            marked = self._tree.count
             return f"take the {format_count(marked)} marked" if marked else "take this folder"
         if action == "look_inside":
             row = self.current
@@ -635,7 +476,7 @@ class BrowseScreen(MarkingScreen):
             if patterns is not None and patterns != self._patterns:
                 self._patterns = patterns
                 self._counter.forget()
-                for level in self._levels.values():
+                for level in self._tree.levels.values():
                     level.sum = level.summed = None
                 self.show_rows()
 
@@ -645,31 +486,18 @@ class BrowseScreen(MarkingScreen):
         level = self._level
         if level.trouble is not None:  # what was read is kept: the listing goes on where it stopped
             level.retry = True
-            self._wake.set()
+            self._asking.wake()
             return
         instead(self, partial(self._read_anew, level), "reload")
 
     async def _read_anew(self, level: Level) -> None:
-        box = level.marks.box if level.marks.is_typed else ""
-        names: tuple[str, ...] = ()
-        client = self.haulier.client
-        if client is not None and level.id:
-            try:
-                if level.marks.chosen and not box:
-                    summed = await self._sum(level, MOST_MARKS)
-                    if summed.names is None:
-                        self.haulier.tell("So many single marks cannot be kept when the list is read again.")
-                    names = summed.names or ()
-                await client.call(CloseListing(id=level.id))
-            except HaulierError as error:
-                self.haulier.complain(error)
-                return
-        level.forget()
-        level.again = names
+        try:
+            is_anew = await self._asking.read_anew(level)
+        except HaulierError as error:
+            self.haulier.complain(error)
+            return
         self._counter.forget()
-        if box:
-            level.marks.type(box)
-        if level is self._level:
+        if is_anew and level is self._level:
             self._enter()
 
     def _drop_filter(self) -> None:
@@ -679,12 +507,3 @@ class BrowseScreen(MarkingScreen):
 
 
 OF_THE_LIST = frozenset({"set_patterns", "analyse_place", "next_order", "show_object", "compare_with"})
-
-
-async def _close(client: EngineClient, ids: list[str]) -> None:
-    """Nobody looks at these listings any more. An engine that is away has closed them with itself."""
-    for one in ids:
-        try:
-            await client.call(CloseListing(id=one))
-        except HaulierError:
-            return

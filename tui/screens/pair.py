@@ -107,7 +107,7 @@ class PairScreen(BrowseScreen):
         if action == "toggle_difference":
             return "all" if self._different else "differences"
         if action == "next_step":
-            marked = sum(len(level.marks.chosen) for level in self._marked_levels())
+            marked = self._tree.count
             return f"job for the {format_count(marked)} marked" if marked else "job for this folder"
         return super().label_of(action)
 

@@ -17,8 +17,8 @@ from tui.taking import Patterns
 from tui.widgets.form import Ask, Form
 
 MEANS = (
-    "Without /: names at any depth. With / at the end: a folder. What is left out wins. "
-    "Several with spaces between; quotes keep spaces."
+    "As the Hub's own tools read them, from the top: *.json at any depth, README only there, data/ a folder. "
+    "What is left out wins. Several with spaces between; quotes keep spaces."
 )
 
 

@@ -32,7 +32,7 @@ from core.listings import (
 from core.model import Adhoc, Place
 from core.positions import Positions
 
-MOST_OPEN = 40  # the one that was not looked at for longest is closed for another one
+MOST_OPEN = 200  # the one that was not looked at for longest is closed for another one
 MOST_NAMES = 5000  # that a sum tells
 
 Open = Callable[[Place, Adhoc], tuple[SourceStore, str]]

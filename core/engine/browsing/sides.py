@@ -55,6 +55,7 @@ class Folder:
         self._last = ""
         self._pages: Iterator[list[Entry]] | None = None
         self._ended = False
+        self._found: dict[str, Entry] = {}  # of `all_in_order`, kept when a page cannot be had
 
     def entries(self) -> list[Entry] | None:
         """The next entries; None at the end."""
@@ -86,9 +87,9 @@ class Folder:
 
     def all_in_order(self) -> list[Entry]:
         """The whole level by name, for stores that list in an order of their own."""
-        found: dict[str, Entry] = {}
         while (page := self.entries()) is not None:
-            found |= {entry.key: entry for entry in page}
+            self._found |= {entry.key: entry for entry in page}
+        found, self._found = self._found, {}
         return [found[name] for name in sorted(found)]
 
     @property
