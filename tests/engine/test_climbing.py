@@ -93,3 +93,18 @@ def test_a_trial_is_taken_back_when_somebody_asks_for_less() -> None:
         moved, now = moved + climb.level.parts * MIB, now + 0.5
         climb.step(now, moved, 0, is_full=True, may_grow=True)
     assert now - ended >= REST
+
+
+def test_far_answers_are_reached_for_at_once() -> None:
+    """As many as the distance wants, never fewer than there are, never more than may be, and once."""
+    climb = Climb(AtOnce(16, 4), AtOnce(512, 64))
+    climb.reach(1.0, 400)
+    assert climb.level == AtOnce(400, 4)
+    climb.reach(2.0, 500)
+    assert climb.level == AtOnce(400, 4)
+    near = Climb(AtOnce(16, 4), AtOnce(512, 64))
+    near.reach(1.0, 3)
+    assert near.level == AtOnce(16, 4)
+    farther = Climb(AtOnce(16, 4), AtOnce(512, 64))
+    farther.reach(1.0, 4000)
+    assert farther.level == AtOnce(512, 4)

@@ -73,9 +73,17 @@ async def load(folder: Path) -> AsyncIterator[Load]:
     buckets = folder / "buckets"
     await asyncio.to_thread(_make_objects, buckets / "many")
     with servers.rclone(buckets) as server:
+        _give_way()
         async with Haulier(folder) as haulier:
             await haulier.save(connection_of(server))
             yield Load(folder, haulier, server)
+
+
+def _give_way() -> None:
+    """The server stands for another machine: it has only what the engine and the face leave."""
+    for process in psutil.Process().children():
+        if "rclone" in process.name():
+            process.nice(19)
 
 
 def _make_objects(bucket: Path) -> None:

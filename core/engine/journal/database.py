@@ -39,6 +39,7 @@ _ADDED: tuple[tuple[str, str, str], ...] = (
 WAL_KEPT = 32 << 20  # bytes; a -wal that one large group made longer is cut back to this
 LOOKING_CACHE = 1024  # KiB
 FREE_PAGES_STEP = 2000  # given back to the disk at once
+MOST_VALUES = 999  # in one statement (SQLITE_MAX_VARIABLE_NUMBER before 3.32)
 
 
 class Database:
@@ -209,3 +210,21 @@ def _statements(script: str) -> Iterator[str]:
         if sqlite3.complete_statement(statement):
             yield statement
             statement = ""
+
+
+def insert_many(db: sqlite3.Connection, insert: str, rows: Sequence[tuple[Any, ...]]) -> None:
+    """Many rows by few statements: each one gives the interpreter's lock away and has to get it back, which
+    costs more than the row. `insert` ends before its VALUES."""
+    if not rows:
+        return
+    columns = len(rows[0])
+    at_once = MOST_VALUES // columns
+    row = f"({','.join('?' * columns)})"
+    for start in range(0, len(rows), at_once):
+        some = rows[start : start + at_once]
+        db.execute(f"{insert} VALUES {','.join([row] * len(some))}", [value for one in some for value in one])
+
+
+def listed(numbers: Sequence[int]) -> str:
+    """What stands behind IN: numbers of our own, never anything that came from outside."""
+    return f"({','.join([str(int(number)) for number in numbers])})"

@@ -15,7 +15,7 @@ import msgspec
 
 from core.engine.journal.campaign_rows import CampaignRows
 from core.engine.journal.catalogue import Catalogue
-from core.engine.journal.database import Database
+from core.engine.journal.database import Database, insert_many, listed
 from core.engine.journal.fetched import FetchedBook, encoded
 from core.engine.journal.folders import FolderBook
 from core.engine.journal.item_lists import ItemLists
@@ -189,11 +189,11 @@ class Journal:
             )  # fmt: skip
             next_id += 1
         with self._db.write() as db:
-            db.executemany(
+            insert_many(
+                db,
                 "INSERT INTO items "
                 "(job, id, route, action, name, size, etag, modified, class, state, error, created, path, "
-                "early, url, fetched) "
-                "VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
+                "early, url, fetched)",
                 rows,
             )
         return next_id
@@ -267,14 +267,21 @@ class Journal:
 
     def complete(self, job: int, ends: Sequence[Completion]) -> None:
         """Record the ends of items, in one durable group, and drop what was kept for resuming them."""
+        alike, others = _grouped(ends)
         with self._db.write() as db:
+            for (state, attempts, proof, error, at), ids in alike.items():
+                db.execute(
+                    "UPDATE items SET state = ?, attempts = ?, actual_size = size, proof = ?, error = ?, "
+                    f"completed = ?, fetched = '' WHERE job = ? AND id IN {listed(ids)}",
+                    (state, attempts, proof, error, at, job),
+                )
             db.executemany(
                 "UPDATE items "
                 "SET state = ?, attempts = ?, actual_size = ?, proof = ?, error = ?, completed = ?, "
                 "fetched = '' WHERE job = ? AND id = ?",
                 [
                     (end.state.value, end.attempts, end.actual_size, end.proof, end.error, end.at, job, end.id)
-                    for end in ends
+                    for end in others
                 ],
             )
             learnt = [(end.learnt, end.id) for end in ends if end.learnt is not None]
@@ -286,9 +293,9 @@ class Journal:
                 [(end.digest, job, end.id) for end in ends if end.digest],
             )
             self.ledger.note_ends(db, job, ends)
-            done = [(job, end.id) for end in ends if end.state is Status.COMPLETED]
-            db.executemany("DELETE FROM transfers WHERE job = ? AND item = ?", done)
-            db.executemany("DELETE FROM parts WHERE job = ? AND item = ?", done)
+            done = listed([end.id for end in ends if end.state is Status.COMPLETED])
+            db.execute(f"DELETE FROM transfers WHERE job = ? AND item IN {done}", (job,))
+            db.execute(f"DELETE FROM parts WHERE job = ? AND item IN {done}", (job,))
 
     def renew_item(self, job: int, item: int, entry: Entry) -> None:
         """The source changed: the item now means the new version, and starts from nothing."""
@@ -506,3 +513,18 @@ class Journal:
         rows.sort()
         found = [Notice(at=at, level=Level(level), job=of, text=text) for _, at, level, of, text in rows]
         return found, rows[-1][0] if rows else after
+
+
+def _grouped(
+    ends: Sequence[Completion],
+) -> tuple[dict[tuple[str, int, str, str, float], list[int]], list[Completion]]:
+    """Ends that are the same but for their item, by what they are, with the items' ids; and all others."""
+    alike: dict[tuple[str, int, str, str, float], list[int]] = {}
+    others: list[Completion] = []
+    for end in ends:
+        if end.is_as_planned:
+            same = (end.state.value, end.attempts, end.proof, end.error, end.at)
+            alike.setdefault(same, []).append(end.id)
+        else:
+            others.append(end)
+    return alike, others

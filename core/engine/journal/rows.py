@@ -132,6 +132,7 @@ class Completion(msgspec.Struct, frozen=True):
     etag: str = ""  # what the target calls it
     learnt: Entry | None = None  # what the source told of an entry whose size the plan did not know
     digest: str = ""  # SHA-256 in hex, where the target's file was read back
+    is_as_planned: bool = False  # its size is that of the plan
 
 
 def job_row(row: tuple[Any, ...]) -> JobRow:

@@ -11,6 +11,9 @@ At first, as long as each step brings nearly as much as it allows and the proces
 doubles and the intervals short: a server far away that wants a hundred requests under way has them within three
 seconds. A short interval never speaks against a step: it is measured once more, a long one then.
 
+Where small requests are answered from far away, the first answers tell how far: as many as that distance wants
+under way (Little's law) are allowed at once.
+
 Work is counted in bytes, each finished file as `FILE` bytes more: what a request costs besides its content.
 """
 
@@ -42,6 +45,7 @@ class Climb:
         self.level = start
         self._most = most
         self._quick = True
+        self._has_reached = False
         self._before: tuple[AtOnce, float] | None = None  # the level a trial began at, and its work a second
         self._rest = REST
         self._not_before = 0.0  # when the next trial may begin
@@ -77,6 +81,16 @@ class Climb:
         elif now >= self._not_before:
             self._try(now, rate)
         return self.level
+
+    def reach(self, now: float, files: int) -> None:
+        """So many files at once are wanted for the distance that answers come from. Once."""
+        if self._has_reached:
+            return
+        self._has_reached = True
+        files = min(files, self._most.files)
+        if files > self.level.files:
+            self.level, self._before = AtOnce(files, self.level.parts), None
+            self._since = now + SETTLE
 
     def _judge(self, now: float, rate: float, waits: bool) -> None:
         assert self._before is not None

@@ -25,7 +25,7 @@ from core.stores.base import DeletesInGroups, PartReceipt, Receipt, Target
 log = logging.getLogger(__name__)
 T = TypeVar("T")
 
-GATHER = 0.05  # seconds that the first outcome of a group waits for others
+GATHER = 0.1  # seconds that the first outcome of a group waits for others
 GROUP = 1000
 
 
@@ -112,7 +112,9 @@ class Committer:
                 self._hurry.clear()
             began = time.monotonic()
             try:
-                while self._commit_group():
+                # What came meanwhile is another group only when it is a whole one: the first few of it would
+                # cost as much as all.
+                while self._commit_group() and (closing or len(self._outcomes) >= GROUP):
                     pass
             except DiskTrouble as error:  # the journal's
                 self._on_trouble(error)
@@ -151,6 +153,7 @@ class Committer:
                 outcome.receipt.etag if outcome.receipt is not None else "",
                 outcome.learnt,
                 outcome.digest,
+                outcome.learnt is None and outcome.size == outcome.row.entry.size,
             )
             for outcome in settled
         ]

@@ -20,6 +20,7 @@ from core.engine.moving.by_tool import ToolDesk
 from core.engine.moving.committer import Committer, Outcome
 from core.engine.moving.deadline import Deadline
 from core.engine.moving.destinations import Claims
+from core.engine.moving.errands import Errand
 from core.engine.moving.extracting import Extraction
 from core.engine.moving.large import (
     LARGE_DOWNLOAD,
@@ -30,7 +31,9 @@ from core.engine.moving.large import (
 )
 from core.engine.moving.limits import Bandwidth, MemoryBudget
 from core.engine.moving.move import Means, Slot, copy_small, fetch_small, move_part, send_small
+from core.engine.moving.pump import Errands, Pump
 from core.engine.moving.remedies import Remedies
+from core.engine.moving.smalls import Smalls
 from core.engine.moving.tuning import Tuning
 from core.engine.moving.twins import Twins
 from core.engine.moving.unsized import meet
@@ -45,7 +48,7 @@ from core.engine.upkeep.disks import DiskWatch
 from core.engine.upkeep.undo import UndoFile
 from core.engine.watching.timing import ANSWER, DISK, OTHER, UNUSED, Stopwatch
 from core.errors import ErrorClass, FileTrouble, TransferError
-from core.model import UNSIZED, Action, Entry, JobOptions, WorkerView
+from core.model import MOST_WORKERS, UNSIZED, Action, Entry, JobOptions, WorkerView
 from core.stores.base import Cancelled, Receipt
 from core.stores.local import LocalFolder
 
@@ -98,6 +101,13 @@ class Crew:
         self._closed_routes: frozenset[int] = frozenset()
         self.queue = WorkQueue(**tuning.queue_limits())
         self._extraction = Extraction(job, options, journal, site.disks)
+        self._smalls = Smalls(options, site, remedies.detours, remedies.relayed)
+        self._pump = Pump(
+            lambda: self.queue,
+            Errands(self._errand, self._pumped, remedies.met),
+            cancelled,
+            lambda: bandwidth.limits,
+        )
         remedies.employ(self.queue)
 
     # ------------------------------------------------------------ what the run does with it
@@ -110,7 +120,8 @@ class Crew:
         """Items to be carried out."""
         rows = list(rows)
         self._extraction.expect(rows)
-        self.queue.push([ItemTask(row) for row in rows])
+        suits = self._smalls.suits
+        self.queue.push([ItemTask(row, is_quick=suits(row)) for row in rows])
 
     def fetched(self, outcomes: Iterable[Outcome]) -> None:
         """Archives that are recorded as being there: they are extracted next."""
@@ -169,28 +180,33 @@ class Crew:
     @property
     def active_items(self) -> frozenset[int]:
         """Items that workers hold now."""
-        return frozenset(slot.item for slot in list(self._slots) if slot.item) | frozenset(self._larges)
+        return frozenset(slot.item for slot in self.slots if slot.item) | frozenset(self._larges)
 
     @property
     def slots(self) -> list[Slot]:
-        """What each worker does, by its number."""
-        return list(self._slots)
+        """What each worker does, and each errand of the pump."""
+        return [*self._slots, *self._pump.slots]
 
     @property
     def watches(self) -> list[Stopwatch]:
         """Where the time of each worker goes, by its number."""
-        return [slot.watch for slot in list(self._slots)]
+        return [slot.watch for slot in self.slots]
+
+    @property
+    def quickest(self) -> float:
+        """Seconds that the quickest answer to a small request took, 0.0 while there was none."""
+        return self._pump.quickest
 
     @property
     def moved(self) -> int:
         """Bytes moved so far; never goes back."""
-        return sum(slot.moved for slot in list(self._slots))
+        return sum(slot.moved for slot in self.slots)
 
     @property
     def hosts(self) -> tuple[tuple[str, int], ...]:
         """Bytes by the host that sent them, the most first, where a source has several."""
         found: Counter[str] = Counter()
-        for slot in list(self._slots):
+        for slot in self.slots:
             found.update(dict(slot.hosts))
         return tuple(found.most_common())
 
@@ -198,12 +214,12 @@ class Crew:
     def bytes_open(self) -> int:
         """Bytes of items that are not complete: parts at the target, and what is in flight."""
         parts = sum(large.bytes_done for large in list(self._larges.values()))
-        on_the_way = sum(slot.done for slot in list(self._slots) if slot.phase != "extracting")
+        on_the_way = sum(slot.done for slot in self.slots if slot.phase != "extracting")
         return parts + on_the_way + self._extraction.bytes_waiting
 
     def sample_slots(self, now: float) -> None:
         """Bring the rates of the workers up to `now` (monotonic seconds); called once a tick."""
-        for slot in list(self._slots):
+        for slot in self.slots:
             seconds = now - slot.sampled_at
             if seconds > 0:
                 slot.rate += 0.4 * ((slot.moved - slot.sampled) / seconds - slot.rate)
@@ -214,8 +230,8 @@ class Crew:
         waiting = iter(self.queue.waiting())
         views = []
         wanted = self._tuning.queue_limits()["threads"]
-        for slot in list(self._slots)[:wanted]:
-            view = slot.view(self._job, now)
+        for index, slot in enumerate(rows_of(self._slots, self._pump.slots, wanted)[:MOST_WORKERS]):
+            view = msgspec.structs.replace(slot.view(self._job, now), index=index)
             if view.phase == "idle" and (one := next(waiting, None)) is not None:
                 task, seconds, why = one
                 view = msgspec.structs.replace(
@@ -248,6 +264,41 @@ class Crew:
                     )
                     self._threads = [t for t in self._threads if t.name != name] + [thread]
                     thread.start()
+            name = f"job-{self._job}-pump"
+            if self._smalls.any and name not in alive:
+                thread = threading.Thread(target=self._pump.run, name=name, daemon=True)
+                self._threads = [t for t in self._threads if t.name != name] + [thread]
+                thread.start()
+
+    # ------------------------------------------------------------ what the pump does with it
+
+    def _errand(self, task: ItemTask, slot: Slot) -> Errand:
+        """Raises TransferError, Cancelled when it has to wait, AskOrdinarily."""
+        row = task.row
+        if not task.first_tried:
+            task.first_tried = self._remedies.gate.now()
+        route, target = self._site.routes[row.route], self._site.targets[row.route]
+        key = route.target_key(row.name, row.path)
+        slot.route = row.route
+        slot.begin(row.id, row.name, row.entry.size, task.attempt)
+        if not self._claimed(task, target, key):
+            raise Cancelled
+        means = Means(slot, self._bandwidth, self._memory, self._cancelled, self._options.storage_class)
+        return self._smalls.errand(row, route.source_entry(row.entry, row.path), key, means)
+
+    def _pumped(self, task: ItemTask, receipt: Receipt, proof: str) -> None:
+        row = task.row
+        target = self._site.targets[row.route]
+        self._end(Outcome(row, task.attempt, row.entry.size, proof, "", target, receipt))
+
+    def _claimed(self, task: ItemTask, target: Store, key: str) -> bool:
+        """Whether the destination is this item's now; else it is handed out again later."""
+        row = task.row
+        if self._site.claims.take(row.id, row.route, target, key):
+            return True
+        task.waited, task.first_tried = True, 0.0  # nothing was tried yet
+        self.queue.delay(task, CLAIM_AGAIN, "another job is writing this file")
+        return False
 
     def _work(self, slot: Slot) -> None:
         queue = self.queue
@@ -297,9 +348,7 @@ class Crew:
         route, source, target = site.routes[row.route], site.sources[row.route], site.targets[row.route]
         key = route.target_key(row.name, row.path)
         means.slot.begin(row.id, row.name, row.entry.size, task.attempt)
-        if row.action is not Action.VERIFY and not site.claims.take(row.id, row.route, target, key):
-            task.waited, task.first_tried = True, 0.0  # nothing was tried yet
-            self.queue.delay(task, CLAIM_AGAIN, "another job is writing this file")
+        if row.action is not Action.VERIFY and not self._claimed(task, target, key):
             return
         if row.action is Action.DELETE:
             means.slot.phase = "deleting"
@@ -517,3 +566,23 @@ class Crew:
         self._committer.add(outcome._replace(fetched=fetched) if fetched is not None else outcome)
         if self.queue.nothing_left:
             self._committer.hurry()
+
+
+def rows_of(workers: list[Slot], pumped: list[Slot], wanted: int) -> list[Slot]:
+    """What is shown in so many rows, more when more is going on: errands of the pump in rows of their own
+    number, workers in theirs where no errand is, else in one that is idle."""
+    rows: list[Slot] = list(workers[:wanted])
+    elsewhere: list[Slot] = []
+    for index, slot in enumerate(list(pumped)):
+        if slot.phase == "idle":
+            continue
+        if index >= len(rows):
+            elsewhere.append(slot)
+            continue
+        if rows[index].phase != "idle":
+            elsewhere.append(rows[index])
+        rows[index] = slot
+    for index, slot in enumerate(rows):
+        if elsewhere and slot.phase == "idle":
+            rows[index] = elsewhere.pop()
+    return rows + elsewhere

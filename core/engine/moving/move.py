@@ -6,7 +6,9 @@ Every function works on plain stores and returns what it did; retrying, recordin
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from awscrt.checksums import crc64nvme
 
@@ -211,24 +213,49 @@ def pass_small_on(
 ) -> tuple[Receipt, str]:
     """What arrived becomes an object. Returns the receipt and what was proven of the content."""
     watch = means.slot.watch
+    known = look_at(source, entry, data, body, means)
+    watch.enter(SEND)
+    receipt = target.put(key, data, known.metadata, md5=known.md5)
+    watch.sends += 1
+    watch.sent += len(data)
+    return receipt, known.proof_of(receipt)
+
+
+class Known(NamedTuple):
+    """What is known of content before it is sent on."""
+
+    md5: str
+    metadata: Metadata
+    read_proof: str  # of reading it from its source
+    is_local: bool  # a local file, read under our eyes: the target's proof is the whole proof
+
+    def proof_of(self, receipt: Receipt) -> str:
+        """What is proven when the target has answered."""
+        if receipt.etag == self.md5:
+            return self.read_proof
+        if CRC64 not in receipt.checksums:
+            return SIZE_ONLY
+        return CRC64 if self.is_local else self.read_proof
+
+
+def look_at(
+    source: Source,
+    entry: Entry,
+    data: bytes | memoryview,
+    body: Body,
+    means: Means,
+    tags: Mapping[str, str] | None = None,
+) -> Known:
+    """Prove what was read, and find what travels with it; its `tags` where they are known already."""
     means.slot.phase = "finishing"
-    watch.enter(HASH)
+    means.slot.watch.enter(HASH)
     info = body.info
-    if info.identity:  # a local file: read under our eyes, so the target's proof is the whole proof
+    if info.identity:
         read_proof, md5 = ETAG_MD5, ""
     else:
         read_proof, md5 = _prove_read(source, data, entry, body)
-    md5 = md5 or md5_of(data)
-    metadata = metadata_to_send(source, entry, info, means.storage_class)
-    watch.enter(SEND)
-    receipt = target.put(key, data, metadata, md5=md5)
-    watch.sends += 1
-    watch.sent += len(data)
-    if receipt.etag == md5:
-        return receipt, read_proof
-    if CRC64 not in receipt.checksums:
-        return receipt, SIZE_ONLY
-    return receipt, CRC64 if info.identity else read_proof
+    metadata = metadata_to_send(source, entry, info, means.storage_class, tags)
+    return Known(md5 or md5_of(data), metadata, read_proof, bool(info.identity))
 
 
 def _prove_read(source: Source, data: bytes | memoryview, entry: Entry, body: Body) -> tuple[str, str]:

@@ -28,7 +28,7 @@ from core.engine.moving.destinations import Claims
 from core.engine.moving.ending import Reports, RunEnd, Stop, blocked_end, failure_words, not_allowed_end
 from core.engine.moving.limits import Bandwidth, Pace, Shared
 from core.engine.moving.remedies import Remedies
-from core.engine.moving.tuning import MOST_FOUND, START, Tuning
+from core.engine.moving.tuning import MOST_FOUND, RATE, START, Tuning
 from core.engine.network.network import Gate
 from core.engine.network.patience import Patience
 from core.engine.network.probe import Server
@@ -198,6 +198,8 @@ class JobRun:
             return
         queue = self._crew.queue
         may_grow = not queue.is_throttled and not self.bandwidth.limits and not self._gate.words()
+        if may_grow and queue.is_full and self._crew.quickest:
+            self._climb.reach(now, int(RATE * self._crew.quickest))
         level = self._climb.step(
             now, self.moved, self.totals.done, is_full=queue.is_full, may_grow=may_grow, waits=waits
         )

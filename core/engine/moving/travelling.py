@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import msgspec
 
 from core.content_types import content_type
@@ -12,10 +14,16 @@ from core.stores.base import KeepsTags, Metadata, ObjectInfo, Source
 MADE_OF = "source-digest"  # user metadata of an object made of a file that is known by a digest of its content
 
 
-def metadata_to_send(source: Source, entry: Entry, info: ObjectInfo, storage_class: str) -> Metadata:
+def metadata_to_send(
+    source: Source,
+    entry: Entry,
+    info: ObjectInfo,
+    storage_class: str,
+    known_tags: Mapping[str, str] | None = None,
+) -> Metadata:
     """For a target that is an object store and gets the bytes from here: everything the source told of the
-    object,
-    its tags (at most one request), the class that was asked for, and the time of the content.
+    object, its tags (at most one request, none when they are known), the class that was asked for, and the time
+    of the content.
 
     A file gets a Content-Type from its name, and an object made of what has no time but a digest the digest, by
     which the next copy knows it again.
@@ -27,7 +35,7 @@ def metadata_to_send(source: Source, entry: Entry, info: ObjectInfo, storage_cla
             name = entry.url.partition("?")[0] or entry.key
             headers = {**headers, "content-type": content_type(name)}
     else:
-        tags = source.tags_of(info)
+        tags = source.tags_of(info) if known_tags is None else known_tags
     user = {**metadata.user, MADE_OF: entry.etag} if named_digest(entry.etag)[0] else metadata.user
     return Metadata(
         headers=headers,

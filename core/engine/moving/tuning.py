@@ -10,7 +10,9 @@ from core.engine.moving.climbing import AtOnce
 from core.model import MOST_CONNECTIONS, MOST_WORKERS, JobOptions, Value
 
 MOST_PARTS = MOST_CONNECTIONS  # of large files at once: each is held in memory
-MOST_FOUND = AtOnce(MOST_WORKERS, MOST_PARTS)  # small files from far away want very many requests
+MOST_PUMPED = 512  # small items under way in one thread (pump.py)
+MOST_FOUND = AtOnce(MOST_PUMPED, MOST_PARTS)  # small files from far away want very many requests
+RATE = 4000.0  # small items a second that answers should come for, however far away they come from
 AUTO_FILES = 16
 AUTO_DELETIONS = 48
 # Measured on loopback with 2 cores: large objects are quickest with about two connections per core, because
@@ -54,7 +56,7 @@ class Tuning(Value, frozen=True, kw_only=True):
     def queue_limits(self) -> dict[str, int]:
         """Keyword arguments for WorkQueue: files, connections, parts, threads."""
         auto_parts = self.found_parts or AUTO_PARTS
-        files = min(self.workers or self.found_files or AUTO_FILES, MOST_WORKERS)
+        files = min(self.workers or self.found_files or AUTO_FILES, MOST_PUMPED)
         connections = self.connections or auto_parts
         if self.workers or self.connections:
             parts = min(MOST_PARTS, (self.workers or 4) * connections)
@@ -64,5 +66,5 @@ class Tuning(Value, frozen=True, kw_only=True):
             "files": files,
             "connections": connections,
             "parts": parts,
-            "threads": max(files, parts),
+            "threads": max(min(files, MOST_WORKERS), parts),
         }

@@ -3,6 +3,10 @@
 Parts of items that have begun come before new items, so that few large items are open at once and one slow
 file never leaves workers idle. What must wait (a retry, a server that is away) waits here, not in a worker.
 Throttling lowers how many tasks run at once and how many begin in a second (throttle.py).
+
+Small items that fit into one exchange are taken by the pump (pump.py), many at once, within the same limits; as
+long as others are ready too, a quarter of the places is left to those. Whatever is tried a second time goes to
+a worker.
 """
 
 from __future__ import annotations
@@ -42,6 +46,8 @@ class ItemTask:
     tries: Tries = field(default_factory=Tries)
     renewed: float = -1e9  # when new credentials were last looked for because of it, by the same clock
     taken: float = 0.0  # when it was last handed out, monotonic
+    is_quick: bool = False  # for the pump
+    is_pumped: bool = False  # the pump has it
 
     @property
     def item(self) -> ItemRow:
@@ -99,6 +105,9 @@ class WorkQueue:
         self._low = threading.Condition(lock)  # for the feeder, so that it sleeps while there is enough
         self._ready: deque[ItemTask] = deque()
         self._archives: deque[ItemTask] = deque()  # those that are to be extracted
+        self._quick: deque[ItemTask] = deque()  # those for the pump
+        self._quick_active = 0
+        self._is_pumping = True  # whether there is somebody to take those
         self._extracting = 0
         self._retry_parts: deque[PartTask] = deque()
         self._open: list[LargeItem] = []
@@ -121,8 +130,13 @@ class WorkQueue:
 
     def push(self, tasks: list[ItemTask]) -> None:
         with self._changed:
-            self._ready.extend(task for task in tasks if not task.extracts)
-            self._archives.extend(task for task in tasks if task.extracts)
+            for task in tasks:
+                if task.extracts:
+                    self._archives.append(task)
+                elif task.is_quick and self._is_pumping:
+                    self._quick.append(task)
+                else:
+                    self._ready.append(task)
             self._changed.notify_all()
 
     def go_on(self, tasks: list[ItemTask]) -> None:
@@ -188,7 +202,8 @@ class WorkQueue:
             return self._wants_more()
 
     def _wants_more(self) -> bool:
-        return len(self._ready) + len(self._archives) < LOW_WATER and len(self._barred) < MOST_BARRED
+        ready = len(self._ready) + len(self._archives) + len(self._quick)
+        return ready < LOW_WATER and len(self._barred) < MOST_BARRED
 
     @property
     def stopping(self) -> bool:
@@ -228,6 +243,64 @@ class WorkQueue:
                 self._idle_for_retries += why == RETRY
                 self._changed.wait(pause)
                 self._idle_for_retries -= why == RETRY
+
+    def take_quick(self, most: int, *, wait: bool) -> list[ItemTask] | None:
+        """At most so many items for the pump that may begin now. With `wait`, which is for a pump that has
+        nothing else to do, at least one, or none after a second; None when it should leave."""
+        with self._changed:
+            while True:
+                taken: list[ItemTask] = []
+                if not self._stopping and not self._held:
+                    now = time.monotonic()
+                    before = len(self._quick)
+                    while self._quick and len(taken) < most and self._may_pump(now):
+                        task = self._quick.popleft()
+                        if self._closed_routes and self._is_barred(task):
+                            self._barred.append(task)
+                            continue
+                        self._throttle.begin(now)
+                        self._files_active += 1
+                        self._quick_active += 1
+                        self._tasks_active += 1
+                        task.taken, task.is_pumped = now, True
+                        taken.append(task)
+                    if before >= LOW_WATER > len(self._quick):
+                        self._low.notify_all()
+                if taken or not wait:
+                    return taken
+                if self._stopping or self._is_done():
+                    self._changed.notify_all()
+                    return None
+                if not self._changed.wait(min(1.0, self._throttle.pause(time.monotonic()) or 1.0)):
+                    return []
+
+    def _may_pump(self, now: float) -> bool:
+        others = self._files_active - self._quick_active
+        if self._ready:
+            others = max(others, self._files // 4, 1)
+        return (
+            self._quick_active + others < self._files
+            and self._unrecorded < MOST_UNRECORDED
+            and not self._throttle.pause(now)
+        )
+
+    def set_aside(self, task: ItemTask) -> None:
+        """The pump leaves this one to the workers. `task_ended` follows."""
+        with self._changed:
+            self._files_active -= 1
+            self._ready.appendleft(task)
+            self._changed.notify()
+
+    def pump(self, on: bool) -> None:
+        """Whether the pump takes items; without it the workers do."""
+        if on == self._is_pumping:
+            return
+        with self._changed:
+            self._is_pumping = on
+            if not on:
+                self._ready.extendleft(reversed(self._quick))
+                self._quick.clear()
+            self._changed.notify_all()
 
     def _why_idle(self, throttled: bool) -> int:
         """What a worker that finds nothing to do waits for. No more of them wait for a retry than there are
@@ -318,6 +391,7 @@ class WorkQueue:
             self._closed
             and not self._ready
             and not self._archives
+            and not self._quick
             and not self._barred
             and not self._delayed
             and not self._retry_parts
@@ -337,6 +411,9 @@ class WorkQueue:
             if isinstance(task, PartTask):
                 self._parts_active -= 1
                 task.large.in_flight -= 1
+            elif task.is_pumped:
+                task.is_pumped = False
+                self._quick_active -= 1
             if extracted:
                 self._extracting -= 1
             else:
@@ -391,7 +468,7 @@ class WorkQueue:
             parts_wait = any(large.pending for large in self._open) or bool(self._retry_parts)
             if parts_wait and self._parts_active >= self._parts:
                 return True
-            return bool(self._ready) and self._files_active >= self._files
+            return bool(self._ready or self._quick) and self._files_active >= self._files
 
     @property
     def is_throttled(self) -> bool:

@@ -12,7 +12,7 @@ import time
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from core.engine.journal.database import Database
+from core.engine.journal.database import Database, insert_many
 from core.engine.journal.rows import Completion
 
 DOWNLOAD_LOG, FOLDERS, FAILED = "csv", "progress_csv", "failed_log"
@@ -68,10 +68,8 @@ class Ledger:
     def note_ends(self, db: sqlite3.Connection, job: int, ends: Sequence[Completion]) -> None:
         """Within the transaction that records the ends themselves."""
         if job in self._logged:
-            db.executemany(
-                "INSERT INTO ended (job, item, state, at, etag) VALUES (?, ?, ?, ?, ?)",
-                [(job, end.id, end.state.value, end.at, end.etag) for end in ends],
-            )
+            rows = [(job, end.id, end.state.value, end.at, end.etag) for end in ends]
+            insert_many(db, "INSERT INTO ended (job, item, state, at, etag)", rows)
 
     def note_impossible(self, job: int) -> None:
         """The plan is final: what it found impossible has ended, too. Does so once in a job's life."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager
+from functools import partial
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -22,6 +23,7 @@ from core.stores.base import (
     Removal,
     Source,
 )
+from core.stores.exchange import Answer, Ask, AskOrdinarily
 from core.stores.s3.addressing import has_dot_segment
 from core.stores.s3.announced import announce
 from core.stores.s3.copying import Copying
@@ -32,11 +34,12 @@ from core.stores.s3.etag import composite_parts, unquoted
 from core.stores.s3.headers import all_headers, object_info, whole_number
 from core.stores.s3.listing import Lister
 from core.stores.s3.multipart import MAX_PART, MAX_PARTS, MIN_PART, Multipart, Upload
-from core.stores.s3.reading import CHECKSUM_MODE, read
+from core.stores.s3.quick import accepted, written
+from core.stores.s3.reading import CHECKSUM_MODE, SmallBody, check_answer, headers_of_whole, read
 from core.stores.s3.sending import Sending
 from core.stores.s3.tagging import Tagging
 from core.stores.s3.versions import Versions
-from core.stores.s3.wire import Wire, header_of
+from core.stores.s3.wire import Wire, header_of, unexpected_end
 
 if TYPE_CHECKING:
     from core.stores.s3.service import S3Service
@@ -141,6 +144,59 @@ class S3Bucket:
             lambda: self._dotted.head(entry.key, checksums=True),
             cancelled,
         )
+
+    def ask_read(self, entry: Entry) -> Ask | None:
+        """See QuickSource."""
+        if has_dot_segment(entry.key):
+            return None
+        doing = Doing("get", self.name, entry.key)
+        headers = headers_of_whole(entry)
+        return written(self.service.lines, self._wire, doing, "GET", headers, expected=entry.size)
+
+    def take_read(self, answer: Answer, entry: Entry) -> Body:
+        """See QuickSource."""
+        doing = Doing("get", self.name, entry.key)
+        accepted(self._wire, answer, doing)
+        check_answer(answer, doing, entry, 0, entry.size)
+        if len(answer.body) != entry.size:
+            raise unexpected_end(doing, len(answer.body), entry.size)
+        look = partial(self._dotted.head, entry.key, checksums=True)
+        return SmallBody(answer, entry, self.name, look, answer.body)
+
+    def known_tags(self, info: ObjectInfo) -> dict[str, str] | None:
+        """See QuickSource."""
+        return self._tagging.known(info)
+
+    def ask_tags(self, info: ObjectInfo) -> Ask | None:
+        """See QuickSource."""
+        if has_dot_segment(info.entry.key):
+            return None
+        doing = Doing("read tags of", self.name, info.entry.key)
+        return written(self.service.lines, self._wire, doing, "GET", [], query="tagging")
+
+    def take_tags(self, answer: Answer, info: ObjectInfo) -> dict[str, str]:
+        """See QuickSource."""
+        tags = self._tagging.take(info, bytes(answer.body)) if answer.status == 200 else None
+        if tags is None:
+            raise AskOrdinarily
+        return tags
+
+    def ask_copy(self, source: object, entry: Entry, key: str, storage_class: str) -> Ask | None:
+        """See QuickTarget."""
+        assert isinstance(source, S3Bucket)
+        return self._copying.ask_copy(self.service.lines, source.name, entry, key, storage_class)
+
+    def take_copy(self, answer: Answer, entry: Entry, key: str) -> Receipt:
+        """See QuickTarget."""
+        return self._copying.take_copy(answer, entry, key)
+
+    def ask_put(self, key: str, data: memoryview | bytes, metadata: Metadata, md5: str) -> Ask | None:
+        """See QuickTarget."""
+        return self._sending.ask_put(self.service.lines, key, data, metadata, md5)
+
+    def take_put(self, ask: Ask, answer: Answer, key: str, size: int, md5: str) -> Receipt:
+        """See QuickTarget."""
+        return self._sending.take_put(ask, answer, key, size, md5)
 
     def _lister(self) -> Lister:
         return Lister(self._wire, self.name, self._note_unlistable)

@@ -13,6 +13,7 @@ from urllib.parse import quote
 from core.errors import FileTrouble, NetworkTrouble, SourceChanged
 from core.model import Entry
 from core.stores.base import PartReceipt, Receipt
+from core.stores.exchange import Answer, Ask, AskOrdinarily, Response
 from core.stores.s3.addressing import encoded_key, has_dot_segment
 from core.stores.s3.answers import BadAnswer, leaf_texts
 from core.stores.s3.crc64 import crc64_told
@@ -20,6 +21,7 @@ from core.stores.s3.dotted import Dotted
 from core.stores.s3.errors import CopyUnsupported, Doing, refusal_from, refused
 from core.stores.s3.etag import is_md5, unquoted
 from core.stores.s3.headers import ALGORITHMS, wanted_class
+from core.stores.s3.quick import Lines, accepted, written
 from core.stores.s3.signing import Header
 from core.stores.s3.wire import SERVER_SIDE_SECONDS, Wire, header_of
 
@@ -36,9 +38,7 @@ class Copying:
         self, origin: str, entry: Entry, key: str, storage_class: str, now: Callable[[str], Entry]
     ) -> Receipt:
         """See ServerSideCopy. `origin` is the source's bucket, `now` looks at a key there again."""
-        headers = copy_source(origin, entry)
-        if wanted := wanted_class(storage_class or entry.storage_class):
-            headers.append(("x-amz-storage-class", wanted))
+        headers = headers_of_copy(origin, entry, storage_class)
         doing = Doing("copy to", self._bucket, key, True)
         try:
             if has_dot_segment(key):
@@ -52,6 +52,29 @@ class Copying:
         if is_md5(etag) and is_md5(entry.etag) and etag != entry.etag and now(entry.key).etag != entry.etag:
             raise SourceChanged(f"{doing}: the source is not the object that was listed")
         return Receipt(key=key, size=entry.size, etag=etag, checksums=checksums_in(told))
+
+    def ask_copy(self, lines: Lines, origin: str, entry: Entry, key: str, storage_class: str) -> Ask | None:
+        """See QuickCopy."""
+        if has_dot_segment(key):
+            return None
+        doing = Doing("copy to", self._bucket, key, True)
+        headers = headers_of_copy(origin, entry, storage_class)
+        return written(lines, self._wire(), doing, "PUT", headers, seconds=SERVER_SIDE_SECONDS)
+
+    def take_copy(self, answer: Answer, entry: Entry, key: str) -> Receipt:
+        """See QuickCopy."""
+        doing = Doing("copy to", self._bucket, key, True)
+        try:
+            accepted(self._wire(), answer, doing)
+            told = _told(answer, bytes(answer.body), doing)
+        except FileTrouble as error:
+            raise maybe_unsupported(error) from error
+        receipt = Receipt(
+            key=key, size=entry.size, etag=unquoted(told.get("ETag", "")), checksums=checksums_in(told)
+        )
+        if receipt.etag != entry.etag:
+            raise AskOrdinarily  # what that means has to be asked
+        return receipt
 
     def copy_part(
         self, origin: str, entry: Entry, key: str, token: str, number: int, offset: int, length: int
@@ -77,16 +100,28 @@ class Copying:
         response = self._wire().send(
             doing, "PUT", b"", query=query, headers=headers, seconds=SERVER_SIDE_SECONDS
         )
-        body = response.bytes().to_bytes()
-        if not body:
-            raise CopyUnsupported(f"{doing}: the server does not say what it copied")
-        try:
-            root, texts = leaf_texts(body)
-        except BadAnswer as error:
-            raise NetworkTrouble(f"{doing}: {error}") from None
-        if root == "Error":
-            raise refused(refusal_from(500, lambda name: header_of(response, name), body), doing)
-        return texts
+        return _told(response, response.bytes().to_bytes(), doing)
+
+
+def _told(response: Response, body: bytes, doing: Doing) -> Mapping[str, str]:
+    """What the answer to a copy says was made. Raises CopyUnsupported, NetworkTrouble, what an error says."""
+    if not body:
+        raise CopyUnsupported(f"{doing}: the server does not say what it copied")
+    try:
+        root, texts = leaf_texts(body)
+    except BadAnswer as error:
+        raise NetworkTrouble(f"{doing}: {error}") from None
+    if root == "Error":
+        raise refused(refusal_from(500, lambda name: header_of(response, name), body), doing)
+    return texts
+
+
+def headers_of_copy(origin: str, entry: Entry, storage_class: str) -> list[Header]:
+    """What a copy of a whole object says."""
+    headers = copy_source(origin, entry)
+    if wanted := wanted_class(storage_class or entry.storage_class):
+        headers.append(("x-amz-storage-class", wanted))
+    return headers
 
 
 def copy_source(origin: str, entry: Entry) -> list[Header]:

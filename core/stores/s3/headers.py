@@ -13,11 +13,10 @@ from collections.abc import Mapping
 from decimal import Decimal, InvalidOperation
 from urllib.parse import parse_qsl, urlencode
 
-from pyreqwest.response import SyncResponse
-
 from core.errors import FileTrouble
 from core.model import Entry
 from core.stores.base import Metadata, ObjectInfo
+from core.stores.exchange import Response
 from core.stores.s3.errors import http_date
 from core.stores.s3.etag import is_directory_bucket, is_opaque, unquoted
 from core.stores.s3.signing import Header
@@ -119,7 +118,7 @@ def nanoseconds_from_decimal(text: str) -> int:
     return nanoseconds if abs(nanoseconds) < MAX_NANOSECONDS else 0
 
 
-def all_headers(response: SyncResponse) -> dict[str, str] | None:
+def all_headers(response: Response) -> dict[str, str] | None:
     """All headers with lower-case names; None when one of them is not text and cannot be read."""
     try:
         return {name.lower(): value for name, value in response.headers.items()}

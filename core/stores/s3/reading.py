@@ -17,6 +17,7 @@ from pyreqwest.response import SyncResponse
 from core.errors import FileTrouble, IntegrityTrouble, NetworkTrouble, SourceChanged
 from core.model import Entry
 from core.stores.base import Body, CancelFlag, Cancelled, ObjectInfo
+from core.stores.exchange import Response
 from core.stores.s3.errors import Doing, RangesUnsupported
 from core.stores.s3.etag import unquoted
 from core.stores.s3.headers import (
@@ -42,7 +43,7 @@ CHECKSUM_MODE: Header = ("x-amz-checksum-mode", "ENABLED")  # the stored checksu
 class Answered:
     """What all bodies share: the object's description is only read from the headers when it is asked for."""
 
-    def __init__(self, response: SyncResponse, entry: Entry, bucket: str, look: Look) -> None:
+    def __init__(self, response: Response, entry: Entry, bucket: str, look: Look) -> None:
         self.response = response
         self._entry = entry
         self._bucket = bucket
@@ -67,7 +68,7 @@ class Answered:
 class SmallBody(Answered):
     """Bytes that are here already."""
 
-    def __init__(self, response: SyncResponse, entry: Entry, bucket: str, look: Look, data: memoryview) -> None:
+    def __init__(self, response: Response, entry: Entry, bucket: str, look: Look, data: memoryview) -> None:
         super().__init__(response, entry, bucket, look)
         self._data = data
 
@@ -103,13 +104,14 @@ class StreamedBody(Answered):
         stall: float,
     ) -> None:
         super().__init__(response, entry, doing.bucket, look)
+        self._reader = response.body_reader
         self._length = length
         self._doing = doing
         self._cancelled = cancelled
         self._stall = stall
 
     def __iter__(self) -> Iterator[memoryview]:
-        reader = self.response.body_reader
+        reader = self._reader
         cancelled = self._cancelled
         left = self._length
         waited, came = 0.0, 0
@@ -134,6 +136,16 @@ class StreamedBody(Answered):
             raise unexpected_end(self._doing, self._length + 1, self._length)
 
 
+def if_match(entry: Entry) -> list[Header]:
+    """Only this version of it."""
+    return [("if-match", f'"{entry.etag}"')] if entry.etag else []
+
+
+def headers_of_whole(entry: Entry) -> list[Header]:
+    """What a request for a whole object says."""
+    return [*if_match(entry), CHECKSUM_MODE]
+
+
 def read(
     wire: Wire, bucket: str, entry: Entry, offset: int, length: int, look: Look, cancelled: CancelFlag
 ) -> AbstractContextManager[Body]:
@@ -142,13 +154,10 @@ def read(
     if cancelled.is_set():
         raise Cancelled
     doing = Doing("get", bucket, entry.key)
-    whole = offset == 0 and length == entry.size
-    headers: list[Header] = []
-    if entry.etag:
-        headers.append(("if-match", f'"{entry.etag}"'))
-    if whole:
-        headers.append(CHECKSUM_MODE)
+    if offset == 0 and length == entry.size:
+        headers = headers_of_whole(entry)
     else:
+        headers = if_match(entry)
         if length <= 0 or offset + length > entry.size:
             raise ValueError("a range must hold at least one byte and end inside the object")
         headers.append(("range", f"bytes={offset}-{offset + length - 1}"))
@@ -183,7 +192,7 @@ def streamed(
         yield StreamedBody(response, entry, length, doing, look, cancelled, wire.stall)
 
 
-def check_answer(response: SyncResponse, doing: Doing, entry: Entry, offset: int, length: int) -> None:
+def check_answer(response: Response, doing: Doing, entry: Entry, offset: int, length: int) -> None:
     """Is this the wanted version and the wanted range? Raises SourceChanged, NetworkTrouble, FileTrouble."""
     etag = header_of(response, "etag")
     if etag and entry.etag and etag != f'"{entry.etag}"' and unquoted(etag) != entry.etag:

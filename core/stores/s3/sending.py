@@ -20,6 +20,7 @@ from pyreqwest.response import SyncResponse
 
 from core.errors import FileTrouble, IntegrityTrouble
 from core.stores.base import Metadata, PartReceipt, Receipt
+from core.stores.exchange import Answer, Ask, AskFirst, Response
 from core.stores.s3.abilities import Abilities
 from core.stores.s3.addressing import has_dot_segment
 from core.stores.s3.crc64 import CRC64, base64_of
@@ -27,6 +28,7 @@ from core.stores.s3.dotted import Dotted, content_md5
 from core.stores.s3.errors import Doing, NotUnderstood
 from core.stores.s3.etag import is_directory_bucket, is_md5, is_opaque, unquoted
 from core.stores.s3.headers import CHECKSUM, all_headers, metadata_headers
+from core.stores.s3.quick import Lines, accepted, written
 from core.stores.s3.signing import Header
 from core.stores.s3.wire import Wire, header_of
 
@@ -64,6 +66,32 @@ class Sending:
                     self._abilities.learn("checksum_crc64nvme", able=True)
         etag, confirmed = self._read(answer, key, md5, crc)
         return Receipt(key=key, size=len(data), etag=etag, checksums={CRC64: crc} if confirmed else {})
+
+    def ask_put(
+        self, lines: Lines, key: str, data: memoryview | bytes, metadata: Metadata, md5: str
+    ) -> Ask | None:
+        """See QuickTarget. Which checksums the server takes is learnt the ordinary way."""
+        if has_dot_segment(key):
+            return None
+        able = self._abilities.checksum_crc64nvme
+        if able is None:
+            raise AskFirst
+        headers = metadata_headers(metadata)
+        if md5:
+            headers.append(("content-md5", content_md5(md5)))
+        crc = base64_of(crc64nvme(data)) if able else ""
+        if crc:
+            headers.append((CRC64_HEADER, crc))
+        ask = written(lines, self._wire(), Doing("put", self._bucket, key, True), "PUT", headers, data)
+        if ask is not None:
+            ask.note = crc
+        return ask
+
+    def take_put(self, ask: Ask, answer: Answer, key: str, size: int, md5: str) -> Receipt:
+        """See QuickTarget."""
+        accepted(self._wire(), answer, Doing("put", self._bucket, key, True))
+        etag, confirmed = self._read(answer, key, md5, ask.note)
+        return Receipt(key=key, size=size, etag=etag, checksums={CRC64: ask.note} if confirmed else {})
 
     def put_part(
         self, key: str, token: str, number: int, offset: int, data: memoryview | bytes, md5: str
@@ -108,7 +136,7 @@ class Sending:
         doing = Doing("put a part of", self._bucket, key, True)
         return self._wire().send(doing, "PUT", data, query=query, headers=headers)
 
-    def _read(self, answer: SyncResponse | Mapping[str, str], key: str, md5: str, crc: str) -> tuple[str, bool]:
+    def _read(self, answer: Response | Mapping[str, str], key: str, md5: str, crc: str) -> tuple[str, bool]:
         """The answer's ETag, and whether it confirms the CRC. Raises IntegrityTrouble when it contradicts."""
 
         def told(name: str) -> str:

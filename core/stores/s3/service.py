@@ -9,6 +9,7 @@ from core.model import BucketInfo, Connection, SecretKeys
 from core.stores.s3.abilities import Abilities
 from core.stores.s3.bucket import S3Bucket
 from core.stores.s3.control import Control
+from core.stores.s3.quick import Lines
 from core.stores.s3.signing import Signer
 from core.stores.s3.wire import Wire
 
@@ -32,6 +33,7 @@ class S3Service:
         self.connection = connection
         self.control = Control(connection, keys, told)
         self.abilities = Abilities()
+        self.lines = Lines(connection)
         self._lock = threading.Lock()
         self._wire: Wire | None = None
 

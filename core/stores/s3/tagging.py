@@ -36,17 +36,36 @@ class Tagging:
     def tags_of(self, info: ObjectInfo) -> dict[str, str]:
         """See KeepsTags. Tags that may not be read are left out. Raises TransferError when the counted tags
         cannot be read for another reason."""
+        if (tags := self.known(info)) is not None:
+            return tags
+        return self._read(info.entry.key) if info.tag_count else self._look_for(info.entry.key)
+
+    def known(self, info: ObjectInfo) -> dict[str, str] | None:
+        """An object's tags where they are known without asking; None where they are not."""
         abilities = self._abilities
         if info.tag_count:
             if not abilities.tag_count:
                 abilities.learn("tag_count", able=True)
-            return self._read(info.entry.key)
+            return None
         if info.metadata.tags:
             return dict(info.metadata.tags)
         denied = abilities.tags is False or abilities.tags_denied
         if denied or abilities.tag_count or self._control.endpoint.is_of_aws:
             return {}
-        return self._look_for(info.entry.key)
+        return None
+
+    def take(self, info: ObjectInfo, document: bytes) -> dict[str, str] | None:
+        """The tags in an answer to `?tagging` that was asked for otherwise; None when it holds none that can be
+        read."""
+        try:
+            tags = parse_tags(document)
+        except BadAnswer:
+            return None
+        if tags:
+            self._abilities.learn("tags", able=True)
+            if not info.tag_count:
+                self._abilities.learn("tag_count", able=False)
+        return tags
 
     def _read(self, key: str) -> dict[str, str]:
         try:

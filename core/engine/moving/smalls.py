@@ -1,0 +1,93 @@
+"""Which items of a job are errands for the pump, and which errand each is."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Set
+from functools import partial
+from typing import TYPE_CHECKING, Literal, cast
+
+from core.engine.journal.rows import ItemRow
+from core.engine.moving.errands import Errand, copying, fetching, relaying, sending
+from core.engine.moving.large import LARGE_UPLOAD
+from core.engine.moving.move import Means
+from core.engine.planning.detours import Detours
+from core.model import Action, Entry, JobOptions
+from core.stores.exchange import SMALL, AskOrdinarily, QuickSource, QuickTarget
+from core.stores.local import LocalFolder
+
+if TYPE_CHECKING:
+    from core.engine.moving.crew import Site
+
+Way = Literal["", "fetch", "send", "relay", "copy"]
+MOST_UNLIKE = 3  # copies of a route whose ETag was not that of the source; then the workers make them
+
+
+class Smalls:
+    """Of one job."""
+
+    def __init__(self, options: JobOptions, site: Site, detours: Detours, relayed: Set[int]) -> None:
+        """`relayed`: routes that the service does not copy by itself after all."""
+        self._site, self._detours, self._relayed = site, detours, relayed
+        # What limits the time of a file, or takes it apart, is for workers.
+        self.any = not options.file_seconds and not options.extract
+        self._ways: dict[int, Way] = {}
+        self._unlike: Counter[int] = Counter()
+
+    def suits(self, row: ItemRow) -> bool:
+        """Whether the item is for the pump."""
+        return (
+            self.any
+            and 0 <= row.entry.size < LARGE_UPLOAD
+            and (row.action is Action.COPY or row.action is Action.OVERWRITE)
+            and row.fetched is None
+            and self._suits(row.entry.size, row.route)
+        )
+
+    def _suits(self, size: int, number: int) -> bool:
+        way = self._way(number)
+        if way == "copy":  # of any size that takes one request
+            return number not in self._relayed and self._unlike[number] < MOST_UNLIKE
+        return way != "" and size <= SMALL
+
+    def errand(self, row: ItemRow, entry: Entry, key: str, means: Means) -> Errand:
+        """`entry` as the source knows it. Raises TransferError, AskOrdinarily."""
+        site, number = self._site, row.route
+        source, target = site.sources[number], site.targets[number]
+        if isinstance(target, LocalFolder):
+            quick = cast(QuickSource, source)  # `_found` looked; looking again costs more than the signature
+            return fetching(quick, entry, target, key, means, partial(site.disks.writing, number))
+        if self._way(number) == "copy":
+            return self._copying(number, copying(source, entry, cast(QuickTarget, target), key, means))
+        if entry.size and self._detours.has_unfinished(number, target, key):
+            raise AskOrdinarily
+        if self._way(number) == "relay":
+            return relaying(cast(QuickSource, source), entry, target, key, means)
+        return sending(source, entry, target, key, means)
+
+    def _copying(self, number: int, errand: Errand) -> Errand:
+        if number in self._relayed:
+            raise AskOrdinarily
+        try:
+            return (yield from errand)
+        except AskOrdinarily:
+            self._unlike[number] += 1
+            raise
+
+    def _way(self, number: int) -> Way:
+        if number not in self._ways:
+            self._ways[number] = self._found(number)
+        return self._ways[number]
+
+    def _found(self, number: int) -> Way:
+        method = self._site.routes[number].method
+        source, target = self._site.sources[number], self._site.targets[number]
+        if method == "download" and isinstance(source, QuickSource) and isinstance(target, LocalFolder):
+            return "fetch"
+        if not isinstance(target, QuickTarget):
+            return ""
+        if method == "server side":
+            return "copy"
+        if isinstance(source, LocalFolder):
+            return "send"
+        return "relay" if isinstance(source, QuickSource) else ""
