@@ -2,18 +2,21 @@
 
 haulier and s5cmd take turns, so that whatever else the machine does meanwhile meets both. What counts is the
 ratio of medians or that of the quickest runs, whichever is better: noise makes a run slower, never quicker. A
-direction that is worse than `GOAL` is measured again, with more rounds, and one that stays worse than `LIMIT`
-is a failure. The two differ as long as the goal is not met on every machine: s5cmd neither checks what it has
-read nor makes it durable.
+direction that is worse than `LIMIT` is measured again, with more rounds, and one that stays worse is a failure.
+Everything is in memory where there is room for it, so that the disk is not what is measured.
 """
 
 from __future__ import annotations
 
+import os
+import shutil
 import tempfile
 from argparse import Namespace
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+import psutil
 
 from tests import servers
 from tests.benchmarks.contest import KIB, OURS, Result, Row, compete, find, wall_of
@@ -23,9 +26,11 @@ from tests.benchmarks.s3 import filled, movers, serve, total
 ABOUT = (
     "only small objects on S3 against s5cmd: fails when they got slower (skipped without s5cmd or versitygw)"
 )
-GOAL, LIMIT = 1.0, 3.0  # of s5cmd's wall
-ROUNDS = (3, 4)  # of the first try, and of the one that follows when it was too slow
-SMALL = [(5000, 16 * KIB)]
+LIMIT = 1.0  # of s5cmd's wall
+ROUNDS = (3, 4, 5)  # of the first try, and of those that follow while it was too slow
+MEMORY = Path("/dev/shm")
+ROOM = 8 << 30  # bytes
+SMALL = [(10_000, 16 * KIB)]
 
 
 def main() -> int:
@@ -51,7 +56,7 @@ def main() -> int:
 def _rows() -> Iterator[list[Row]]:
     options = Namespace(server="versitygw")
     with (
-        tempfile.TemporaryDirectory(prefix="haulier-quick-") as name,
+        tempfile.TemporaryDirectory(prefix="haulier-quick-", dir=_folder()) as name,
         bench(Path(name)) as place,
         serve(place, options, "server") as here,
     ):
@@ -66,6 +71,14 @@ def _rows() -> Iterator[list[Row]]:
         ]
 
 
+def _folder() -> str | None:
+    """In memory, where there is enough of it; None: where temporary files are."""
+    if not MEMORY.is_dir() or not os.access(MEMORY, os.W_OK):
+        return None
+    there = min(shutil.disk_usage(MEMORY).free, psutil.virtual_memory().available)
+    return str(MEMORY) if there > ROOM else None
+
+
 def _holds(row: Row) -> bool:
     best = float("inf")
     for rounds in ROUNDS:
@@ -74,11 +87,10 @@ def _holds(row: Row) -> bool:
         walls = ", ".join(f"{mover} {wall_of(result, mover):.2f} s" for mover in result.costs)
         print(f"{row.name}: {ratio:.2f} of s5cmd's wall ({walls}; {rounds} rounds)", flush=True)
         best = min(best, ratio)
-        if best <= GOAL:
+        if best <= LIMIT:
             return True
-    word = "misses the goal of" if best <= LIMIT else "FAILED: more than"
-    print(f"{row.name}: {word} {GOAL if best <= LIMIT else LIMIT} of s5cmd's wall", flush=True)
-    return best <= LIMIT
+    print(f"{row.name}: FAILED: more than {LIMIT} of s5cmd's wall", flush=True)
+    return False
 
 
 def ratio_of(result: Result) -> float:

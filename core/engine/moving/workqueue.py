@@ -102,11 +102,13 @@ class WorkQueue:
     def __init__(self, *, files: int, connections: int, parts: int, threads: int) -> None:
         lock = threading.Lock()
         self._changed = threading.Condition(lock)  # for workers
+        self._for_pump = threading.Condition(lock)  # for a pump that has nothing to do
         self._low = threading.Condition(lock)  # for the feeder, so that it sleeps while there is enough
         self._ready: deque[ItemTask] = deque()
         self._archives: deque[ItemTask] = deque()  # those that are to be extracted
         self._quick: deque[ItemTask] = deque()  # those for the pump
         self._quick_active = 0
+        self._pump_waits = False
         self._is_pumping = True  # whether there is somebody to take those
         self._extracting = 0
         self._retry_parts: deque[PartTask] = deque()
@@ -137,7 +139,7 @@ class WorkQueue:
                     self._quick.append(task)
                 else:
                     self._ready.append(task)
-            self._changed.notify_all()
+            self._tell_all()
 
     def go_on(self, tasks: list[ItemTask]) -> None:
         """Items that had ended for their workers are not done: this is left of them."""
@@ -164,19 +166,19 @@ class WorkQueue:
         """No more items will be pushed: workers leave when everything is done."""
         with self._changed:
             self._closed = True
-            self._changed.notify_all()
+            self._tell_all()
 
     def stop(self) -> None:
         """Hand out nothing more."""
         with self._changed:
             self._stopping = True
-            self._changed.notify_all()
+            self._tell_all()
             self._low.notify_all()
 
     def tune(self, *, files: int, connections: int, parts: int, threads: int) -> None:
         with self._changed:
             self._files, self._connections, self._parts, self._threads = files, connections, parts, threads
-            self._changed.notify_all()
+            self._tell_all()
 
     def hold(self, held: bool) -> None:
         """Hand out nothing while `held`; what is on its way goes on."""
@@ -184,7 +186,7 @@ class WorkQueue:
             return
         with self._changed:
             self._held = held
-            self._changed.notify_all()
+            self._tell_all()
 
     def close_routes(self, closed: frozenset[int]) -> None:
         """Hand out nothing of these routes, whose servers are away; everything of the others."""
@@ -192,7 +194,11 @@ class WorkQueue:
             self._closed_routes = closed
             self._ready.extendleft(reversed(self._barred))
             self._barred = []
-            self._changed.notify_all()
+            self._tell_all()
+
+    def _tell_all(self) -> None:
+        self._changed.notify_all()
+        self._for_pump.notify_all()
 
     def wait_until_low(self, seconds: float) -> bool:
         """Wait until more items are wanted, at most `seconds`; whether they are."""
@@ -232,7 +238,7 @@ class WorkQueue:
                     task.taken = now
                     return task
                 if self._is_done():
-                    self._changed.notify_all()
+                    self._tell_all()
                     return None
                 pause = min(1.0, throttled or 1.0)
                 if self._delayed:
@@ -269,9 +275,12 @@ class WorkQueue:
                 if taken or not wait:
                     return taken
                 if self._stopping or self._is_done():
-                    self._changed.notify_all()
+                    self._tell_all()
                     return None
-                if not self._changed.wait(min(1.0, self._throttle.pause(time.monotonic()) or 1.0)):
+                self._pump_waits = True
+                came = self._for_pump.wait(min(1.0, self._throttle.pause(time.monotonic()) or 1.0))
+                self._pump_waits = False
+                if not came:
                     return []
 
     def _may_pump(self, now: float) -> bool:
@@ -419,7 +428,9 @@ class WorkQueue:
             else:
                 self._throttle.end(self._files + self._parts)
             if self._is_done() or (extracted and self._archives):
-                self._changed.notify_all()  # otherwise the worker itself takes what has become possible
+                self._tell_all()  # otherwise the worker itself takes what has become possible
+            elif self._pump_waits:
+                self._for_pump.notify()
             return not isinstance(task, PartTask) or task.large.in_flight == 0
 
     def file_ended(self) -> None:
@@ -434,7 +445,7 @@ class WorkQueue:
             were_many = self._unrecorded >= MOST_UNRECORDED
             self._unrecorded -= count
             if self._is_done() or were_many:
-                self._changed.notify_all()
+                self._tell_all()
 
     def reopen_file(self) -> None:
         """An item that had ended was refused at its last step and must be worked on again."""
