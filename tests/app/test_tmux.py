@@ -38,15 +38,16 @@ class Terminal:
         }
         self._window = environment
 
-    def open(self, *arguments: str) -> None:
+    def open(self, *arguments: str, size: tuple[int, int] = (80, 24)) -> None:
         """Start the program in a new window; afterwards the window stays, with what was said last."""
         settings = [part for name, value in self._window.items() for part in ("-e", f"{name}={value}")]
         self._opened += 1
         # tmux has a TERM of its own for its windows, whatever -e says.
         term = ["env", f"TERM={self._window['TERM']}"] if "TERM" in self._window else []
         command = " ".join([*term, sys.executable, "-m", "tui", *arguments])
+        columns, rows = (str(number) for number in size)
         self._tmux(
-            "new-session", "-d", "-x", "80", "-y", "24", *settings, f"{command}; echo LEFT; exec sleep 600"
+            "new-session", "-d", "-x", columns, "-y", rows, *settings, f"{command}; echo LEFT; exec sleep 600"
         )
 
     def close(self) -> None:
@@ -184,6 +185,24 @@ def test_poor_terminals(home: Path, environment: dict[str, str]) -> None:
         terminal.until(lambda text: "No jobs yet." in text and "Keys of this screen" not in text)
         terminal.press("C-c")
         terminal.until(lambda text: "The engine is idle." in text)
+
+
+def test_a_large_terminal(terminal: Terminal) -> None:
+    """200×60 is used: the board shows more of its job and the whole of long names, and it shrinks to 80×24."""
+    long = "a-name-that-is-much-longer-than-a-narrow-terminal-could-ever-show-in-a-line-of-its-board.bin"
+    folder = terminal.home / "src"
+    a_folder(folder, files=4, size=4 << 20)
+    (folder / "file-00.bin").rename(folder / long)
+    terminal.haulier("copy", "src/", "dst/", "--bandwidth", "500KiB", "--detach")
+    terminal.open(size=(200, 60))
+    text = terminal.until(lambda text: "running" in text and "pid" in text)
+    assert max(len(line) for line in text.split("\n")) > 150
+    terminal.press("Enter")
+    text = terminal.until(lambda text: "Job 1" in text and long in text)
+    assert len(text.rstrip("\n").split("\n")) > 50
+    terminal._tmux("resize-window", "-x", "80", "-y", "24")
+    text = terminal.until(lambda text: "Job 1" in text and long not in text and long[:20] in text)
+    assert max(len(line) for line in text.split("\n")) <= 80
 
 
 def test_without_a_terminal_the_commands_are_named(home: Path) -> None:
