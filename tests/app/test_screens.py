@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -23,10 +22,8 @@ from core.messages import (
     JobList,
     ListAttempts,
     ListJobs,
-    ListPresets,
     Noticed,
     PauseJob,
-    PresetList,
     ReadLog,
     ResumeJob,
     RetryJob,
@@ -36,7 +33,7 @@ from core.messages import (
     TuneJob,
     ViewItems,
 )
-from core.model import Action, ItemOrder, ItemView, JobState, Level, Notice, Preset, Priority, Status
+from core.model import Action, ItemOrder, ItemView, JobState, Level, Notice, Priority, Status
 from tests.app.driving import running, say_yes, tell_progress, text_of, until
 from tests.app.recorded import (
     MIB,
@@ -51,7 +48,6 @@ from tests.app.recorded import (
     recorded_workers,
     window_of,
 )
-from tests.app.recorded_hub import hub_client
 from tui import clock
 from tui.paged_items import PAGE
 from tui.screens.ask import QuestionScreen, ValueScreen
@@ -61,7 +57,6 @@ from tui.screens.help import HelpScreen
 from tui.screens.job import JobScreen
 from tui.screens.jobs import JobsScreen
 from tui.screens.log import LogScreen
-from tui.screens.repos import RepoPicker
 from tui.screens.too_small import TooSmallScreen
 from tui.state import Link
 from tui.widgets.item_table import ItemTable
@@ -702,27 +697,3 @@ async def test_screens_do_not_pile_up() -> None:
         await pilot.press("escape")
         await until(pilot, lambda: isinstance(app.screen, JobsScreen))
         assert len(app.screen_stack) == 1
-
-
-@pytest.mark.parametrize("screen", ["jobs", "connections", "presets", "disks", "repos"])
-async def test_a_filter_that_lets_nothing_through_says_so(screen: str) -> None:
-    """Not that there is nothing: that nothing fits, and how the filter is changed."""
-    client = hub_client(jobs=recorded_jobs())
-    spec = recorded_jobs()[0].spec
-    client.answers[ListPresets] = lambda _: PresetList(presets=(Preset(name="nightly", spec=spec),))
-    async with running(client) as (app, pilot):
-        await until(pilot, lambda: "logs-edge" in text_of(app))
-        opened: dict[str, Callable[[], object]] = {
-            "jobs": lambda: None,
-            "connections": app.action_show_connections,
-            "presets": app.show_presets,
-            "disks": app.open_disks,
-            "repos": lambda: app.push_screen(RepoPicker("hf", lambda _: None)),
-        }
-        opened[screen]()
-        seen = {"connections": "profile", "presets": "nightly", "disks": "K3F9", "repos": "missing"}
-        await until(pilot, lambda: seen.get(screen, "") in text_of(app))
-        await pilot.press("slash", *"zzz")
-        await until(pilot, lambda: "Nothing here fits the filter." in text_of(app))
-        await pilot.press("escape")
-        await until(pilot, lambda: "Nothing here fits" not in text_of(app))

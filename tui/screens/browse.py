@@ -6,7 +6,7 @@ reads and keeps the folders (`core.listings`); here are only the rows in sight.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import ClassVar
 
@@ -40,7 +40,7 @@ from tui.soon import instead, soon
 from tui.state import Link, ViewState
 from tui.taking import Patterns, above_of, take
 from tui.widgets.entry_list import EntryList
-from tui.widgets.filter_bar import FilterBar
+from tui.widgets.filter_bar import FilterBar, nothing_fits
 from tui.widgets.heading import Heading, Words, wrapped
 from tui.widgets.spans import Line, Span
 
@@ -150,7 +150,7 @@ class BrowseScreen(MarkingScreen):
 
     @property
     def _wanted_name(self) -> str:
-        return self.query_one(FilterBar).text[:1000]
+        return self.filter_text[:1000]
 
     def show_rows(self) -> None:
         """The filter or the order changed."""
@@ -180,7 +180,7 @@ class BrowseScreen(MarkingScreen):
         self._draw_measured()
         self.say_state()
 
-    def _message(self, level: Level) -> list[Line]:
+    def _message(self, level: Level) -> Sequence[Line]:
         if level.trouble is not None:
             return [
                 (),
@@ -196,7 +196,7 @@ class BrowseScreen(MarkingScreen):
         if not level.begun or not level.rows.settled:
             return [(), (("  Listing …" if not level.complete else "  Looking …", "quiet"),)]
         if level.listed:
-            return [(), (("  Nothing here passes the filter.", "quiet"),)]
+            return nothing_fits()
         return [(), (("  Nothing is in here.", "quiet"),)]
 
     def say_state(self) -> None:

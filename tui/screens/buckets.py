@@ -21,7 +21,7 @@ from tui.screens.marking import MARKING, MarkingScreen, passing
 from tui.state import Link, ViewState
 from tui.widgets.bucket_list import BucketList
 from tui.widgets.connection_table import endpoint_words
-from tui.widgets.filter_bar import FilterBar
+from tui.widgets.filter_bar import FilterBar, nothing_fits
 from tui.widgets.heading import Heading, wrapped
 from tui.widgets.spans import Line, Span
 
@@ -181,6 +181,8 @@ class BucketPicker(MarkingScreen):
         self.table.refresh()
 
     def show_rows(self) -> None:
+        if self.wanted and self._buckets:
+            self.table.message = nothing_fits()
         self.table.show_buckets(self._buckets, passing([bucket.name for bucket in self._buckets], self.wanted))
 
     # ------------------------------------------------------------ counting

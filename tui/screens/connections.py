@@ -22,7 +22,7 @@ from tui.actions import bindings
 from tui.found import can_be_taken
 from tui.keys import key_of
 from tui.screens.ask import QuestionScreen
-from tui.screens.frame import HaulierScreen
+from tui.screens.filtered import Filtered
 from tui.screens.passphrase import open_secrets
 from tui.state import ViewState
 from tui.widgets.card_lines import card_lines
@@ -48,7 +48,7 @@ class _Table(ConnectionTable):
         return ((), *((("  ", ""), *line) for line in lines))
 
 
-class ConnectionsScreen(HaulierScreen):
+class ConnectionsScreen(Filtered):
     """The list, with the result of the last test below it."""
 
     NAME = "connections"
@@ -98,7 +98,7 @@ class ConnectionsScreen(HaulierScreen):
         self._list = answer
         table = self.table
         table.known = answer
-        self._show_rows()
+        self.show_rows()
         count = len(answer.connections)
         state = (
             [(f"typed keys go to: {safe_text(answer.keeps_secrets_in, 44)}", "quiet")]
@@ -120,9 +120,9 @@ class ConnectionsScreen(HaulierScreen):
             lines = card_lines(safe_text(current.name, 40), card, clock.now(), self.size.width)
         self.query_one("#test", Words).say(*((), *lines) if lines else ())
 
-    def _show_rows(self) -> None:
+    def show_rows(self) -> None:
         locked = set(self._list.locked)
-        wanted = self.query_one(FilterBar).text.casefold()
+        wanted = self.wanted
         self.table.show(
             tuple(
                 ConnectionRow(one, one.name in locked)
@@ -133,15 +133,6 @@ class ConnectionsScreen(HaulierScreen):
         self.table.refresh()
 
     # ------------------------------------------------------------ actions
-
-    def action_filter(self) -> None:
-        self.query_one(FilterBar).open()
-
-    def on_filter_bar_changed(self) -> None:
-        self._show_rows()
-
-    def on_filter_bar_closed(self) -> None:
-        self.table.focus()
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         if action in NEEDS_ROW and self.is_mounted and self.current is None:

@@ -15,9 +15,9 @@ from core.units import format_bytes, format_count
 from tui.actions import bindings
 from tui.names import short_name
 from tui.paged_items import PAGE, PagedRows
-from tui.screens.frame import HaulierScreen
+from tui.screens.filtered import Filtered
 from tui.soon import soon
-from tui.widgets.filter_bar import FilterBar
+from tui.widgets.filter_bar import FilterBar, nothing_fits
 from tui.widgets.heading import Heading, wrapped
 from tui.widgets.saying import Whole
 from tui.widgets.spans import Line, Span
@@ -59,7 +59,7 @@ class _Files(LineTable["DiskFile | None"]):
         }
 
 
-class DiskFilesScreen(HaulierScreen):
+class DiskFilesScreen(Filtered):
     NAME = "batch_files"
     BINDINGS = bindings("batch_files")
 
@@ -85,11 +85,11 @@ class DiskFilesScreen(HaulierScreen):
     def on_mount(self) -> None:
         self.say_where("files and disks")
         self.table.focus()
-        self._begin_list()
+        self.show_rows()
         if self._ask_first:
-            self.query_one(FilterBar).open()
+            self.action_filter()
 
-    def _begin_list(self) -> None:
+    def show_rows(self) -> None:
         """The list anew, for what stands in the filter."""
         self._rows = PagedRows[DiskFile](self._want)
         self._wanted.clear()
@@ -102,7 +102,7 @@ class DiskFilesScreen(HaulierScreen):
             soon(self, partial(self._fetch, self._rows, number), "files")
 
     async def _fetch(self, rows: PagedRows[DiskFile], number: int) -> None:
-        text = self.query_one(FilterBar).text
+        text = self.filter_text
         try:
             page = await self.haulier.call(self._question(text, rows.cursor_of(number), PAGE))
         except HaulierError as error:
@@ -114,15 +114,14 @@ class DiskFilesScreen(HaulierScreen):
         self._wanted.discard(number)
         before = len(rows)
         rows.put_rows(number, page.files, page.cursor, page.matching)
-        what = f" with “{safe_text(text, 30)}” in the name" if text else ""
-        self.table.message = ((), ((f"  No file{what}.", "quiet"),))
+        self.table.message = nothing_fits() if text else ((), (("  No file.", "quiet"),))
         self.table.rows_grew() if len(rows) != before else self.table.refresh()
         self._say_state()
         self._say_about()
 
     def engine_is_back(self) -> None:
         if not self._rows.seen:
-            self._begin_list()
+            self.show_rows()
 
     def _say_trouble(self, error: HaulierError) -> None:
         width = self.size.width
@@ -151,12 +150,3 @@ class DiskFilesScreen(HaulierScreen):
 
     def on_line_table_moved(self) -> None:
         self._say_about()
-
-    def action_filter(self) -> None:
-        self.query_one(FilterBar).open()
-
-    def on_filter_bar_changed(self) -> None:
-        self._begin_list()
-
-    def on_filter_bar_closed(self) -> None:
-        self.table.focus()

@@ -17,6 +17,7 @@ from core.units import format_bytes, format_count, format_when
 from tui import clock
 from tui.actions import bindings
 from tui.screens.ask import QuestionScreen
+from tui.screens.filtered import Filtered
 from tui.screens.frame import HaulierScreen
 from tui.soon import soon
 from tui.widgets.filter_bar import FilterBar, nothing_fits
@@ -80,7 +81,7 @@ def _when(moment: float, now: float) -> str:
     return format_when(moment, now)[:10] if moment else "–"
 
 
-class DisksScreen(HaulierScreen):
+class DisksScreen(Filtered):
     NAME: ClassVar[str] = "disks"
     CRUMB: ClassVar[str] = "disks"
     BINDINGS = bindings("disks")
@@ -131,10 +132,10 @@ class DisksScreen(HaulierScreen):
             )
             self.table.refresh()
             return
-        self._show()
+        self.show_rows()
 
-    def _show(self) -> None:
-        wanted = self.query_one(FilterBar).text.casefold()
+    def show_rows(self) -> None:
+        wanted = self.wanted
         self.table.message = nothing_fits() if wanted and self._disks else NO_DISK
         rows: list[_Row] = []
         for disk in self._disks:
@@ -182,15 +183,6 @@ class DisksScreen(HaulierScreen):
     def action_reload(self) -> None:
         self._load()
 
-    def action_filter(self) -> None:
-        self.query_one(FilterBar).open()
-
-    def on_filter_bar_changed(self) -> None:
-        self._show()
-
-    def on_filter_bar_closed(self) -> None:
-        self.table.focus()
-
     def action_open_disk(self) -> None:
         row = self.current
         if row is None or not row.job:
@@ -229,7 +221,7 @@ class DisksScreen(HaulierScreen):
         )
         if sure and (known := await self.haulier.ask(DropDisk(disk=disk.id))) is not None:
             self._disks = known.disks
-            self._show()
+            self.show_rows()
 
     def action_verify_disk(self) -> None:
         row = self.current

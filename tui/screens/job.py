@@ -7,6 +7,7 @@ from typing import ClassVar
 
 from textual.app import ComposeResult
 from textual.containers import VerticalScroll
+from textual.widget import Widget
 from textual.widgets import ContentSwitcher
 
 from core.messages import ListAttempts, RetryJob
@@ -17,10 +18,11 @@ from tui.actions import bindings
 from tui.item_look import LOOK_AGAIN, ItemLook
 from tui.keys import key_of
 from tui.names import short_name
+from tui.screens.filtered import Filtered
 from tui.screens.job_actions import JobActions
 from tui.soon import instead
 from tui.state import MOVING, ViewState
-from tui.widgets.filter_bar import FilterBar
+from tui.widgets.filter_bar import FilterBar, nothing_fits
 from tui.widgets.item_table import ORDER_WORDS, AttemptTable, ItemTable
 from tui.widgets.job_head import JobHead
 from tui.widgets.job_summary import JobSummary
@@ -33,7 +35,7 @@ MOST_TRIES = 500  # that are shown, the newest ones
 _OF_ITEMS = ("filter", "next_status", "next_order", "reverse_order")
 
 
-class JobScreen(JobActions):
+class JobScreen(JobActions, Filtered):
     NAME: ClassVar[str] = "job"
     BINDINGS = bindings("job")
 
@@ -41,8 +43,8 @@ class JobScreen(JobActions):
         super().__init__()
         self.job_id = job_id
         self._tab = tab
-        self._table = ItemTable(id="items")
-        self._look = ItemLook(self, job_id, self._table, self._say_items)
+        self._items = ItemTable(id="items")
+        self._look = ItemLook(self, job_id, self._items, self._say_items)
         self._tries_of: ItemView | None = None  # the one file whose tries are shown; None: of all
         self._moved = False  # whether the job moved when it was shown last
         self._tries_at = 0.0  # when they were looked at, monotonic
@@ -53,10 +55,15 @@ class JobScreen(JobActions):
         with ContentSwitcher(initial=self._tab):
             with VerticalScroll(id="summary"):
                 yield JobSummary(self.job_id)
-            yield self._table
+            yield self._items
             yield AttemptTable(id="errors")
         yield FilterBar()
         yield Whole(id="about")
+
+    @property
+    def table(self) -> Widget:
+        """What stands in the tab that is open."""
+        return self.query_one(f"#{self._tab}")
 
     @property
     def job(self) -> JobView | None:
@@ -88,7 +95,7 @@ class JobScreen(JobActions):
     def _show_nothing(self) -> None:
         """The job was forgotten, perhaps in another face: what stood here is no more."""
         self.query_one("#summary").display = False
-        for table in (self._table, self.query_one(AttemptTable)):
+        for table in (self._items, self.query_one(AttemptTable)):
             table.say_instead(())
             table.attach(())
         self._say_about()
@@ -133,7 +140,7 @@ class JobScreen(JobActions):
     def _open_tab(self, tab: str) -> None:
         self._tab = tab
         self.query_one(ContentSwitcher).current = tab
-        self.query_one(f"#{tab}").focus()
+        self.table.focus()
         if tab == "errors":
             self._look_at_tries()
         elif tab == "items" and self._look.total < 0:
@@ -200,8 +207,9 @@ class JobScreen(JobActions):
         self._say_about()
 
     def _say_table(self) -> None:
-        nothing = ((), (("  No file matches.", "quiet"),))
-        self._table.say_instead(nothing if self._look.total == 0 else self.waiting_words())
+        is_filtered = bool(self._look.question.text)
+        nothing = nothing_fits() if is_filtered else ((), (("  No file matches.", "quiet"),))
+        self._items.say_instead(nothing if self._look.total == 0 else self.waiting_words())
 
     def _say_about(self) -> None:
         about = self.query_one("#about", Whole)
@@ -215,7 +223,7 @@ class JobScreen(JobActions):
 
     @property
     def _item(self) -> ItemView | None:
-        return self._table.current if self.is_mounted else None
+        return self._items.current if self.is_mounted else None
 
     # -- actions
 
@@ -245,14 +253,8 @@ class JobScreen(JobActions):
         question = self._look.question
         self._look.ask(replace(question, reverse=not question.reverse))
 
-    def action_filter(self) -> None:
-        self.query_one(FilterBar).open()
-
-    def on_filter_bar_changed(self) -> None:
-        self._look.ask(replace(self._look.question, text=self.query_one(FilterBar).text))
-
-    def on_filter_bar_closed(self) -> None:
-        self.query_one(f"#{self._tab}").focus()
+    def show_rows(self) -> None:
+        self._look.ask(replace(self._look.question, text=self.filter_text))
 
     def action_show_log(self) -> None:
         item = self._item if self._tab == "items" else None

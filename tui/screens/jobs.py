@@ -12,6 +12,7 @@ from tui import clock
 from tui.actions import bindings
 from tui.found import can_be_taken
 from tui.job_words import why
+from tui.screens.filtered import Filtered
 from tui.screens.job_actions import JobActions
 from tui.soon import instead
 from tui.state import Link, ViewState
@@ -25,7 +26,7 @@ from tui.widgets.table import ROOMY
 from tui.widgets.totals import Totals
 
 
-class JobsScreen(JobActions):
+class JobsScreen(JobActions, Filtered):
     NAME: ClassVar[str] = "jobs"
     CRUMB: ClassVar[str] = ""
     BINDINGS = bindings("jobs")
@@ -41,13 +42,17 @@ class JobsScreen(JobActions):
         yield Notices()
 
     @property
+    def table(self) -> JobTable:
+        return self.query_one(JobTable)
+
+    @property
     def job(self) -> JobView | None:
-        row = self.query_one(JobTable).current if self.is_mounted else None
+        row = self.table.current if self.is_mounted else None
         return self.view.job(row.id) if row is not None else None
 
     def view_changed(self, view: ViewState) -> None:
         nothing = view.link is Link.UP and not view.jobs
-        steps, table = self.query_one(FirstSteps), self.query_one(JobTable)
+        steps, table = self.query_one(FirstSteps), self.table
         steps.display, table.display = nothing, not nothing
         if not nothing and self.focused is None and self.is_current:
             table.focus()  # it could not have the focus while there were no jobs
@@ -56,12 +61,15 @@ class JobsScreen(JobActions):
             if not self._looked:
                 self._looked = True
                 instead(self, self._look_around, "look")
-        wanted = self.query_one(FilterBar).text
+        wanted = self.filter_text
         table.say_instead(nothing_fits() if wanted else ())
         table.show(rows_of(view, clock.now(), wanted, roomy=self.size.width >= ROOMY + 3))
         self.query_one(Totals).show(view)
         self.query_one(Notices).show(view.notices)
         self._say_why()
+
+    def show_rows(self) -> None:
+        self.view_changed(self.view)
 
     _looked = False  # whether it was looked what there is to begin with, since this screen came to the top
 
@@ -84,7 +92,7 @@ class JobsScreen(JobActions):
     def on_line_table_moved(self) -> None:
         self._say_why()
         self.refresh_bindings()
-        table = self.query_one(JobTable)
+        table = self.table
         if table.rows and table.cursor == len(table.rows) - 1:
             instead(self, self._older, "older")
 
@@ -162,12 +170,3 @@ class JobsScreen(JobActions):
 
     def action_show_connections(self) -> None:
         self.haulier.action_show_connections()
-
-    def action_filter(self) -> None:
-        self.query_one(FilterBar).open()
-
-    def on_filter_bar_changed(self) -> None:
-        self.view_changed(self.view)
-
-    def on_filter_bar_closed(self) -> None:
-        self.query_one(JobTable).focus()

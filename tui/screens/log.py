@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import ClassVar
 
 from textual.app import ComposeResult
@@ -14,20 +15,20 @@ from core.units import format_count
 from tui.actions import bindings
 from tui.keys import key_of
 from tui.names import short_name
-from tui.screens.frame import HaulierScreen
+from tui.screens.filtered import Filtered
 from tui.soon import soon
 from tui.state import Link, ViewState
-from tui.widgets.filter_bar import FilterBar
+from tui.widgets.filter_bar import FilterBar, nothing_fits
 from tui.widgets.log_table import LogTable
 from tui.widgets.saying import Saying, Whole
-from tui.widgets.spans import Span
+from tui.widgets.spans import Line, Span
 
 PAGE = 2000
 KEPT = 5000
 LEVELS = (Level.INFO, Level.DEBUG, Level.WARNING)
 
 
-class LogScreen(HaulierScreen):
+class LogScreen(Filtered):
     NAME: ClassVar[str] = "log"
     CRUMB: ClassVar[str] = "log"
     BINDINGS = bindings("log")
@@ -43,6 +44,7 @@ class LogScreen(HaulierScreen):
         self._notices: list[Notice] = []
         self._after = 0
         self._following = item is None
+        self._empty: Sequence[Line] = ()  # what the empty list says
         self._reading = False
 
     def body(self) -> ComposeResult:
@@ -50,6 +52,10 @@ class LogScreen(HaulierScreen):
         yield LogTable()
         yield FilterBar()
         yield Whole(id="whole")
+
+    @property
+    def table(self) -> LogTable:
+        return self.query_one(LogTable)
 
     def on_mount(self) -> None:
         self._read_anew()
@@ -61,8 +67,8 @@ class LogScreen(HaulierScreen):
     def _read_anew(self) -> None:
         self._notices.clear()
         self._after = 0
-        self.query_one(LogTable).say_instead(self.waiting_words())
-        self._show()
+        self._empty = self.waiting_words()
+        self.show_rows()
         self.view_changed(self.view)
 
     async def _read_on(self) -> None:
@@ -88,16 +94,17 @@ class LogScreen(HaulierScreen):
         del self._notices[:-KEPT]
         if not self.is_mounted:
             return
-        self.query_one(LogTable).say_instead(((), (("  Nothing was written at this level.", "quiet"),)))
+        self._empty = ((), (("  Nothing was written at this level.", "quiet"),))
+        self._say_instead()
         if grew:
-            self._show()
+            self.show_rows()
         if self._item is not None:
             self._go_to(self._item)
 
     def _go_to(self, item: ItemView) -> None:
         """Put the cursor on what the log has about an item."""
         self._item = None
-        table = self.query_one(LogTable)
+        table = self.table
         named = safe_text(item.filename, 80).removesuffix("…")
         lines = [at for at, notice in enumerate(table.rows) if named in notice.text]
         if not lines and item.completed_at:
@@ -109,13 +116,16 @@ class LogScreen(HaulierScreen):
             table.cursor = lines[-1]
         self._say_whole()
 
-    def _show(self) -> None:
-        needle = self.query_one(FilterBar).text.casefold()
-        shown = tuple(n for n in self._notices if not needle or needle in n.text.casefold())
-        table = self.query_one(LogTable)
-        table.show(shown)
+    def _say_instead(self) -> None:
+        self.table.say_instead(nothing_fits() if self.wanted and self._notices else self._empty)
+
+    def show_rows(self) -> None:
+        wanted = self.wanted
+        shown = tuple(n for n in self._notices if not wanted or wanted in n.text.casefold())
+        self._say_instead()
+        self.table.show(shown)
         if self._following:
-            table.action_go_last()
+            self.table.action_go_last()
         line: list[Span] = [
             ("level ", "quiet"),
             (f"{self._level}", "lead"),
@@ -127,15 +137,15 @@ class LogScreen(HaulierScreen):
         self.query_one("#shown", Saying).say(tuple(line))
 
     def on_line_table_moved(self) -> None:
-        table = self.query_one(LogTable)
+        table = self.table
         at_end = table.cursor >= len(table.rows) - 1
         if at_end != self._following:
             self._following = at_end
-            self._show()
+            self.show_rows()
         self._say_whole()
 
     def _say_whole(self) -> None:
-        notice = self.query_one(LogTable).current
+        notice = self.table.current
         too_long = notice is not None and len(notice.text) > self.size.width - 28
         self.query_one("#whole", Whole).say(notice.text if notice is not None and too_long else "")
 
@@ -159,13 +169,4 @@ class LogScreen(HaulierScreen):
 
     def action_follow(self) -> None:
         self._following = True
-        self._show()
-
-    def action_filter(self) -> None:
-        self.query_one(FilterBar).open()
-
-    def on_filter_bar_changed(self) -> None:
-        self._show()
-
-    def on_filter_bar_closed(self) -> None:
-        self.query_one(LogTable).focus()
+        self.show_rows()

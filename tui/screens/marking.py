@@ -12,8 +12,7 @@ from textual.widgets import Input
 
 from core.positions import NOWHERE, Positions
 from tui.marks import Marks
-from tui.screens.frame import HaulierScreen
-from tui.widgets.filter_bar import FilterBar
+from tui.screens.filtered import Filtered
 from tui.widgets.heading import Words
 from tui.widgets.numbered_list import MarkedTable, NumberedList
 from tui.widgets.selection_box import SelectionBox, trouble
@@ -22,7 +21,7 @@ MARKING = frozenset({"toggle_mark", "mark_up", "mark_down", "sticky_range", "mar
                      "look_inside", "type_selection", "filter"})  # fmt: skip
 
 
-class MarkingScreen(HaulierScreen):
+class MarkingScreen(Filtered):
     """A list of numbered rows, a selection box and a filter bar. Dots and box always say the same.
 
     A subclass yields `selection_line()`, its `NumberedList` and a `FilterBar`, keeps `marks`, and says what
@@ -60,9 +59,6 @@ class MarkingScreen(HaulierScreen):
     def say_state(self) -> None:
         """The marks changed, or a range began or ended: say what holds now."""
 
-    def show_rows(self) -> None:
-        """The filter changed: show the rows that pass it."""
-
     # ------------------------------------------------------------ what it yields
 
     def selection_line(self) -> ComposeResult:
@@ -74,11 +70,6 @@ class MarkingScreen(HaulierScreen):
     @property
     def box(self) -> SelectionBox:
         return self.query_one(SelectionBox)
-
-    @property
-    def wanted(self) -> str:
-        """What stands in the filter, for a comparison without case."""
-        return self.query_one(FilterBar).text.casefold()
 
     # ------------------------------------------------------------ marks and box
 
@@ -190,15 +181,8 @@ class MarkingScreen(HaulierScreen):
 
     # ------------------------------------------------------------ filter, back
 
-    def action_filter(self) -> None:
-        self.query_one(FilterBar).open()
-
     def on_filter_bar_changed(self) -> None:
-        self.end_range()
-        self.show_rows()
-
-    def on_filter_bar_closed(self) -> None:
-        self.table.focus()
+        self.end_range()  # before the rows are shown anew by `Filtered`
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         if action in MARKING and self.is_mounted and self.box.has_focus:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from msgspec.structs import replace
 
@@ -64,7 +64,7 @@ class PairScreen(BrowseScreen):
         words = super().count_words(level)
         return [("only what differs", "warn"), (" · ", "rule"), *words] if self._different else words
 
-    def _message(self, level: Level) -> list[Line]:
+    def _message(self, level: Level) -> Sequence[Line]:
         if (
             level.trouble is None
             and level.rows.settled

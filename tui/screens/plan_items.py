@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from textual.app import ComposeResult
 
 from core.messages import ListItems
@@ -9,10 +11,11 @@ from core.model import Action
 from core.units import format_count
 from tui.actions import bindings
 from tui.paged_items import PAGE, PagedItems
-from tui.screens.frame import HaulierScreen
-from tui.widgets.filter_bar import FilterBar
+from tui.screens.filtered import Filtered
+from tui.widgets.filter_bar import FilterBar, nothing_fits
 from tui.widgets.heading import Heading
 from tui.widgets.plan_tables import PlanItemTable
+from tui.widgets.spans import Line
 
 TITLES = {
     Action.COPY: ("To be copied", "lead"),
@@ -23,7 +26,7 @@ TITLES = {
 }
 
 
-class PlanItemsScreen(HaulierScreen):
+class PlanItemsScreen(Filtered):
     NAME = "plan_items"
     BINDINGS = bindings("plan_items")
 
@@ -40,19 +43,23 @@ class PlanItemsScreen(HaulierScreen):
         yield PlanItemTable()
         yield FilterBar()
 
+    @property
+    def table(self) -> PlanItemTable:
+        return self.query_one(PlanItemTable)
+
     def on_mount(self) -> None:
         self.say_where(f"job {self._job}  ›  plan  ›  {self._action}")
         self.query_one(Heading).say(state=[(f"{format_count(self._count)} objects", "quiet")])
-        self.query_one(PlanItemTable).focus()
-        self._begin()
+        self.table.focus()
+        self.show_rows()
 
-    def _begin(self) -> None:
+    def show_rows(self) -> None:
         self._items = PagedItems(self._want_page)
         self._wanted.clear()
-        table = self.query_one(PlanItemTable)
-        table.message = ((), (("  Nothing matches.", "quiet"),))
-        table.show(self._items)
-        table.refresh()
+        none: Sequence[Line] = ((), (("  Nothing matches.", "quiet"),))
+        self.table.message = nothing_fits() if self.filter_text and self._count else none
+        self.table.show(self._items)
+        self.table.refresh()
 
     def _want_page(self, number: int) -> None:
         if number not in self._wanted and self.haulier.client is not None:
@@ -60,7 +67,7 @@ class PlanItemsScreen(HaulierScreen):
             self.run_worker(self._fetch(self._items, number), group="items", exit_on_error=False)
 
     async def _fetch(self, items: PagedItems, number: int) -> None:
-        text = self.query_one(FilterBar).text
+        text = self.filter_text
         page = await self.haulier.ask(
             ListItems(
                 job=self._job, action=self._action, contains=text, cursor=items.cursor_of(number), limit=PAGE
@@ -70,13 +77,4 @@ class PlanItemsScreen(HaulierScreen):
             return
         self._wanted.discard(number)
         items.put(number, page)
-        self.query_one(PlanItemTable).rows_grew()
-
-    def action_filter(self) -> None:
-        self.query_one(FilterBar).open()
-
-    def on_filter_bar_changed(self) -> None:
-        self._begin()
-
-    def on_filter_bar_closed(self) -> None:
-        self.query_one(PlanItemTable).focus()
+        self.table.rows_grew()

@@ -18,7 +18,7 @@ from tui.draft import place_words, summary, targets
 from tui.keys import key_of
 from tui.option_words import option_words
 from tui.screens.ask import QuestionScreen
-from tui.screens.frame import HaulierScreen
+from tui.screens.filtered import Filtered
 from tui.screens.name import NameScreen
 from tui.state import Link, ViewState
 from tui.widgets.dates import date_words
@@ -59,7 +59,7 @@ class PresetTable(LineTable[Preset]):
         }
 
 
-class PresetsScreen(HaulierScreen):
+class PresetsScreen(Filtered):
     """The list, with what the preset under the cursor does below it."""
 
     NAME = "presets"
@@ -123,7 +123,7 @@ class PresetsScreen(HaulierScreen):
                 (" keeps it under a name.", ""),
             ),
         )
-        self._show()
+        self.show_rows()
 
     def _say_nothing(self, error: HaulierError) -> None:
         self._presets = ()
@@ -133,10 +133,10 @@ class PresetsScreen(HaulierScreen):
             *wrapped(safe_text(error.message), self.size.width),
             *wrapped(safe_text(error.hint), self.size.width, "quiet"),
         )
-        self._show()
+        self.show_rows()
 
-    def _show(self) -> None:
-        wanted = self.query_one(FilterBar).text.casefold()
+    def show_rows(self) -> None:
+        wanted = self.wanted
         self.table.message = nothing_fits() if wanted and self._presets else self._empty
         self.table.show(
             tuple(one for one in self._presets if wanted in f"{one.name} {one.description}".casefold())
@@ -161,15 +161,6 @@ class PresetsScreen(HaulierScreen):
         if action == "filter" and not self._presets:
             return False
         return super().check_action(action, parameters)
-
-    def action_filter(self) -> None:
-        self.query_one(FilterBar).open()
-
-    def on_filter_bar_changed(self) -> None:
-        self._show()
-
-    def on_filter_bar_closed(self) -> None:
-        self.table.focus()
 
     def on_line_table_opened(self) -> None:
         self.action_use_preset()

@@ -16,17 +16,17 @@ from core.settings import check_setting, variable_of
 from tui.actions import bindings
 from tui.keys import key_of
 from tui.screens.ask import ValueScreen
-from tui.screens.frame import HaulierScreen
+from tui.screens.filtered import Filtered
 from tui.soon import instead
 from tui.state import Link, ViewState
-from tui.widgets.filter_bar import FilterBar
+from tui.widgets.filter_bar import FilterBar, nothing_fits
 from tui.widgets.heading import Heading, Words, wrapped
 from tui.widgets.setting_table import SettingTable, about
 
 NEEDS_ROW = frozenset({"change_setting", "reset_setting", "filter"})
 
 
-class SettingsScreen(HaulierScreen):
+class SettingsScreen(Filtered):
     NAME: ClassVar[str] = "settings"
     CRUMB: ClassVar[str] = "settings"
     BINDINGS = bindings("settings")
@@ -49,28 +49,30 @@ class SettingsScreen(HaulierScreen):
         pass  # settings are this process's own; an engine that is away does not matter
 
     @property
+    def table(self) -> SettingTable:
+        return self.query_one(SettingTable)
+
+    @property
     def current(self) -> SettingRow | None:
-        return self.query_one(SettingTable).current if self.is_mounted else None
+        return self.table.current if self.is_mounted else None
 
     async def _read(self) -> None:
         desk = self.haulier.preferences.desk
-        table = self.query_one(SettingTable)
         if desk is None:
-            table.trouble = ((), (("  Settings cannot be read here.", "quiet"),))
-            table.refresh()
+            self.table.say_instead(((), (("  Settings cannot be read here.", "quiet"),)))
             return
         try:
-            self._rows, table.trouble = await asyncio.to_thread(desk.rows), ()
+            self._rows = await asyncio.to_thread(desk.rows)
         except HaulierError as error:
             said = [*wrapped(safe_text(error.message), self.size.width, "bad"),
                     *wrapped(safe_text(error.hint), self.size.width)]  # fmt: skip
             again: list[tuple[str, str]] = [("  ", ""), (key_of("reload"), "key"), ("  read it again", "")]
-            self._rows, table.trouble = (), ((), *said, (), tuple(again))
+            self._rows, self.table.message = (), ((), *said, (), tuple(again))
         keys = self._about_keys()
         self.query_one(Heading).say(
             [("Settings", "lead"), (f"  {safe_text(str(desk.file), 44)}", "quiet")], keys
         )
-        self._show()
+        self.show_rows()
 
     def _about_keys(self) -> list[tuple[str, str]]:
         preferences = self.haulier.preferences
@@ -79,12 +81,14 @@ class SettingsScreen(HaulierScreen):
         changed = len(preferences.keys.changed)
         return [(f"{changed} keys of your own", "quiet")] if changed else []
 
-    def _show(self) -> None:
-        needle = self.query_one(FilterBar).text.casefold()
-        self.query_one(SettingTable).show(
-            tuple(row for row in self._rows if needle in f"{row.name} {row.words.means}".casefold())
+    def show_rows(self) -> None:
+        wanted = self.wanted
+        if self._rows:
+            self.table.message = nothing_fits()
+        self.table.show(
+            tuple(row for row in self._rows if wanted in f"{row.name} {row.words.means}".casefold())
         )
-        self.query_one(SettingTable).refresh()
+        self.table.refresh()
         self._show_about()
         self.refresh_bindings()
 
@@ -148,15 +152,6 @@ class SettingsScreen(HaulierScreen):
 
     def action_reload(self) -> None:
         instead(self, self._read, "settings")
-
-    def action_filter(self) -> None:
-        self.query_one(FilterBar).open()
-
-    def on_filter_bar_changed(self) -> None:
-        self._show()
-
-    def on_filter_bar_closed(self) -> None:
-        self.query_one(SettingTable).focus()
 
     def on_line_table_moved(self) -> None:
         self._show_about()

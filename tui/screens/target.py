@@ -25,9 +25,9 @@ from tui.draft import (
     place_words,
 )
 from tui.keys import key_of
-from tui.screens.frame import HaulierScreen
+from tui.screens.filtered import Filtered
 from tui.state import Link, ViewState
-from tui.widgets.filter_bar import FilterBar
+from tui.widgets.filter_bar import FilterBar, nothing_fits
 from tui.widgets.form import Ask, Form
 from tui.widgets.heading import Heading, Words, wrapped
 from tui.widgets.rule import Rule
@@ -64,7 +64,7 @@ class _Buckets(LineTable[_Row]):
             super().action_move(by)
 
 
-class TargetScreen(HaulierScreen):
+class TargetScreen(Filtered):
     """`chosen` gets the destination."""
 
     NAME = "target"
@@ -160,14 +160,16 @@ class TargetScreen(HaulierScreen):
                 *wrapped(safe_text(error.message), self.size.width, "quiet"),
                 ((f"  {key_of('type_bucket')}", "key"), ("  type a bucket's name", "")),
             )
-        self._show()
+        self.show_rows()
 
-    def _show(self) -> None:
-        wanted = self.query_one(FilterBar).text.casefold()
+    def show_rows(self) -> None:
+        wanted = self.wanted
         listed = {bucket.name for bucket in self._buckets}
         # Where nothing could be listed, a typed name may well exist: only then it is not called new.
         rows = [_Row(name, is_new=self._loaded) for name in self._new if name not in listed]
         rows += [_Row(bucket.name, bucket.region) for bucket in self._buckets]
+        if wanted and rows:
+            self.table.message = nothing_fits()
         self.table.show(tuple(row for row in rows if wanted in row.name.casefold()))
         self.table.refresh()
         self._preview()
@@ -237,15 +239,6 @@ class TargetScreen(HaulierScreen):
     def label_of(self, action: str) -> str:
         return "new bucket" if action == "type_bucket" else ""
 
-    def action_filter(self) -> None:
-        self.query_one(FilterBar).open()
-
-    def on_filter_bar_changed(self) -> None:
-        self._show()
-
-    def on_filter_bar_closed(self) -> None:
-        self.table.focus()
-
     def action_reload(self) -> None:
         self._load()
 
@@ -272,7 +265,7 @@ class TargetScreen(HaulierScreen):
             if name is not None:
                 if name not in self._new:
                     self._new.insert(0, name)
-                self._show()
+                self.show_rows()
                 rows = self.table.rows
                 self.table.cursor = next((at for at, row in enumerate(rows) if row.name == name), 0)
                 self._preview()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Hashable, Mapping
 
 from core.safe_text import safe_text
 from core.setting_desk import SettingRow
@@ -28,7 +28,6 @@ class SettingTable(LineTable[SettingRow]):
         Column("value", "value", 20, grow=3),
         Column("origin", "from", 22, grow=1),
     )
-    trouble: Sequence[Line] = ()
 
     def key_of(self, row: SettingRow) -> Hashable:
         return row.name
@@ -40,9 +39,6 @@ class SettingTable(LineTable[SettingRow]):
             "value": ((safe_text(row.value, widths["value"]), "" if is_own else "quiet"),),
             "origin": ((safe_text(origin_words(row), widths["origin"]), "key" if is_own else "quiet"),),
         }
-
-    def nothing(self) -> Sequence[Line]:
-        return self.trouble
 
 
 def about(row: SettingRow, variable: str, width: int) -> list[Line]:
