@@ -74,12 +74,12 @@ async def test_a_file_that_changes_while_it_is_sent(
     await haulier.save(connection_of(moto_server))
     bucket = moto_server.new_bucket()
     file = fill(tmp_path / "source" / "f", 24 * MIB)
+    changed = noise({"same size": 24, "shorter": 6, "longer": 30}[how] * MIB, 1)  # while there is time
     view = await haulier.submit(
-        here(file.parent), at(moto_server, bucket), bandwidth=12 * MIB, part_size=5 * MIB
+        here(file.parent), at(moto_server, bucket), bandwidth=8 * MIB, part_size=5 * MIB
     )
     await until(lambda: bool(haulier.recorded_parts()), "a part that was sent")
-    size = {"same size": 24, "shorter": 6, "longer": 30}[how] * MIB
-    file.write_bytes(noise(size, 1))
+    file.write_bytes(changed)
     view = await haulier.ends(view.id)
     body = moto_server.boto3().get_object(Bucket=bucket, Key="f")["Body"].read()
     (tmp_path / "got").write_bytes(body)
