@@ -39,6 +39,7 @@ class Ask(msgspec.Struct):
     doing: object = ""  # for messages: "get s3://bucket/key"
     host: str = ""  # for messages and for what is known of the network
     note: str = ""  # the store's own
+    region: str = ""  # the store's own: what it was signed for
 
 
 class Answer(msgspec.Struct):
@@ -72,7 +73,7 @@ class QuickSource(Protocol):
         """The request for a whole object; None where the ordinary way has to be gone. Raises TransferError."""
         ...
 
-    def take_read(self, answer: Answer, entry: Entry) -> Body:
+    def take_read(self, ask: Ask, answer: Answer, entry: Entry) -> Body:
         """The object in an answer. Raises TransferError as `read` does, and AskOrdinarily."""
         ...
 
@@ -107,7 +108,7 @@ class QuickTarget(Protocol):
         TransferError."""
         ...
 
-    def take_copy(self, answer: Answer, entry: Entry, key: str) -> Receipt:
+    def take_copy(self, ask: Ask, answer: Answer, entry: Entry, key: str) -> Receipt:
         """What was copied: its ETag is that of the source. Raises TransferError as `copy` does, and
         AskOrdinarily for any other ETag."""
         ...

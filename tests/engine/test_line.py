@@ -10,7 +10,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from core.engine.network.line import Odd, open_line, read_head, unchunked
+from core.engine.network.line import LineBroken, Odd, open_line, read_head, unchunked
 from core.errors import NetworkTrouble
 from core.stores.exchange import Ask, Origin
 from tests.stores.carrying import carried
@@ -159,4 +159,46 @@ def test_heads_and_chunks_by_themselves() -> None:
     whole = b"..2\r\nab\r\n0\r\n\r\n"
     for end in range(2, len(whole)):
         assert unchunked(whole[:end], 2, 10) is None
-    assert unchunked(whole, 2, 10) == b"ab"
+    assert unchunked(whole + b"more", 2, 10) == (b"ab", len(whole))
+
+
+def test_an_answer_before_the_request_was_read() -> None:
+    """What was not sent of the one would be taken for the beginning of the next: the line ends."""
+    answered = threading.Event()
+
+    def talk(connection: socket.socket) -> None:
+        connection.sendall(OK)
+        answered.wait(5)
+
+    with server(talk) as origin:
+        line = open_line(origin)
+        assert carried(ask(origin, bytes(16 << 20)), line).status == 200
+        answered.set()
+        assert not line.lasts
+        line.close()
+
+
+def test_what_nobody_asked_for() -> None:
+    """Bytes after a chunked answer, or on a line that is idle, are never the next answer."""
+    with server(saying(CHUNKED + b"HTTP/1.1 200")) as origin:
+        line = open_line(origin)
+        assert carried(ask(origin), line).status == 503
+        assert not line.lasts
+        line.close()
+    said = threading.Event()
+
+    def talk(connection: socket.socket) -> None:
+        connection.recv(65536)
+        connection.sendall(OK)
+        time.sleep(0.1)
+        connection.sendall(b"HTTP/1.1 408 Request Timeout\r\nContent-Length: 0\r\n\r\n")
+        said.set()
+
+    with server(talk) as origin:
+        line = open_line(origin)
+        carried(ask(origin), line)
+        said.wait(5)
+        with pytest.raises(LineBroken) as broken:
+            line.begin(ask(origin))
+        assert not broken.value.answered
+        line.close()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import collections
 import hashlib
+import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -257,6 +258,29 @@ async def test_without_lines(
     monkeypatch.setattr(pump_module, "open_line", refuse)
     view = await fetched(client, place, tmp_path / "out")
     assert attempts(await items(client, view.id)) == [1]
+
+
+@pytest.mark.usefixtures("bucket")
+@pytest.mark.parametrize("lacking", ["descriptors", "threads"])
+async def test_without_means(
+    client: InProcessClient, place: Place, tmp_path: Path, lacking: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No selector, or no thread to open a line: the workers do it all."""
+
+    class Refusing(threading.Thread):
+        def start(self) -> None:
+            if self.name.startswith("line-opener"):
+                raise RuntimeError("can't start new thread")
+            super().start()
+
+    def refuse() -> None:
+        raise OSError(24, "Too many open files")
+
+    if lacking == "threads":
+        monkeypatch.setattr("core.engine.moving.pump.threading.Thread", Refusing)
+    else:
+        monkeypatch.setattr("core.engine.moving.pump.os.pipe", refuse)
+    await fetched(client, place, tmp_path / "out", workers=4)
 
 
 @pytest.mark.usefixtures("bucket")

@@ -85,7 +85,9 @@ class Crew:
         memory: MemoryBudget,
         cancelled: threading.Event,
         tools: ToolDesk,
+        stall: float,
     ) -> None:
+        """`stall` is how many seconds a connection may be silent."""
         self._tools = tools
         self._job, self._options, self._site = job, options, site
         self._journal, self._committer, self._remedies = journal, committer, remedies
@@ -107,6 +109,7 @@ class Crew:
             Errands(self._errand, self._pumped, remedies.met),
             cancelled,
             lambda: bandwidth.limits,
+            stall,
         )
         remedies.employ(self.queue)
 

@@ -31,7 +31,7 @@ def fetching(
         raise AskOrdinarily
     means.slot.watch.enter(ANSWER)
     answer = yield ask
-    body = source.take_read(answer, entry)
+    body = source.take_read(ask, answer, entry)
     _arrived(means, entry.size)
     with writing(entry.size, 1):
         return keep_small(source, entry, answer.body, body, target, key, means)  # type: ignore[arg-type]
@@ -41,13 +41,8 @@ def sending(source: Source, entry: Entry, target: QuickTarget, key: str, means: 
     """A local file becomes an object."""
     data, body = collect(source, entry, 0, entry.size, means)
     known = look_at(source, entry, data, body, means)
-    try:
-        ask = target.ask_put(key, data, known.metadata, known.md5)
-    except AskOrdinarily:
-        _taken_back(means, entry.size)
-        raise
+    ask = target.ask_put(key, data, known.metadata, known.md5)
     if ask is None:
-        _taken_back(means, entry.size)
         raise AskOrdinarily
     means.slot.watch.enter(SEND)
     answer = yield ask
@@ -64,7 +59,7 @@ def relaying(source: QuickSource, entry: Entry, target: QuickTarget, key: str, m
         raise AskOrdinarily
     watch.enter(ANSWER)
     answer = yield ask
-    data, body = answer.body, source.take_read(answer, entry)
+    data, body = answer.body, source.take_read(ask, answer, entry)
     tags = source.known_tags(body.info)
     if tags is None:
         question = source.ask_tags(body.info)
@@ -90,7 +85,7 @@ def copying(source: Source, entry: Entry, target: QuickTarget, key: str, means: 
     if ask is None:
         raise AskOrdinarily
     means.slot.watch.enter(SERVER_COPY)
-    receipt = target.take_copy((yield ask), entry, key)
+    receipt = target.take_copy(ask, (yield ask), entry, key)
     proof = same_etag(receipt.etag, entry.etag)
     if not proof:
         raise AskOrdinarily
@@ -110,9 +105,3 @@ def _arrived(means: Means, count: int) -> None:
 def _sent(means: Means, count: int) -> None:
     means.slot.watch.sends += 1
     means.slot.watch.sent += count
-
-
-def _taken_back(means: Means, count: int) -> None:
-    """What was read is read again by a worker: it counts once."""
-    means.slot.done -= count
-    means.slot.moved -= count

@@ -32,7 +32,7 @@ from core.engine.moving.tuning import MOST_PUMPED
 from core.engine.moving.workqueue import ItemTask, WorkQueue
 from core.engine.network.line import READ, RECEIVE, Line, LineBroken, Odd, open_line
 from core.engine.watching.timing import OTHER, UNUSED
-from core.errors import NetworkTrouble
+from core.errors import NetworkTrouble, SourceChanged
 from core.stores.base import CancelFlag, Cancelled, Receipt
 from core.stores.exchange import Ask, AskFirst, AskOrdinarily, Origin
 
@@ -94,7 +94,7 @@ class Pump:
         errands: Errands,
         cancelled: CancelFlag,
         limited: Callable[[], bool],
-        stall: Callable[[], float] = lambda: 60.0,
+        stall: float,
     ) -> None:
         self._queue_now, self._errands, self._cancelled, self._limited = queue, errands, cancelled, limited
         self._stall = stall
@@ -119,13 +119,13 @@ class Pump:
     def run(self) -> None:
         """Until the queue has nothing more."""
         queue = self._queue_now()
-        self._selector = selectors.DefaultSelector()
-        self._wake_in, self._wake_out = os.pipe()
-        os.set_blocking(self._wake_in, False)
-        self._selector.register(self._wake_in, READ, None)
         try:
+            self._selector = selectors.DefaultSelector()
+            self._wake_in, self._wake_out = os.pipe()
+            os.set_blocking(self._wake_in, False)
+            self._selector.register(self._wake_in, READ, None)
             while True:
-                queue.pump(not self._is_slow and not self._limited())
+                queue.pump(not self._is_slow and not self._limited() and not self._is_cut_off())
                 room = MOST_PUMPED - len(self._active)
                 if time.monotonic() < self._not_before:
                     if not self._active:
@@ -135,21 +135,24 @@ class Pump:
                 if tasks is None:
                     return
                 for task in tasks:
-                    self._begin(task)
+                    if self._limited():
+                        queue.set_aside(task)
+                        queue.task_ended(task)
+                    else:
+                        self._begin(task)
                 if self._active:
                     self._turn()
         except Exception:
             log.exception("the pump met a defect: its items go to the workers")
-            queue.pump(False)
-            for active in list(self._active):
-                self._set_aside(active)
         finally:
             queue.pump(False)
             self._close()
 
     def _turn(self) -> None:
         assert self._selector is not None
-        for key, _ in self._selector.select(REFILL if self._free else TURN):
+        events = self._selector.select(REFILL if self._free else TURN)
+        now = time.monotonic()  # before anything else takes time: what came meanwhile is not late
+        for key, _ in events:
             if key.data is None:
                 self._take_opened()
                 continue
@@ -159,16 +162,20 @@ class Pump:
             elif key.data in self._registered:  # an idle line has something to say: that it ends
                 self._servers[key.data.origin].idle.remove(key.data)
                 self._hang_up(key.data)
-        now = time.monotonic()
         if self._cancelled.is_set():
             self._drop_all()
         elif now - self._looked > LOOK:
             self._looked = now
             for active in [one for one in self._active if now > one.until]:
+                if active.line is None:  # it never had one
+                    self._set_aside(active)
+                    continue
                 trouble = f"{active.ask.doing}: no answer in {active.ask.seconds:.0f} s"
                 self._fail(active, NetworkTrouble(trouble, host=active.ask.host))
             for origin, server in self._servers.items():
                 self._want_lines(origin, server)
+                while server.waiting and now < server.closed_until:
+                    self._set_aside(server.waiting[0])
 
     # ------------------------------------------------------------ errands
 
@@ -261,6 +268,7 @@ class Pump:
             self._charge(began, 1)
             self._end(active, *end.value)
         except Exception as error:  # noqa: BLE001 - judged there
+            self._charge(began, 1)
             self._fail(active, error)
         else:
             self._charge(began, 0)
@@ -291,7 +299,10 @@ class Pump:
         if isinstance(error, AskFirst):
             self._not_before = time.monotonic() + REFILL
         try:
-            if isinstance(error, AskOrdinarily):
+            # A source that changed has to be looked at again, which a worker does who meets the same.
+            if isinstance(error, AskOrdinarily | SourceChanged):
+                slot.moved -= slot.done  # it is moved again, and counts once
+                slot.done = 0
                 queue.set_aside(task)
             elif error is not None and not isinstance(error, Cancelled):
                 self._errands.failed(task, error)
@@ -307,6 +318,11 @@ class Pump:
             server.waiting.clear()
         for active in list(self._active):
             self._fail(active, Cancelled())
+
+    def _is_cut_off(self) -> bool:
+        """Whether there are no lines to any server that is known."""
+        now = time.monotonic()
+        return bool(self._servers) and all(now < server.closed_until for server in self._servers.values())
 
     def _charge(self, began: float, items: int) -> None:
         """Whether the disk is one that many should wait for, by the time that errands have taken of ours."""
@@ -363,14 +379,21 @@ class Pump:
     def _want_lines(self, origin: Origin, server: _Server) -> None:
         """As many as errands wait for, if more can be had."""
         while server.opening < min(MOST_OPENING, len(server.waiting)) and time.monotonic() > server.full_until:
+            opener = threading.Thread(target=self._open_one, args=(origin,), name="line-opener", daemon=True)
+            try:
+                opener.start()
+            except RuntimeError:  # no more threads: as if no more lines could be had
+                server.full_until = time.monotonic() + FULL
+                if not server.open and not server.opening:
+                    server.closed_until = time.monotonic() + QUIET
+                return
             server.opening += 1
-            threading.Thread(target=self._open_one, args=(origin,), name="line-opener", daemon=True).start()
 
     def _open_one(self, origin: Origin) -> None:
         """In a thread of its own."""
         line: Line | None = None
         with suppress(OSError, UnicodeError):  # the workers meet the same trouble, and say it in their words
-            line = open_line(origin, acknowledged=self._stall())
+            line = open_line(origin, acknowledged=self._stall)
         with self._lock:
             if self._wake_out >= 0:
                 self._opened.append((origin, line))
@@ -387,7 +410,8 @@ class Pump:
             server.opening -= 1
             if line is not None:
                 server.open += 1
-                server.closed_until = 0.0
+                if server.closed_until < float("inf"):
+                    server.closed_until = 0.0
                 if server.waiting:
                     self._send(server.waiting.popleft(), line)
                 else:
@@ -401,19 +425,23 @@ class Pump:
                     self._set_aside(server.waiting[0])
 
     def _close(self) -> None:
+        """Nothing is left: what is on its way after a defect goes to the workers."""
         with self._lock:
-            read, write = self._wake_in, self._wake_out
+            pipe = (self._wake_in, self._wake_out)
             self._wake_in = self._wake_out = -1
-        for _, opened in self._opened:
-            if opened is not None:
-                opened.close()
-        self._opened.clear()
-        for server in self._servers.values():
-            for line in server.idle:
-                line.close()
-        self._servers.clear()
-        self._registered.clear()
-        assert self._selector is not None
-        self._selector.close()
-        os.close(read)
-        os.close(write)
+        lines = {*self._on_line, *(line for server in self._servers.values() for line in server.idle)}
+        lines.update(line for _, line in self._opened if line is not None)
+        left = list(self._active)
+        for kept in (self._opened, self._servers, self._on_line, self._registered, self._active):
+            kept.clear()
+        for line in lines:
+            line.close()
+        for active in left:
+            active.errand.close()
+            self._over(active.task, active.slot, AskOrdinarily())
+        if self._selector is not None:
+            self._selector.close()
+            self._selector = None
+        for end in pipe:
+            if end >= 0:
+                os.close(end)

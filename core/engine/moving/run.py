@@ -150,6 +150,7 @@ class JobRun:
             shared.memory,
             self._cancelled,
             ToolDesk(self._options, partial(reports.notice, Level.INFO), stores.stall_timeout, self._drain),
+            stores.stall_timeout,
         )
         self.slowness = Slowness(
             self.job,

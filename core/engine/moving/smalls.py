@@ -41,14 +41,16 @@ class Smalls:
             and 0 <= row.entry.size < LARGE_UPLOAD
             and (row.action is Action.COPY or row.action is Action.OVERWRITE)
             and row.fetched is None
-            and self._suits(row.entry.size, row.route)
+            and self._is_quick(row)
         )
 
-    def _suits(self, size: int, number: int) -> bool:
+    def _is_quick(self, row: ItemRow) -> bool:
+        number = row.route
         way = self._way(number)
         if way == "copy":  # of any size that takes one request
             return number not in self._relayed and self._unlike[number] < MOST_UNLIKE
-        return way != "" and size <= SMALL
+        # An ETag made of parts wants to know their sizes, which costs a request of the ordinary kind.
+        return way != "" and row.entry.size <= SMALL and "-" not in row.entry.etag
 
     def errand(self, row: ItemRow, entry: Entry, key: str, means: Means) -> Errand:
         """`entry` as the source knows it. Raises TransferError, AskOrdinarily."""
@@ -66,7 +68,7 @@ class Smalls:
         return sending(source, entry, target, key, means)
 
     def _copying(self, number: int, errand: Errand) -> Errand:
-        if number in self._relayed:
+        if number in self._relayed or self._unlike[number] >= MOST_UNLIKE:
             raise AskOrdinarily
         try:
             return (yield from errand)

@@ -20,6 +20,7 @@ CONNECT_SECONDS = 10.0
 RECEIVE = 256 * 1024  # bytes at once; what `go_on` wants for a buffer
 IDLE_SECONDS = 20.0  # servers close idle connections; stay below what is usual
 READ, WRITE = selectors.EVENT_READ, selectors.EVENT_WRITE
+MOST_CHUNKS = 1000  # of one answer
 _END = b"\r\n\r\n"
 _CHUNK = re.compile(rb"([0-9A-Fa-f]{1,15})[ \t]*(?:;|\Z)")
 
@@ -86,7 +87,9 @@ class Line:
 
     def begin(self, ask: Ask) -> None:
         """Send as much as goes now. Raises LineBroken."""
-        self._in, self._head_end, self._most = b"", -1, ask.most
+        if self.is_used and not self._is_silent():
+            raise LineBroken("the connection was closed, or said what nobody asked for", answered=False)
+        self._head_end, self._most = -1, ask.most
         body = memoryview(ask.body)
         if len(body) <= RECEIVE:  # the copy costs less than a second call
             self._out = [memoryview(ask.head + bytes(body))]
@@ -104,12 +107,25 @@ class Line:
         if answer is not None:
             self.is_used = True
             self.idle_since = time.monotonic()
+            self._in = b""
+            if self._out:  # it did not want the rest of the request, which would be taken for the next one
+                self.lasts, self._out = False, []
         elif self._has_ended:
             raise LineBroken("the connection was closed", answered=bool(self._in))
         return answer
 
     def close(self) -> None:
         self.socket.close()
+
+    def _is_silent(self) -> bool:
+        """Whether nothing came since the last answer: what came would be taken for the next one."""
+        try:
+            self.socket.recv(1)
+        except (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
+            return True
+        except OSError:
+            return False
+        return False
 
     def _send(self) -> None:
         try:
@@ -170,7 +186,10 @@ class Line:
         chunked = unchunked(self._in, self._head_end, self._most)
         if chunked is None:
             return None
-        return Answer(self._status, self._headers, memoryview(chunked))
+        content, end = chunked
+        if end != len(self._in):
+            self.lasts = False
+        return Answer(self._status, self._headers, memoryview(content))
 
     def _read_head(self, head: bytes) -> None:
         self._status, self._headers = read_head(head)
@@ -215,9 +234,9 @@ def read_head(head: bytes) -> tuple[int, dict[str, str]]:
     return int(status), headers
 
 
-def unchunked(data: bytes, start: int, most: int) -> bytes | None:
-    """The content of a body in chunks (RFC 9112, section 7.1) that begins at `start`; None while it is not
-    whole. Raises Odd."""
+def unchunked(data: bytes, start: int, most: int) -> tuple[bytes, int] | None:
+    """The content of a body in chunks (RFC 9112, section 7.1) that begins at `start`, and where it ends; None
+    while it is not whole. Raises Odd."""
     pieces: list[bytes] = []
     total = 0
     while True:
@@ -230,11 +249,12 @@ def unchunked(data: bytes, start: int, most: int) -> bytes | None:
         size = int(match[1], 16)
         start = end + 2
         if size == 0:  # perhaps trailers, then an empty line
-            if data[start : start + 2] == b"\r\n" or data.find(_END, start) >= 0:
-                return b"".join(pieces)
-            return None
+            if data[start : start + 2] == b"\r\n":
+                return b"".join(pieces), start + 2
+            trailers = data.find(_END, start)
+            return (b"".join(pieces), trailers + 4) if trailers >= 0 else None
         total += size
-        if total > most:
+        if total > most or len(pieces) > MOST_CHUNKS:
             raise Odd("a longer answer than was asked for")
         if len(data) < start + size + 2:
             return None

@@ -38,7 +38,7 @@ class Trouble:
         """`stall` is after how many silent seconds a connection is given up."""
         self._slots, self._queue, self._hosts, self._notice = slots, queue, hosts, notice
         self._stall = stall
-        self._moved: dict[int, tuple[tuple[int, int, int], float]] = {}  # slot → what it had done, since when
+        self._moved: dict[Slot, tuple[tuple[int, int, int], float]] = {}  # slot → what it had done, since when
         self._told: dict[str, float] = {}
         self._throttled_since = 0.0
 
@@ -46,8 +46,8 @@ class Trouble:
         """Bring it up to date and tell what has lasted; `now` in monotonic seconds."""
         for slot in self._slots():
             sign = (slot.item, slot.moved, slot.watch.phase if slot.watch.phase in _READING | _WRITING else -1)
-            if self._moved.get(slot.index, (None, 0.0))[0] != sign:
-                self._moved[slot.index] = (sign, now)
+            if self._moved.get(slot, (None, 0.0))[0] != sign:
+                self._moved[slot] = (sign, now)
         for host, seconds, count, of in self._silent(now, TOLD):
             self._tell(f"silent {host}", now, f"{self._silence(host, seconds, count, of)}. {_WAY_OUT}")
         self._look_at_throttling(now)
@@ -68,7 +68,7 @@ class Trouble:
         phase = slot.watch.phase
         if not slot.item or phase not in _READING | _WRITING:
             return 0.0
-        silent = now - self._moved.get(slot.index, (None, now))[1]
+        silent = now - self._moved.get(slot, (None, now))[1]
         # Of what is sent nothing is heard before the end: a slow line is no silence.
         return silent if phase in _READING else max(0.0, silent - SLOW_ANSWER)
 

@@ -153,10 +153,10 @@ class S3Bucket:
         headers = headers_of_whole(entry)
         return written(self.service.lines, self._wire, doing, "GET", headers, expected=entry.size)
 
-    def take_read(self, answer: Answer, entry: Entry) -> Body:
+    def take_read(self, ask: Ask, answer: Answer, entry: Entry) -> Body:
         """See QuickSource."""
         doing = Doing("get", self.name, entry.key)
-        accepted(self._wire, answer, doing)
+        accepted(self._wire, ask, answer, doing)
         check_answer(answer, doing, entry, 0, entry.size)
         if len(answer.body) != entry.size:
             raise unexpected_end(doing, len(answer.body), entry.size)
@@ -186,9 +186,9 @@ class S3Bucket:
         assert isinstance(source, S3Bucket)
         return self._copying.ask_copy(self.service.lines, source.name, entry, key, storage_class)
 
-    def take_copy(self, answer: Answer, entry: Entry, key: str) -> Receipt:
+    def take_copy(self, ask: Ask, answer: Answer, entry: Entry, key: str) -> Receipt:
         """See QuickTarget."""
-        return self._copying.take_copy(answer, entry, key)
+        return self._copying.take_copy(ask, answer, entry, key)
 
     def ask_put(self, key: str, data: memoryview | bytes, metadata: Metadata, md5: str) -> Ask | None:
         """See QuickTarget."""

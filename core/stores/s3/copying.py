@@ -61,11 +61,11 @@ class Copying:
         headers = headers_of_copy(origin, entry, storage_class)
         return written(lines, self._wire(), doing, "PUT", headers, seconds=SERVER_SIDE_SECONDS)
 
-    def take_copy(self, answer: Answer, entry: Entry, key: str) -> Receipt:
+    def take_copy(self, ask: Ask, answer: Answer, entry: Entry, key: str) -> Receipt:
         """See QuickCopy."""
         doing = Doing("copy to", self._bucket, key, True)
         try:
-            accepted(self._wire(), answer, doing)
+            accepted(self._wire(), ask, answer, doing)
             told = _told(answer, bytes(answer.body), doing)
         except FileTrouble as error:
             raise maybe_unsupported(error) from error

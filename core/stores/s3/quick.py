@@ -82,12 +82,14 @@ def written(
 ) -> Ask | None:
     """A request for a line; None where it has to go the ordinary way. `expected` bytes are to come, within
     `seconds`, which are reckoned from the sizes when not given. Raises BadCredentials."""
-    location, target, signed = wire.written(doing, method, query, headers, wire.region_of(doing.bucket))
+    region = wire.region_of(doing.bucket)
+    location, target, signed = wire.written(doing, method, query, headers, region)
     origin = lines.origin(location.origin)
     if origin is None:
         return None
     text = "".join([f"{name}: {value}\r\n" for name, value in signed])
-    if text.count("\n") != len(signed) or not text.isascii() or "\0" in text:
+    ends = len(signed)
+    if text.count("\n") != ends or text.count("\r") != ends or "\0" in text or not text.isascii():
         return None  # a header that cannot be written: the ordinary way says which
     length = f"content-length: {len(body)}\r\n" if method != "GET" else ""
     return Ask(
@@ -98,11 +100,12 @@ def written(
         seconds=seconds or wire.stall + max(expected, len(body)) / SLOWEST,
         doing=doing,
         host=wire.host_of(doing.bucket),
+        region=region,
     )
 
 
-def accepted(wire: Wire, answer: Answer, doing: Doing) -> None:
+def accepted(wire: Wire, ask: Ask, answer: Answer, doing: Doing) -> None:
     """Raises TransferError for a refusal, AskOrdinarily when something was learnt from it."""
     body = b"" if answer.status < 300 and "etag" in answer.headers else bytes(answer.body)
-    if wire.accept(answer, body, doing, wire.region_of(doing.bucket)):
+    if wire.accept(answer, body, doing, ask.region):
         raise AskOrdinarily

@@ -89,7 +89,7 @@ class Sending:
 
     def take_put(self, ask: Ask, answer: Answer, key: str, size: int, md5: str) -> Receipt:
         """See QuickTarget."""
-        accepted(self._wire(), answer, Doing("put", self._bucket, key, True))
+        accepted(self._wire(), ask, answer, Doing("put", self._bucket, key, True))
         etag, confirmed = self._read(answer, key, md5, ask.note)
         return Receipt(key=key, size=size, etag=etag, checksums={CRC64: ask.note} if confirmed else {})
 

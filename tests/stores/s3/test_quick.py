@@ -36,7 +36,7 @@ DATA = b"0123456789"
 def read(bucket: S3Bucket, entry: Entry = SMALL) -> bytes:
     ask = bucket.ask_read(entry)
     assert ask is not None
-    return b"".join(bucket.take_read(carried(ask), entry))
+    return b"".join(bucket.take_read(ask, carried(ask), entry))
 
 
 def test_a_whole_object() -> None:
@@ -75,13 +75,23 @@ def test_what_is_not_the_object(reply: bytes, error: type[Exception]) -> None:
         read(bucket)
 
 
-@pytest.mark.parametrize("etag", ['x"\r\nx-evil: 1', "a\nb", "\0", "é"])
+@pytest.mark.parametrize("etag", ['x"\r\nx-evil: 1', "a\nb", "a\rb", "\0", "é"])
 def test_what_cannot_be_written(etag: str) -> None:
     """An ETag out of a listing that would add a header goes the ordinary way, which refuses it."""
     with serving(http(200)) as script, bucket_on(script) as bucket:
         assert bucket.ask_read(msgspec.structs.replace(SMALL, etag=etag)) is None
         assert bucket.ask_read(msgspec.structs.replace(SMALL, key="a/../b")) is None
         assert not script.requests
+
+
+def test_a_region_that_is_learnt_while_others_are_under_way() -> None:
+    """They were signed for the old one: every one of them is asked again, none stops the job."""
+    moved = http(301, error_xml("PermanentRedirect"), x_amz_bucket_region="eu-west-1")
+    with serving(moved) as script, bucket_on(script) as bucket:
+        asks = [ask for _ in range(3) if (ask := bucket.ask_read(SMALL)) is not None]
+        for ask in asks:
+            with pytest.raises(AskOrdinarily):
+                bucket.take_read(ask, carried(ask), SMALL)
 
 
 def test_a_proxy_is_for_the_ordinary_way(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -140,11 +150,11 @@ def test_copies(reply: bytes, error: type[Exception] | None) -> None:
         assert ask is not None
         answer = carried(ask)
         if error is None:
-            assert bucket.take_copy(answer, SMALL, "there").etag == "e"
+            assert bucket.take_copy(ask, answer, SMALL, "there").etag == "e"
             assert script.requests[0].headers["x-amz-copy-source"] == "b/dir/a%20b%2B%C3%A9"
         else:
             with pytest.raises((error, NetworkTrouble) if error is FileTrouble else error):
-                bucket.take_copy(answer, SMALL, "there")
+                bucket.take_copy(ask, answer, SMALL, "there")
 
 
 def test_tls_is_verified(tls: tuple[ssl.SSLContext, Path]) -> None:
