@@ -14,7 +14,7 @@ import msgspec
 from pyreqwest.response import SyncResponse
 
 from core.model import Entry
-from core.stores.base import Body, Metadata, ObjectInfo, Receipt
+from core.stores.base import Body, Metadata, ObjectInfo, Receipt, UnsizedBody
 
 MAX_HEAD = 64 * 1024  # bytes of an answer's head
 SMALL = 64 * 1024  # bytes of an object up to which this is quicker
@@ -53,6 +53,10 @@ class Answer(msgspec.Struct):
         """The value of a header (its name in small letters); None when it is absent."""
         return self.headers.get(name)
 
+    def get_header_all(self, name: str) -> list[str]:
+        """The same as a list."""
+        return [self.headers[name]] if name in self.headers else []
+
 
 Response = Answer | SyncResponse  # both tell status and headers the same way
 
@@ -87,6 +91,20 @@ class QuickSource(Protocol):
 
     def take_tags(self, answer: Answer, info: ObjectInfo) -> dict[str, str]:
         """The tags in an answer. Raises AskOrdinarily for any other."""
+        ...
+
+
+@runtime_checkable
+class QuickUnsized(Protocol):
+    """A source of entries without a size, of which small ones come with the first answer."""
+
+    def ask_unsized(self, entry: Entry, limit: int) -> Ask | None:
+        """The request for the first `limit` bytes; None where the ordinary way has to be gone."""
+        ...
+
+    def take_unsized(self, ask: Ask, answer: Answer, entry: Entry, limit: int) -> UnsizedBody:
+        """What came, whole: its bytes are the answer's. Raises TransferError as `read_unsized` does, and
+        AskOrdinarily for what is larger, or elsewhere."""
         ...
 
 

@@ -217,7 +217,7 @@ def test_progress_where_sizes_are_not_known(haulier: Program, site: Site, tmp_pa
     """A server that tells no length: on a terminal what came is said as at least, without a share, a bar or a
     time; in JSON the totals are as small as what is known and `unsized` says so."""
     site.files = {"n01.tar": b"x" * 400_000}
-    site.faults = {"n01.tar": [Fault("without length")]}
+    site.faults = {"n01.tar": [Fault("without length"), Fault("without length")]}
     source = listed(tmp_path, "n01\n")
     with on_terminal(haulier, "copy", source, "out/", "--url", site.base) as terminal:
         terminal.wait_for("0/1 files · 195 KiB/≥195 KiB")
@@ -228,7 +228,7 @@ def test_progress_where_sizes_are_not_known(haulier: Program, site: Site, tmp_pa
         assert "left" not in terminal.screen
         assert "verified: not verified 1" in terminal.screen
     site.released.clear()
-    site.faults = {"n01.tar": [Fault("without length")]}
+    site.faults = {"n01.tar": [Fault("without length"), Fault("without length")]}
     process = haulier.start("copy", source, "again/", "--url", site.base, "--json")
     told = wait_for_record(process, lambda record: record["type"] == "progress" and record["bytes_done"] > 0)
     assert (told["unsized"], told["total"], told["eta_high"]) == (1, 1, -1)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import collections
+import functools
 import hashlib
+import http.server
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import msgspec
 import pytest
@@ -23,7 +25,8 @@ from core.messages import SaveConnection, TuneJob
 from core.model import ItemView, JobState, JobView, Place
 from core.stores.exchange import SMALL, Ask, Origin
 from tests.engine.asking import at, ends, here, items, reaches, read, run, spec_of, submit, write
-from tests.faults.faults import Reset, Say, Truncate, error_xml, http
+from tests.faults.faults import Reset, Say, Truncate, error_xml
+from tests.faults.faults import http as said
 from tests.faults.proxy import Exchange as Exchanged
 from tests.faults.proxy import Fault, Head, Proxy, Rule
 from tests.servers import S3Server
@@ -197,8 +200,8 @@ async def test_lines_that_are_closed_while_idle(
 TROUBLES = {
     "reset": lambda: Rule(Reset(0), "GET", "/d2/", times=3),
     "truncated": lambda: Rule(Truncate(5), "GET", "/d2/", times=3),
-    "busy": lambda: Rule(Say(http(503, error_xml("SlowDown"))), "GET", "/d2/", times=3),
-    "refused once": lambda: Rule(Say(http(500, error_xml("InternalError"))), "GET", "/d2/", times=3),
+    "busy": lambda: Rule(Say(said(503, error_xml("SlowDown"))), "GET", "/d2/", times=3),
+    "refused once": lambda: Rule(Say(said(500, error_xml("InternalError"))), "GET", "/d2/", times=3),
 }
 
 
@@ -220,7 +223,7 @@ async def test_what_is_gone_fails_alone(
     client: InProcessClient, place: Place, proxy: Proxy, tmp_path: Path, counted: Counted
 ) -> None:
     """A refusal is judged as it came, not asked for in another way first."""
-    proxy.add(Rule(Say(http(404, error_xml("NoSuchKey"))), "GET", "/d2/f002", times=-1))
+    proxy.add(Rule(Say(said(404, error_xml("NoSuchKey"))), "GET", "/d2/f002", times=-1))
     view = await run(client, spec_of((place, here(tmp_path / "out"))))
     assert view.state is JobState.PARTIAL
     found = await items(client, view.id)
@@ -339,3 +342,85 @@ def test_every_row_shows_somebody() -> None:
     assert {id(slot) for slot in rows_of(busy, pumped, 2)} == {
         id(slot) for slot in (*busy, pumped[1], pumped[3])
     }
+
+
+PAGES = {f"p{number:03}.bin": b"%d" % number * 30 for number in range(60)} | {"none.bin": b""}
+
+
+class Web(http.server.SimpleHTTPRequestHandler):
+    """Ranges as RFC 9110 wants them, for files of a folder; "moved-" leads to the file named by the rest."""
+
+    protocol_version = "HTTP/1.1"
+    asked: ClassVar[list[str]] = []
+
+    def do_GET(self) -> None:
+        name = self.path.removeprefix("/")
+        self.asked.append(name)
+        if name.startswith("moved-"):
+            self.send_response(302)
+            self.send_header("Location", f"/{name.removeprefix('moved-')}")
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+            return
+        file = Path(self.directory, name)
+        if not file.is_file():
+            self.send_error(404)
+            return
+        data = file.read_bytes()
+        first, _, last = self.headers.get("Range", "").removeprefix("bytes=").partition("-")
+        piece = data[int(first or 0) : int(last or len(data)) + 1]
+        self.send_response(206 if first and data else 416 if first else 200)
+        total = (
+            f"bytes {first}-{int(first or 0) + len(piece) - 1}/{len(data)}" if data else f"bytes */{len(data)}"
+        )
+        self.send_header("Content-Range", total)
+        self.send_header("Content-Length", str(len(piece)))
+        self.end_headers()
+        self.wfile.write(piece)
+
+    def log_message(self, *_: object) -> None:
+        return
+
+
+@pytest.fixture
+def web(tmp_path: Path) -> Iterator[str]:
+    root = write(tmp_path / "web", PAGES | {"large.bin": bytes(300_000)})
+    Web.asked.clear()
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Web, directory=str(root)))
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_address[1]}"
+    server.shutdown()
+    server.server_close()
+
+
+async def test_a_list_of_urls(client: InProcessClient, web: str, tmp_path: Path, counted: Counted) -> None:
+    """Small files come with one request each over few lines; what is large, empty or elsewhere is for the
+    workers; sizes are learnt."""
+    names = [*PAGES, "large.bin", "moved-p001.bin", "gone.bin"]
+    listed = tmp_path / "urls.txt"
+    listed.write_text("".join(f"{web}/{name}\n" for name in names))
+    view = await run(client, spec_of((Place(kind="list", path=str(listed)), here(tmp_path / "out")), workers=4))
+    assert view.state is JobState.PARTIAL
+    assert read(tmp_path / "out") == PAGES | {"large.bin": bytes(300_000), "moved-p001.bin": PAGES["p001.bin"]}
+    found = await items(client, view.id)
+    assert [name for name, one in found.items() if one.error] == ["gone.bin"]
+    assert len(counted.asks) >= len(PAGES)
+    assert counted.lines <= 8
+    once = [name for name in PAGES if name not in ("none.bin", "p001.bin")]
+    assert [Web.asked.count(name) for name in once] == [1] * len(once)
+    assert {found[name].expected_size for name in once} == {len(PAGES[name]) for name in once}
+    assert view.counts.bytes_done == sum(map(len, read(tmp_path / "out").values()))
+
+
+async def test_a_list_of_large_files_is_left_to_the_workers(
+    client: InProcessClient, web: str, tmp_path: Path, counted: Counted
+) -> None:
+    """After a few that the pump has asked for in vain."""
+    listed = tmp_path / "urls.txt"
+    listed.write_text("".join(f"{web}/large.bin?{number}\n" for number in range(30)))
+    Web.asked.clear()
+    for number in range(30):
+        (tmp_path / "web" / f"large.bin?{number}").write_bytes(bytes(200_000))
+    view = await run(client, spec_of((Place(kind="list", path=str(listed)), here(tmp_path / "out")), workers=2))
+    assert view.counts.files_done + view.counts.files_failed >= 1
+    assert len(counted.asks) <= 8

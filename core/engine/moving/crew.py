@@ -20,7 +20,7 @@ from core.engine.moving.by_tool import ToolDesk
 from core.engine.moving.committer import Committer, Outcome
 from core.engine.moving.deadline import Deadline
 from core.engine.moving.destinations import Claims
-from core.engine.moving.errands import Errand
+from core.engine.moving.errands import Done, Errand
 from core.engine.moving.extracting import Extraction
 from core.engine.moving.large import (
     LARGE_DOWNLOAD,
@@ -52,6 +52,7 @@ from core.model import MOST_WORKERS, UNSIZED, Action, Entry, JobOptions, WorkerV
 from core.stores.base import Cancelled, Receipt
 from core.stores.local import LocalFolder
 
+ONE_ANSWER = "so small that the first answer held them"
 CLAIM_AGAIN = 0.5  # seconds until a file that another job is writing is asked for again
 
 
@@ -282,17 +283,30 @@ class Crew:
             task.first_tried = self._remedies.gate.now()
         route, target = self._site.routes[row.route], self._site.targets[row.route]
         key = route.target_key(row.name, row.path)
-        slot.route = row.route
+        slot.route, slot.server = row.route, server_of(row)
         slot.begin(row.id, row.name, row.entry.size, task.attempt)
         if not self._claimed(task, target, key):
             raise Cancelled
         means = Means(slot, self._bandwidth, self._memory, self._cancelled, self._options.storage_class)
         return self._smalls.errand(row, route.source_entry(row.entry, row.path), key, means)
 
-    def _pumped(self, task: ItemTask, receipt: Receipt, proof: str) -> None:
+    def _pumped(self, task: ItemTask, done: Done) -> None:
+        target = self._site.targets[task.row.route]
+        learnt = self._learn(task, done.learnt) if done.learnt is not None else None
+        if learnt is not None:
+            self._tools.went_native(ONE_ANSWER)
         row = task.row
-        target = self._site.targets[row.route]
-        self._end(Outcome(row, task.attempt, row.entry.size, proof, "", target, receipt))
+        self._end(
+            Outcome(row, task.attempt, row.entry.size, done.proof, "", target, done.receipt, learnt=learnt)
+        )
+
+    def _learn(self, task: ItemTask, told: Entry) -> Entry:
+        """An item's size is known now. Returns its entry by the item's own name."""
+        learnt = msgspec.structs.replace(told, key=task.row.name)
+        with self._learnt_lock:
+            self.learnt, self.learnt_bytes = self.learnt + 1, self.learnt_bytes + learnt.size
+        task.row = msgspec.structs.replace(task.row, entry=learnt)
+        return learnt
 
     def _claimed(self, task: ItemTask, target: Store, key: str) -> bool:
         """Whether the destination is this item's now; else it is handed out again later."""
@@ -414,15 +428,12 @@ class Crew:
         """An item whose size nobody knows: once it is known, it is done, or it is like any other."""
         row = task.row
         met = meet(source, entry, target, key, partial(self._site.disks.writing, row.route), means)
-        learnt = msgspec.structs.replace(met.entry, key=row.name)
-        with self._learnt_lock:
-            self.learnt, self.learnt_bytes = self.learnt + 1, self.learnt_bytes + learnt.size
-        task.row = msgspec.structs.replace(row, entry=learnt)
+        learnt = self._learn(task, met.entry)
         if met.receipt is None:
             self._journal.learn_size(self._job, row.id, learnt)
             self._do_item(task, means)
             return
-        self._tools.went_native("so small that the first answer held them")
+        self._tools.went_native(ONE_ANSWER)
         self._end(
             Outcome(task.row, task.attempt, learnt.size, met.proof, "", target, met.receipt, learnt=learnt)
         )

@@ -9,16 +9,28 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator
 from contextlib import AbstractContextManager
+from typing import NamedTuple
+
+import msgspec
 
 from core.engine.moving.move import Means, collect, keep_small, look_at
 from core.engine.proving.proof import same_etag
 from core.engine.watching.timing import ANSWER, SEND, SERVER_COPY
 from core.model import Entry
 from core.stores.base import Receipt, Source
-from core.stores.exchange import Answer, Ask, AskOrdinarily, QuickSource, QuickTarget
+from core.stores.exchange import SMALL, Answer, Ask, AskOrdinarily, QuickSource, QuickTarget, QuickUnsized
 from core.stores.local import LocalFolder
 
-Errand = Generator[Ask, Answer, tuple[Receipt, str]]
+
+class Done(NamedTuple):
+    """What came of an errand."""
+
+    receipt: Receipt
+    proof: str
+    learnt: Entry | None = None  # an entry without a size, with what the answer told; key complete
+
+
+Errand = Generator[Ask, Answer, Done]
 Writing = Callable[[int, int], AbstractContextManager[None]]  # bytes and files that a disk is asked for
 
 
@@ -34,7 +46,27 @@ def fetching(
     body = source.take_read(ask, answer, entry)
     _arrived(means, entry.size)
     with writing(entry.size, 1):
-        return keep_small(source, entry, answer.body, body, target, key, means)  # type: ignore[arg-type]
+        kept = keep_small(source, entry, answer.body, body, target, key, means)  # type: ignore[arg-type]
+    return Done(*kept)
+
+
+def meeting(
+    source: QuickUnsized, entry: Entry, target: LocalFolder, key: str, means: Means, writing: Writing
+) -> Errand:
+    """A file whose size the first answer tells."""
+    ask = source.ask_unsized(entry, SMALL)
+    if ask is None:
+        raise AskOrdinarily
+    means.slot.watch.enter(ANSWER)
+    answer = yield ask
+    body = source.take_unsized(ask, answer, entry, SMALL)
+    told = msgspec.structs.replace(body.info.entry, key=entry.key, url=entry.url)
+    means.slot.size = told.size
+    _arrived(means, told.size)
+    means.slot.came_from(body, told.size)
+    with writing(told.size, 1):
+        kept = keep_small(source, told, answer.body, body, target, key, means)  # type: ignore[arg-type]
+    return Done(*kept, told)
 
 
 def sending(source: Source, entry: Entry, target: QuickTarget, key: str, means: Means) -> Errand:
@@ -48,7 +80,7 @@ def sending(source: Source, entry: Entry, target: QuickTarget, key: str, means: 
     answer = yield ask
     receipt = target.take_put(ask, answer, key, entry.size, known.md5)
     _sent(means, entry.size)
-    return receipt, known.proof_of(receipt)
+    return Done(receipt, known.proof_of(receipt))
 
 
 def relaying(source: QuickSource, entry: Entry, target: QuickTarget, key: str, means: Means) -> Errand:
@@ -75,7 +107,7 @@ def relaying(source: QuickSource, entry: Entry, target: QuickTarget, key: str, m
     receipt = target.take_put(put, (yield put), key, entry.size, known.md5)
     _arrived(means, entry.size)
     _sent(means, entry.size)
-    return receipt, known.proof_of(receipt)
+    return Done(receipt, known.proof_of(receipt))
 
 
 def copying(source: Source, entry: Entry, target: QuickTarget, key: str, means: Means) -> Errand:
@@ -91,7 +123,7 @@ def copying(source: Source, entry: Entry, target: QuickTarget, key: str, means: 
         raise AskOrdinarily
     means.slot.done = entry.size
     means.slot.moved += entry.size
-    return receipt, proof
+    return Done(receipt, proof)
 
 
 def _arrived(means: Means, count: int) -> None:

@@ -26,14 +26,14 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 
-from core.engine.moving.errands import Errand
+from core.engine.moving.errands import Done, Errand
 from core.engine.moving.move import Slot
 from core.engine.moving.tuning import MOST_PUMPED
 from core.engine.moving.workqueue import ItemTask, WorkQueue
 from core.engine.network.line import READ, RECEIVE, Line, LineBroken, Odd, open_line
 from core.engine.watching.timing import OTHER, UNUSED
 from core.errors import NetworkTrouble, SourceChanged
-from core.stores.base import CancelFlag, Cancelled, Receipt
+from core.stores.base import CancelFlag, Cancelled
 from core.stores.exchange import Ask, AskFirst, AskOrdinarily, Origin
 
 log = logging.getLogger(__name__)
@@ -54,7 +54,7 @@ class Errands:
     """What the pump is given of its job."""
 
     begin: Callable[[ItemTask, Slot], Errand]
-    ended: Callable[[ItemTask, Receipt, str], None]
+    ended: Callable[[ItemTask, Done], None]
     failed: Callable[[ItemTask, Exception], None]
 
 
@@ -266,7 +266,7 @@ class Pump:
             active.ask = active.errand.send(answer)
         except StopIteration as end:
             self._charge(began, 1)
-            self._end(active, *end.value)
+            self._end(active, end.value)
         except Exception as error:  # noqa: BLE001 - judged there
             self._charge(began, 1)
             self._fail(active, error)
@@ -275,11 +275,11 @@ class Pump:
             active.is_second = False
             self._ask(active)
 
-    def _end(self, active: _Active, receipt: Receipt, proof: str) -> None:
+    def _end(self, active: _Active, done: Done) -> None:
         self._active.discard(active)
         error: Exception | None = None
         try:
-            self._errands.ended(active.task, receipt, proof)
+            self._errands.ended(active.task, done)
         except Exception as met:  # noqa: BLE001 - judged there
             error = met
         self._over(active.task, active.slot, error)

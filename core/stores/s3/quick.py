@@ -22,7 +22,7 @@ from core.stores.s3.errors import Doing
 from core.stores.s3.signing import Header
 from core.stores.s3.wire import MAX_ERROR, SLOWEST, Wire
 
-_ALWAYS = f"user-agent: haulier/{__version__}\r\naccept-encoding: identity\r\n"
+ALWAYS = f"user-agent: haulier/{__version__}\r\naccept-encoding: identity\r\n"
 
 
 class Lines:
@@ -94,7 +94,7 @@ def written(
     length = f"content-length: {len(body)}\r\n" if method != "GET" else ""
     return Ask(
         origin=origin,
-        head=f"{method} {target} HTTP/1.1\r\n{text}{_ALWAYS}{length}\r\n".encode(),
+        head=f"{method} {target} HTTP/1.1\r\n{text}{ALWAYS}{length}\r\n".encode(),
         body=body,
         most=max(expected, MAX_ERROR),
         seconds=seconds or wire.stall + max(expected, len(body)) / SLOWEST,

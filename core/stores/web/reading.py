@@ -11,23 +11,36 @@
 
 from __future__ import annotations
 
+import re
 import threading
+import time
 from collections import OrderedDict
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from core.errors import IntegrityTrouble, NetworkTrouble, SourceChanged, TransferError
 from core.model import Entry
+from core.stores import exchange
 from core.stores.base import CancelFlag, ObjectInfo
+from core.stores.exchange import Ask, AskOrdinarily
 from core.stores.http_reading import ContentRange, Watch, content_range, unsatisfied_total, watched
+from core.stores.hub.origins import REDIRECTS, host_of
 from core.stores.s3.errors import RangesUnsupported
 from core.stores.s3.headers import whole_number
+from core.stores.s3.quick import ALWAYS
+from core.stores.s3.wire import MAX_ERROR, SLOWEST
 from core.stores.web.answers import WEAK, check_is_file, check_same, info_of, written_etag
 from core.stores.web.errors import Doing, refused
 from core.stores.web.wire import Answer, Header, Request, Wire
 
 KEPT = 4096  # files whose hosts are remembered
 NOT_BY_HEAD = frozenset({400, 403, 405, 406, 409, 415, 422, 500, 501})  # refusals that a GET may not get
+PLAIN_URL = re.compile(
+    r"(?P<scheme>https?)://(?P<host>[a-z0-9][a-z0-9.-]*)(?::(?P<port>[0-9]{1,5}))?"
+    r"(?P<path>/[A-Za-z0-9._~%!$&'()*+,;=:@/-]*(?:\?[A-Za-z0-9._~%!$&'()*+,;=:@/?-]*)?)?\Z"
+)  # what every reader of URLs reads the same way
+_PORTS = {"http": 80, "https": 443}
+_NEVER = threading.Event()
 FIRST_BYTE: Header = ("range", "bytes=0-0")
 
 
@@ -58,7 +71,10 @@ class WebBody:
     def __iter__(self) -> Iterator[memoryview]:
         if self._answer.status == 416:
             return iter(())  # its body is about the refusal
-        return watched(self._answer.response, self.length, self._watch)
+        response = self._answer.response
+        if isinstance(response, exchange.Answer):
+            return iter((response.body,))
+        return watched(response, self.length, self._watch)
 
 
 class Reading:
@@ -126,6 +142,46 @@ class Reading:
             if body is None:
                 raise NetworkTrouble(f"{answer.doing}: {answer.host} sent a range that was not asked for")
             yield body
+
+    def ask(self, entry: Entry, limit: int) -> Ask | None:
+        """See QuickUnsized; `entry.key` is the URL."""
+        url = entry.key
+        match = PLAIN_URL.match(url)
+        if match is None or "/." in url:
+            return None
+        port = match["port"] or _PORTS[match["scheme"]]
+        origin = self._wire.lines.origin(f"{match['scheme']}://{match['host']}:{port}")
+        if origin is None:
+            return None
+        request = self._request(entry, 0, limit, True)
+        host = host_of(url)
+        tied = request.tied if request.tied_to == host else ()
+        lines = "".join([f"{name}: {value}\r\n" for name, value in (*request.headers, *tied)])
+        if lines.count("\n") != lines.count("\r") or lines.count("\n") != len(request.headers) + len(tied):
+            return None
+        if not lines.isascii():
+            return None
+        named = match["host"] + (f":{match['port']}" if match["port"] else "")
+        return Ask(
+            origin=origin,
+            head=f"GET {match['path'] or '/'} HTTP/1.1\r\nhost: {named}\r\n{lines}{ALWAYS}\r\n".encode(),
+            most=max(limit, MAX_ERROR),
+            seconds=self._wire.stall + limit / SLOWEST,
+            doing=request.doing,
+            host=host,
+        )
+
+    def take(self, ask: Ask, answer: exchange.Answer, entry: Entry, limit: int) -> WebBody:
+        """See QuickUnsized."""
+        if answer.status == 416 or answer.status in REDIRECTS:
+            raise AskOrdinarily
+        self._wire.heard[ask.host] = time.monotonic()
+        came = Answer(answer, ask.host, Doing("get", entry.key), entry.key)
+        body = self._beginning(came, entry, limit, _NEVER)
+        if body is None or not body.whole or body.length != len(answer.body):
+            raise AskOrdinarily
+        self._wire.served.count(ask.host, body.length)
+        return body
 
     def _beginning(self, answer: Answer, entry: Entry, limit: int, cancelled: CancelFlag) -> WebBody | None:
         """None for a range of a file whose size is not told."""

@@ -13,6 +13,7 @@ from itertools import islice
 from core.errors import NetworkTrouble, TransferError
 from core.model import UNSIZED, Entry, Place
 from core.stores.base import Body, CancelFlag, Cancelled, Handed, ObjectInfo, UnsizedBody
+from core.stores.exchange import Answer, Ask
 from core.stores.hub.origins import host_of, origin_of
 from core.stores.s3.errors import BrokenListing
 from core.stores.web.lists import BadRow, ListReader, Row
@@ -231,6 +232,15 @@ class WebSource:
             raise ValueError("a range must hold at least one byte")
         self._hosts.add(entry.key)
         return self._reading.beginning(entry, limit, cancelled, alone=self._alone)
+
+    def ask_unsized(self, entry: Entry, limit: int) -> Ask | None:
+        """See QuickUnsized; `entry.key` is a URL."""
+        self._hosts.add(entry.key)
+        return self._reading.ask(entry, limit)
+
+    def take_unsized(self, ask: Ask, answer: Answer, entry: Entry, limit: int) -> UnsizedBody:
+        """See QuickUnsized."""
+        return self._reading.take(ask, answer, entry, limit)
 
     # ------------------------------------------------------------ for other programs (HandsOver)
 

@@ -23,9 +23,11 @@ from pyreqwest.response import SyncResponse
 from core.errors import FatalTrouble, TransferError
 from core.model import Connection
 from core.stores.base import CancelFlag, Cancelled
+from core.stores.exchange import Response
 from core.stores.http_reading import Served, broken
 from core.stores.hub.origins import MAX_REDIRECTS, REDIRECTS, host_of, next_hop
 from core.stores.s3.headers import whole_number
+from core.stores.s3.quick import Lines
 from core.stores.s3.wire import STREAM_BUFFER, base_client, header_of, read_at_most
 from core.stores.web.errors import Doing, WebFailed
 
@@ -36,7 +38,7 @@ Header = tuple[str, str]
 class Answer(NamedTuple):
     """The last answer on the way. `host` gave it, for `url`, which may hold a signature."""
 
-    response: SyncResponse
+    response: Response
     host: str
     doing: Doing
     url: str
@@ -72,6 +74,7 @@ class Wire:
         self._connection = Connection(name="web", ca_file=ca_file, verify_tls=verify_tls, proxy=proxy)
         self._client = base_client(self._connection).read_timeout(timedelta(seconds=stall)).build()
         self._knocker: SyncClient | None = None
+        self.lines = Lines(self._connection)
 
     def close(self) -> None:
         """Close all connections; requests under way fail."""
