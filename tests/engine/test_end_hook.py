@@ -86,7 +86,10 @@ async def test_a_real_job_runs_it(paths: Paths, settings: Settings, tmp_path: Pa
     (paths.config_dir / "config.toml").write_text(f"on_end = {json.dumps(writes_environment(seen))}\n")
     source = write(tmp_path / "src", {"one": "1", "two": "22"})
     job = await run(client, spec_of((here(source), here(tmp_path / "dst"))))
-    await asyncio.wait_for(engine._end_hook._queue.join(), 30)
+    async with asyncio.timeout(30):
+        while not seen.exists():  # the job's end is told before it is handed to the hook
+            await asyncio.sleep(0.02)
+        await engine._end_hook._queue.join()
     await client.close()
     await engine.close(drain=True)
     arguments, environment = json.loads(seen.read_text())
