@@ -41,6 +41,9 @@ class Ask(msgspec.Struct):
     note: str = ""  # the store's own
     region: str = ""  # the store's own: what it was signed for
 
+    def __repr__(self) -> str:
+        return f"<{self.doing}>"  # its head holds a signature, and perhaps a session token
+
 
 class Answer(msgspec.Struct):
     """A whole answer. Names of headers are in small letters; of several of one name the first counts."""

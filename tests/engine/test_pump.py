@@ -19,6 +19,7 @@ import pytest_asyncio
 import core.engine.moving.pump as pump_module
 from core.engine.moving.crew import rows_of
 from core.engine.moving.move import Slot
+from core.engine.moving.smalls import MOST_UNLIKE
 from core.engine.network.line import Line, open_line
 from core.inprocess import InProcessClient
 from core.messages import SaveConnection, TuneJob
@@ -109,11 +110,11 @@ async def test_down(client: InProcessClient, place: Place, tmp_path: Path, count
 async def test_up(
     client: InProcessClient, place: Place, tmp_path: Path, moto_server: S3Server, counted: Counted
 ) -> None:
-    """All but those that teach what the server takes; their times and types go with them."""
+    """All but the first, which teach what the server takes; their times and types go with them."""
     source = write(tmp_path / "src", FILES | {"page.html": b"<html>"})
     view = await run(client, spec_of((here(source), place), workers=6))
     assert view.state is JobState.COMPLETED
-    assert len(counted.asks) >= len(FILES) - 6
+    assert len(counted.asks) >= len(FILES) // 2
     s3 = moto_server.boto3()
     for name, data in FILES.items():
         told = s3.get_object(Bucket=place.bucket, Key=name)
@@ -157,7 +158,7 @@ async def test_through_this_machine(
     assert view.state is JobState.COMPLETED
     asked = collections.Counter(ask.partition(" s3:")[0] for ask in counted.asks)
     assert asked["get"] >= len(FILES)
-    assert asked["put"] >= len(FILES) - 16
+    assert asked["put"] >= len(FILES) // 2
     assert asked["read tags of"] >= 1
     for name, data in FILES.items():
         assert s3.get_object(Bucket=there.bucket, Key=name)["Body"].read() == data
@@ -417,10 +418,10 @@ async def test_a_list_of_large_files_is_left_to_the_workers(
 ) -> None:
     """After a few that the pump has asked for in vain."""
     listed = tmp_path / "urls.txt"
-    listed.write_text("".join(f"{web}/large.bin?{number}\n" for number in range(30)))
-    Web.asked.clear()
-    for number in range(30):
-        (tmp_path / "web" / f"large.bin?{number}").write_bytes(bytes(200_000))
+    files = {f"big-{number:02}.bin": bytes([number]) * 200_000 for number in range(30)}
+    write(tmp_path / "web", files)
+    listed.write_text("".join(f"{web}/{name}\n" for name in files))
     view = await run(client, spec_of((Place(kind="list", path=str(listed)), here(tmp_path / "out")), workers=2))
-    assert view.counts.files_done + view.counts.files_failed >= 1
-    assert len(counted.asks) <= 8
+    assert view.state is JobState.COMPLETED
+    assert read(tmp_path / "out") == files
+    assert 1 <= len(counted.asks) <= MOST_UNLIKE + 2  # and as many as were on their way by then

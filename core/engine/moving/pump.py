@@ -9,9 +9,8 @@
    (remedies.py); what only the ordinary way can do, an answer that is not understood, and a server to which no
    line can be opened go to the workers.
 
-5 000 × 16 KiB took half of the processor time and a third of the wall time that sixteen threads took, measured
-with `python -m tests.benchmarks s3`. A disk that makes every file wait would make all others wait as well:
-then the pump leaves everything to the workers, and so it does while there is a limit of the bandwidth.
+What that gave is in tests/benchmarks/LIMITS.md. A disk that makes every file wait would make all others wait as
+well: then the pump leaves everything to the workers, and so it does while there is a limit of the bandwidth.
 """
 
 from __future__ import annotations

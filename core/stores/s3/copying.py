@@ -10,20 +10,19 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from urllib.parse import quote
 
-from core.errors import FileTrouble, NetworkTrouble, SourceChanged
+from core.errors import FileTrouble, SourceChanged
 from core.model import Entry
 from core.stores.base import PartReceipt, Receipt
 from core.stores.exchange import Answer, Ask, AskOrdinarily, Response
 from core.stores.s3.addressing import encoded_key, has_dot_segment
-from core.stores.s3.answers import BadAnswer, leaf_texts
 from core.stores.s3.crc64 import crc64_told
 from core.stores.s3.dotted import Dotted
-from core.stores.s3.errors import CopyUnsupported, Doing, refusal_from, refused
+from core.stores.s3.errors import CopyUnsupported, Doing
 from core.stores.s3.etag import is_md5, unquoted
 from core.stores.s3.headers import ALGORITHMS, wanted_class
 from core.stores.s3.quick import Lines, accepted, written
 from core.stores.s3.signing import Header
-from core.stores.s3.wire import SERVER_SIDE_SECONDS, Wire, header_of
+from core.stores.s3.wire import SERVER_SIDE_SECONDS, Wire, texts_of
 
 
 class Copying:
@@ -107,13 +106,7 @@ def _told(response: Response, body: bytes, doing: Doing) -> Mapping[str, str]:
     """What the answer to a copy says was made. Raises CopyUnsupported, NetworkTrouble, what an error says."""
     if not body:
         raise CopyUnsupported(f"{doing}: the server does not say what it copied")
-    try:
-        root, texts = leaf_texts(body)
-    except BadAnswer as error:
-        raise NetworkTrouble(f"{doing}: {error}") from None
-    if root == "Error":
-        raise refused(refusal_from(500, lambda name: header_of(response, name), body), doing)
-    return texts
+    return texts_of(response, body, doing)
 
 
 def headers_of_copy(origin: str, entry: Entry, storage_class: str) -> list[Header]:

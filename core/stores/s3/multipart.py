@@ -22,7 +22,6 @@ import msgspec
 from core.errors import (
     FileTrouble,
     IntegrityTrouble,
-    NetworkTrouble,
     NoPermission,
     NotFound,
     StageLost,
@@ -32,15 +31,14 @@ from core.stores.base import Metadata, ObjectInfo, PartReceipt, Receipt
 from core.stores.s3.abilities import Abilities
 from core.stores.s3.addressing import has_dot_segment
 from core.stores.s3.announced import begun_since, is_announced
-from core.stores.s3.answers import BadAnswer, leaf_texts
 from core.stores.s3.arguments import metadata_arguments
 from core.stores.s3.control import Control
 from core.stores.s3.crc64 import CRC64, base64_of, crc64_told, whole_crc64
-from core.stores.s3.errors import Doing, NotUnderstood, refusal_from, refused
+from core.stores.s3.errors import Doing, NotUnderstood
 from core.stores.s3.etag import composite_etag, composite_parts, is_md5, unquoted
 from core.stores.s3.headers import metadata_headers
 from core.stores.s3.signing import Header
-from core.stores.s3.wire import Wire, header_of
+from core.stores.s3.wire import Wire, texts_of
 
 MIB = 1 << 20
 MIN_PART = 5 * MIB
@@ -123,14 +121,7 @@ class Multipart:
 
     def _begun(self, doing: Doing, headers: list[Header]) -> str:
         response = self._wire().send(doing, "POST", b"", query="uploads", headers=headers)
-        body = response.bytes().to_bytes()
-        try:
-            root, texts = leaf_texts(body)
-        except BadAnswer as error:
-            raise NetworkTrouble(f"{doing}: {error}") from None
-        if root == "Error":
-            raise refused(refusal_from(500, lambda name: header_of(response, name), body), doing)
-        return texts.get("UploadId", "")
+        return texts_of(response, response.bytes().to_bytes(), doing).get("UploadId", "")
 
     def parts(self, key: str, token: str) -> list[PartReceipt]:
         """What the server holds of an upload, in order. Raises StageLost when it is gone.

@@ -22,7 +22,7 @@ from core.stores.s3.errors import Doing
 from core.stores.s3.signing import Header
 from core.stores.s3.wire import MAX_ERROR, SLOWEST, Wire
 
-ALWAYS = f"user-agent: haulier/{__version__}\r\naccept-encoding: identity\r\n"
+_ALWAYS = f"user-agent: haulier/{__version__}\r\naccept-encoding: identity\r\n"
 
 
 class Lines:
@@ -68,6 +68,16 @@ class Lines:
         return self._tls
 
 
+def head_of(method: str, target: str, headers: Sequence[Header]) -> bytes | None:
+    """A request up to its body, with what all of ours say; None for a header that cannot be written, of which
+    the ordinary way says which it is."""
+    text = "".join([f"{name}: {value}\r\n" for name, value in headers])
+    ends = len(headers)
+    if text.count("\n") != ends or text.count("\r") != ends or "\0" in text or not text.isascii():
+        return None
+    return f"{method} {target} HTTP/1.1\r\n{text}{_ALWAYS}\r\n".encode()
+
+
 def written(
     lines: Lines,
     wire: Wire,
@@ -87,14 +97,14 @@ def written(
     origin = lines.origin(location.origin)
     if origin is None:
         return None
-    text = "".join([f"{name}: {value}\r\n" for name, value in signed])
-    ends = len(signed)
-    if text.count("\n") != ends or text.count("\r") != ends or "\0" in text or not text.isascii():
-        return None  # a header that cannot be written: the ordinary way says which
-    length = f"content-length: {len(body)}\r\n" if method != "GET" else ""
+    if method != "GET":
+        signed = [*signed, ("content-length", str(len(body)))]
+    head = head_of(method, target, signed)
+    if head is None:
+        return None
     return Ask(
         origin=origin,
-        head=f"{method} {target} HTTP/1.1\r\n{text}{ALWAYS}{length}\r\n".encode(),
+        head=head,
         body=body,
         most=max(expected, MAX_ERROR),
         seconds=seconds or wire.stall + max(expected, len(body)) / SLOWEST,

@@ -31,7 +31,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
 from urllib.parse import urlsplit
@@ -47,6 +47,7 @@ from core.errors import BadCredentials, FatalTrouble, FileTrouble, NetworkTroubl
 from core.model import NO_PROXY, Connection
 from core.stores.exchange import Response
 from core.stores.s3.addressing import Endpoint, Location
+from core.stores.s3.answers import BadAnswer, leaf_texts
 from core.stores.s3.certificates import certificates
 from core.stores.s3.clock import Clock
 from core.stores.s3.errors import Doing, Refusal, broken_line, not_from_s3, refusal_from, refused
@@ -365,6 +366,18 @@ def is_no_web_page(response: Response, body: bytes) -> bool:
     if response.status >= 300 or (not body and header_of(response, "content-length") not in {None, "0"}):
         return False
     return b"<html" not in body.lower()
+
+
+def texts_of(response: Response, body: bytes, doing: Doing) -> Mapping[str, str]:
+    """The document of a success, which may be an error all the same. Raises NetworkTrouble for one that cannot
+    be read, and what an error says."""
+    try:
+        root, texts = leaf_texts(body)
+    except BadAnswer as error:
+        raise NetworkTrouble(f"{doing}: {error}") from None
+    if root == "Error":
+        raise refused(refusal_from(500, lambda name: header_of(response, name), body), doing)
+    return texts
 
 
 def read_at_most(response: SyncResponse, limit: int) -> bytes:

@@ -27,7 +27,7 @@ from core.stores.http_reading import ContentRange, Watch, content_range, unsatis
 from core.stores.hub.origins import REDIRECTS, host_of
 from core.stores.s3.errors import RangesUnsupported
 from core.stores.s3.headers import whole_number
-from core.stores.s3.quick import ALWAYS
+from core.stores.s3.quick import head_of
 from core.stores.s3.wire import MAX_ERROR, SLOWEST
 from core.stores.web.answers import WEAK, check_is_file, check_same, info_of, written_etag
 from core.stores.web.errors import Doing, refused
@@ -156,15 +156,13 @@ class Reading:
         request = self._request(entry, 0, limit, True)
         host = host_of(url)
         tied = request.tied if request.tied_to == host else ()
-        lines = "".join([f"{name}: {value}\r\n" for name, value in (*request.headers, *tied)])
-        if lines.count("\n") != lines.count("\r") or lines.count("\n") != len(request.headers) + len(tied):
-            return None
-        if not lines.isascii():
-            return None
         named = match["host"] + (f":{match['port']}" if match["port"] else "")
+        head = head_of("GET", match["path"] or "/", [("host", named), *request.headers, *tied])
+        if head is None:
+            return None
         return Ask(
             origin=origin,
-            head=f"GET {match['path'] or '/'} HTTP/1.1\r\nhost: {named}\r\n{lines}{ALWAYS}\r\n".encode(),
+            head=head,
             most=max(limit, MAX_ERROR),
             seconds=self._wire.stall + limit / SLOWEST,
             doing=request.doing,
